@@ -38,7 +38,7 @@ static inline struct dengine_slice dengine_bytes(const void *data, size_t size)
     return slice;
 }
 
-#define DENGINE_STR(s) dengine_str(s)
+#define DENGINE_STR(s)            dengine_str(s)
 #define DENGINE_BYTES(data, size) dengine_bytes((data), (size))
 
 #ifdef __cplusplus

@@ -1,0 +1,75 @@
+/* dengine/kv_store.h - what a store for the key-value state machine has to offer: a plain ordered
+ * map with atomic batches and snapshot reads. It knows nothing of CAS, revisions or leases; all of
+ * that lives once, in core/kv.
+ *
+ * Keys are 1..511 bytes in memcmp order, values 0..2^31-1 bytes.
+ *
+ * Threads: begin .. commit/abort come from one thread (the applier), one write transaction at a
+ * time. Read views may be opened, used and closed in any thread, also while a write transaction is
+ * open; one view is used by one thread at a time. A view sees exactly the state of the last commit
+ * before it was opened.
+ *
+ * Errors: DENGINE_E_NOT_FOUND, IO, NO_SPACE, CORRUPT, NO_MEMORY, BUSY (too many views). After any
+ * other error than NOT_FOUND inside a write transaction the caller aborts it. */
+#ifndef DENGINE_KV_STORE_H
+#define DENGINE_KV_STORE_H
+
+#include <stdbool.h>
+
+#include <dengine/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DENGINE_KV_KEY_MAX 511
+
+struct dengine_kv_view;
+
+struct dengine_kv_store_ops {
+    int (*begin)(void *store);
+    /* Sees what the open transaction wrote. value lives until the next call on the transaction. */
+    int (*get)(void *store, struct dengine_slice key, struct dengine_slice *value);
+    int (*put)(void *store, struct dengine_slice key, struct dengine_slice value);
+    /* NOT_FOUND when there is no such key. */
+    int (*remove)(void *store, struct dengine_slice key);
+    /* Visits keys >= from in ascending order as the open transaction sees them. The visitor must
+     * not change the store. A non-zero return stops and is returned. */
+    int (*iterate)(void *store, struct dengine_slice from,
+                   int (*visit)(void *context, struct dengine_slice key,
+                                struct dengine_slice value),
+                   void *context);
+    /* All of the transaction becomes visible, atomically, also to a crash of the process. */
+    int (*commit)(void *store);
+    void (*abort)(void *store);
+
+    int (*view_open)(void *store, struct dengine_kv_view **view);
+    /* value lives until the view is closed. */
+    int (*view_get)(void *store, struct dengine_kv_view *view, struct dengine_slice key,
+                    struct dengine_slice *value);
+    int (*view_iterate)(void *store, struct dengine_kv_view *view, struct dengine_slice from,
+                        int (*visit)(void *context, struct dengine_slice key,
+                                     struct dengine_slice value),
+                        void *context);
+    void (*view_close)(void *store, struct dengine_kv_view *view);
+
+    /* Removes every key, atomically. */
+    int (*clear)(void *store);
+    /* Makes everything committed durable; called before the log below it is discarded. */
+    int (*sync)(void *store);
+    const char *(*message)(void *store);
+    /* No view or transaction may be open. */
+    void (*close)(void *store);
+};
+
+/* A key-value store: an implementation and its object. Passed by value. */
+struct dengine_kv_store {
+    const struct dengine_kv_store_ops *ops;
+    void *object;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

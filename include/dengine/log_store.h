@@ -1,0 +1,94 @@
+/* dengine/log_store.h - what a store for the Raft log has to offer.
+ *
+ * The log store keeps the persistent state of Raft (figure 2): current term, vote, and the log.
+ * Indexes start at 1 and have no gaps. It knows nothing of what the entries mean.
+ *
+ * Threads: after open, all calls come from one thread (the log writer).
+ *
+ * Errors: DENGINE_E_IO, NO_SPACE, CORRUPT (with the reason in `message`), NO_MEMORY. After a failed
+ * write the store is broken for good: every later write returns the same error, nothing is retried.
+ */
+#ifndef DENGINE_LOG_STORE_H
+#define DENGINE_LOG_STORE_H
+
+#include <stdbool.h>
+
+#include <dengine/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The kind of a log entry; stored with it. */
+enum dengine_entry_type {
+    DENGINE_ENTRY_COMMAND = 1, /* for the state machine */
+    DENGINE_ENTRY_NOOP = 2,    /* a new leader's first entry (Raft section 8) */
+    DENGINE_ENTRY_CONFIG = 3,  /* a cluster configuration */
+};
+
+struct dengine_entry {
+    uint64_t term;
+    uint32_t type;             /* enum dengine_entry_type */
+    struct dengine_slice data; /* borrowed */
+};
+
+/* Raft's hard state. */
+struct dengine_hard_state {
+    uint64_t term;
+    uint64_t vote;   /* the node voted for in `term`, 0 = none */
+    uint64_t commit; /* a hint: at least this much is known committed; may be behind */
+};
+
+/* One atomic step: after a crash either all of it is there or nothing. Parts are carried out in the
+ * order of the members. */
+struct dengine_log_write {
+    bool set_hard_state;
+    struct dengine_hard_state hard_state;
+    uint64_t truncate_from; /* remove entries with index >= this; 0 = none */
+    uint64_t first_index;   /* of entries[0]; must be last_index + 1 at that point */
+    const struct dengine_entry *entries;
+    size_t entry_count; /* 0 = no entries */
+};
+
+/* What open found. */
+struct dengine_log_state {
+    struct dengine_hard_state hard_state; /* all 0 in a new store */
+    uint64_t first_index;                 /* of the oldest entry kept; 1 in a new store */
+    uint64_t last_index;                  /* first_index - 1 when there is no entry */
+    uint64_t base_term; /* term of the entry at first_index - 1; 0 when that is index 0 */
+    bool created;       /* the store was made by this open */
+};
+
+struct dengine_log_store_ops {
+    /* The state found at open. */
+    void (*state)(void *store, struct dengine_log_state *state);
+    /* Makes count writes durable, in order, with one flush. 0: all of them are durable. */
+    int (*write)(void *store, const struct dengine_log_write *writes, size_t count);
+    /* Calls visit for each entry in [first, last], ascending; data lives until visit returns. A
+     * non-zero return of visit stops and is returned. INVALID when the range is not in the log. */
+    int (*read)(void *store, uint64_t first, uint64_t last,
+                int (*visit)(void *context, uint64_t index, const struct dengine_entry *entry),
+                void *context);
+    /* Allows the store to forget entries with index <= index (whose last has the given term);
+     * durable when it returns; a store may keep more than it must. */
+    int (*compact)(void *store, uint64_t index, uint64_t term);
+    /* Empties the log so that it continues after a snapshot: first_index = index + 1. */
+    int (*reset)(void *store, uint64_t index, uint64_t term,
+                 const struct dengine_hard_state *hard_state);
+    /* One sentence about the last error, "" when there was none; lives until the next call. */
+    const char *(*message)(void *store);
+    /* Frees everything. Never fails: what write acknowledged is durable already. */
+    void (*close)(void *store);
+};
+
+/* A log store: an implementation and its object. Passed by value. */
+struct dengine_log_store {
+    const struct dengine_log_store_ops *ops;
+    void *object;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
