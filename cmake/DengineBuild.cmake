@@ -60,8 +60,16 @@ endfunction()
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 
+# The abort hook and an allocator for tests (tests/support/test_support.h). Objects, not an archive:
+# whatever the order on the link line, the core finds its hook.
+if(BUILD_TESTING)
+    add_library(de-test-support OBJECT "${PROJECT_SOURCE_DIR}/tests/support/test_support.c")
+    target_link_libraries(de-test-support PRIVATE de_flags PkgConfig::CMOCKA)
+endif()
+
 # de_test(NAME SOURCES... [LIBS...] [LABELS...] [TIMEOUT s]): a cmocka program run by ctest in a
-# process of its own, in a scratch directory of its own. The label defaults to "unit".
+# process of its own, in a scratch directory of its own. The label defaults to "unit". It is linked
+# with cmocka and with tests/support/test_support.h: do not define de_assert_failed() in a test.
 function(de_test name)
     cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
     if(NOT BUILD_TESTING)
@@ -73,7 +81,8 @@ function(de_test name)
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)
     endif()
-    de_executable(${name} SOURCES ${ARG_SOURCES} LIBS ${ARG_LIBS} PkgConfig::CMOCKA)
+    de_executable(${name} SOURCES ${ARG_SOURCES} LIBS de-test-support ${ARG_LIBS}
+        PkgConfig::CMOCKA)
     set(scratch "${CMAKE_BINARY_DIR}/scratch/${name}")
     file(MAKE_DIRECTORY "${scratch}")
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${scratch}")

@@ -27,8 +27,8 @@ uint64_t de_random_below(struct de_random *random, uint64_t bound);
 /* Uniform in [low, high]; low <= high. */
 uint64_t de_random_between(struct de_random *random, uint64_t low, uint64_t high);
 
-/* A well-mixed 64-bit function of x (splitmix64's output step): addressed randomness hashes its
- * coordinates with it. */
+/* A well-mixed one-to-one function of x, the first output of splitmix64 with seed x: addressed
+ * randomness hashes its coordinates with it. */
 uint64_t de_mix64(uint64_t x);
 
 #ifdef __cplusplus
