@@ -1,0 +1,37 @@
+/* core/node/batch.h - several commands in one log entry.
+ *
+ * Payload of a COMMAND entry, little-endian:
+ *
+ *   offset  size  what
+ *        0     1  version, 1
+ *        1     3  reserved, 0
+ *        4     4  number of commands, >= 1
+ *        8     -  for each command: u32 length, then that many bytes
+ *
+ * Nothing may follow the last command. Bounded by the log's limit on entry size. */
+#ifndef DE_CORE_NODE_BATCH_H
+#define DE_CORE_NODE_BATCH_H
+
+#include <dengine/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_BATCH_HEADER_BYTES           8
+#define DE_BATCH_COMMAND_OVERHEAD_BYTES 4
+
+/* Calls visit for each command in order; a non-zero return stops and is returned. PROTOCOL or
+ * VERSION when payload is not a batch (visit may have been called for commands in front). */
+int de_batch_visit(struct dengine_slice payload,
+                   int (*visit)(void *context, uint32_t number, struct dengine_slice command),
+                   void *context);
+
+/* How many commands payload holds after checking all of it; 0 when it is not a batch. */
+uint32_t de_batch_count(struct dengine_slice payload);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

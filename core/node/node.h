@@ -1,0 +1,207 @@
+/* core/node/node.h - one replica: requests in, answers out, consensus in between.
+ *
+ * The node owns a Raft core, the cache of recent log entries and the requests under way. It reaches
+ * the world through an environment (send, timer, persist, apply), so the same files run on libev
+ * threads and in the simulator.
+ *
+ * How a write goes: submit -> flush makes one entry of all commands that wait -> the core accepts
+ * it
+ * -> the log writer makes it durable while peers get it -> committed -> the applier runs the state
+ * machine and calls done. How a linearizable read goes: submit -> a read round -> done says that a
+ * state that has applied at least read_index may be read.
+ *
+ * Threads: everything here is called on one thread (the loop), except de_persist_job_run,
+ * de_log_read_job_run (log writer) and de_apply_job_run (applier), which touch only their job.
+ * No function of the node may be called from inside a callback of the environment or from
+ * request->done: post it and call later.
+ *
+ * Time: monotonic nanoseconds, given with each call. */
+#ifndef DE_CORE_NODE_NODE_H
+#define DE_CORE_NODE_NODE_H
+
+#include <dengine/log_store.h>
+#include <dengine/state_machine.h>
+
+#include "core/base/allocator.h"
+#include "core/raft/raft.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_node;
+
+/* ---- what travels between nodes ---- */
+
+/* A Raft message with the payloads of its entries (APPEND only; raft.entry_count of them). */
+struct de_peer_message {
+    struct de_raft_message raft;
+    const struct dengine_entry *entries;
+};
+
+/* ---- requests ---- */
+
+enum de_request_type {
+    DE_REQUEST_WRITE = 1,
+    DE_REQUEST_READ = 2,
+};
+
+/* A request. Its memory belongs to the submitter and must stay valid, with the command bytes, until
+ * done has been called, which happens exactly once (rule R8). */
+struct de_request {
+    uint32_t type;                /* enum de_request_type */
+    struct dengine_slice command; /* WRITE: for the state machine */
+    /* WRITE: status 0 and the result, on the applier; or an error and result NULL, on the loop:
+     * NOT_LEADER, NO_LEADER, BUSY, TOO_LARGE, NO_MEMORY, SUPERSEDED, SHUTDOWN, HALTED (not done:
+     * only when the command was never proposed), UNKNOWN.
+     * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
+     * NO_LEADER, BUSY, SHUTDOWN, HALTED; on the loop; result NULL.
+     * May free the request. Must not block. */
+    void (*done)(struct de_request *request, int status, const struct dengine_result *result);
+    /* The node's, from submit to done. */
+    struct de_request *next;
+    uint64_t ticket;
+};
+
+/* ---- jobs: work that the environment runs elsewhere ---- */
+
+/* One atomic write to the log store. */
+struct de_persist_job {
+    struct dengine_log_write write;
+    uint64_t ticket;
+    struct de_persist_job *next; /* free for the environment's queue while it has the job */
+};
+
+/* Entries to apply, in order, with the requests they answer. */
+struct de_apply_job;
+
+/* Entries to read back from the log store, for a peer that is behind the cache. */
+struct de_log_read_job;
+
+/* ---- the environment ---- */
+
+struct de_node_status;
+
+struct de_node_env {
+    void *context;
+    /* Encodes and sends (or drops) message; borrows it for the call. */
+    void (*send)(void *context, const struct de_peer_message *message);
+    /* de_node_timer is to be called at this time or soon after; replaces the previous one. */
+    void (*arm)(void *context, uint64_t deadline_ns);
+    /* Runs job->write on the log store, later and in order; several jobs may share one flush. Then
+     * posts de_node_persisted for each, in order. */
+    void (*persist)(void *context, struct de_persist_job *job);
+    /* Runs de_apply_job_run on the applier, in order; then posts de_node_applied. At most one job
+     * is under way at a time. */
+    void (*apply)(void *context, struct de_apply_job *job);
+    /* Runs de_log_read_job_run where the log store may be used; then posts de_node_log_read. */
+    void (*read_log)(void *context, struct de_log_read_job *job);
+    /* Role, term, leader, readiness or configuration changed. Borrows status. */
+    void (*changed)(void *context, const struct de_node_status *status);
+    /* The node has halted for good; every request has been or is being answered. */
+    void (*halted)(void *context, int err, const char *reason);
+};
+
+/* ---- making one ---- */
+
+struct de_node_limits {
+    uint32_t pending_requests_max; /* writes and reads not yet answered */
+    uint64_t pending_bytes_max;    /* command bytes of the writes among them */
+    uint32_t batch_commands_max;   /* commands in one entry */
+    uint32_t batch_bytes_max;      /* command bytes in one entry; one command may be at most this */
+    uint64_t cache_bytes_max;      /* recent entries kept in memory */
+    uint32_t apply_entries_max;    /* entries in one apply job */
+    uint32_t persist_jobs_max;     /* persist jobs of own proposals in flight */
+};
+
+/* Sensible values for production. */
+void de_node_limits_default(struct de_node_limits *limits);
+
+struct de_node_options {
+    struct de_raft_options raft;
+    struct de_node_limits limits;
+    /* The configuration of a new cluster; used while the log holds none. */
+    struct de_raft_configuration initial_configuration;
+    struct de_node_env env;
+    struct de_allocator allocator; /* used on the loop only */
+    struct dengine_state_machine machine;
+    /* Read during de_node_new only; afterwards the environment owns its use. */
+    struct dengine_log_store log;
+};
+
+/* Boots a replica from its stores: scans the log, compares it with what the state machine has
+ * applied (a state machine ahead of the log is CORRUPT) and starts. The environment's functions may
+ * be called before this returns. On failure nothing was made, and message (of message_size bytes)
+ * says what was wrong. */
+int de_node_new(const struct de_node_options *options, uint64_t now_ns, struct de_node **node,
+                char *message, size_t message_size);
+
+/* Ends all requests (SHUTDOWN when never proposed, else UNKNOWN) and takes no more. Jobs under way
+ * must still be completed through de_node_persisted and so on before de_node_free. */
+void de_node_stop(struct de_node *node);
+
+/* True when no job is with the environment. */
+bool de_node_idle(const struct de_node *node);
+
+/* Frees a stopped and idle node. */
+void de_node_free(struct de_node *node);
+
+/* ---- inputs ---- */
+
+/* Takes a request. It is carried out by the next flush; done may be called from here when it is
+ * refused. */
+void de_node_submit(struct de_node *node, struct de_request *request, uint64_t now_ns);
+
+/* Ends a burst of submits: proposes what waits (unless enough is in flight; then the next
+ * completion does it) and starts a read round. */
+void de_node_flush(struct de_node *node, uint64_t now_ns);
+
+/* A message from a peer, decoded and bounds-checked; borrowed for the call. */
+void de_node_receive(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns);
+
+void de_node_timer(struct de_node *node, uint64_t now_ns);
+
+/* Messages to peer are being lost. */
+void de_node_unreachable(struct de_node *node, uint64_t peer, uint64_t now_ns);
+
+/* Completions of jobs. status is what the store said; a failure halts the node. The node frees the
+ * job. */
+void de_node_persisted(struct de_node *node, struct de_persist_job *job, int status,
+                       const char *message, uint64_t now_ns);
+void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t now_ns);
+void de_node_log_read(struct de_node *node, struct de_log_read_job *job, uint64_t now_ns);
+
+/* ---- running jobs, on whatever thread the environment chose ---- */
+
+/* Applies all entries of the job in one state machine transaction and calls done of each request
+ * after commit. */
+void de_apply_job_run(struct de_apply_job *job);
+
+/* Reads the entries of the job. Allocates with malloc-like functions given by allocator, which must
+ * be safe on this thread. */
+void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store log);
+
+/* ---- looking ---- */
+
+struct de_node_status {
+    struct de_raft_view raft;
+    uint64_t applied;
+    uint32_t pending_requests;
+    uint64_t pending_bytes;
+    bool stopped;
+};
+
+void de_node_get_status(const struct de_node *node, struct de_node_status *status);
+
+/* The raft core inside, for oracles and tests. */
+const struct de_raft *de_node_raft(const struct de_node *node);
+
+/* The entry at index as far as it is in memory (payload borrowed until the next input); NOT_FOUND
+ * else. For oracles and tests. */
+int de_node_peek_entry(const struct de_node *node, uint64_t index, struct dengine_entry *entry);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
