@@ -58,11 +58,10 @@ function(de_executable name)
     target_link_libraries(${name} PRIVATE de_flags ${ARG_LIBS})
 endfunction()
 
-pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
-
 # The abort hook and an allocator for tests (tests/support/test_support.h). Objects, not an archive:
 # whatever the order on the link line, the core finds its hook.
 if(BUILD_TESTING)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
     add_library(de-test-support OBJECT "${PROJECT_SOURCE_DIR}/tests/support/test_support.c")
     target_link_libraries(de-test-support PRIVATE de_flags PkgConfig::CMOCKA)
 endif()

@@ -56,8 +56,7 @@ struct dengine_slice de_read_slice(struct de_reader *reader);
 /* Bytes not read yet; 0 after a failure. */
 size_t de_reader_left(const struct de_reader *reader);
 
-/* Fixed-offset access for records with an offset table; the caller knows that the bytes are there.
- */
+/* Fixed-offset access for records with an offset table; the caller knows that the bytes exist. */
 static inline uint32_t de_load_u32(const uint8_t *at)
 {
     DE_ASSERT(at != NULL);

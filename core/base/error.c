@@ -31,7 +31,8 @@ const char *dengine_error_name(int err)
 }
 
 /* A code that says "not done" must mean that the command reached no log that could still commit
- * it. Every other failure, a broken protocol or a halted node included, leaves it open. */
+ * it. Every other failure, a broken protocol, a halted node or a number from a newer version
+ * included, leaves it open. */
 enum dengine_outcome dengine_outcome(int err)
 {
     switch (err) {
@@ -44,6 +45,14 @@ enum dengine_outcome dengine_outcome(int err)
     case DENGINE_E_INTERNAL:
         return DENGINE_OUTCOME_UNKNOWN;
     default:
-        return err < 0 ? DENGINE_NOT_DONE : DENGINE_OUTCOME_UNKNOWN;
+        break;
     }
+#define LISTED(name, value, text) case DENGINE_E_##name:
+    switch (err) {
+        DENGINE_ERROR_MAP(LISTED)
+        return DENGINE_NOT_DONE;
+    default:
+        return DENGINE_OUTCOME_UNKNOWN;
+    }
+#undef LISTED
 }
