@@ -1,0 +1,62 @@
+/* client/client_ops.h - what an implementation of dengine_client provides. Embedded and remote
+ * clients embed struct dengine_client as their first member; client/client.c turns the public calls
+ * into these, and builds the blocking forms out of the asynchronous ones. */
+#ifndef DE_CLIENT_CLIENT_OPS_H
+#define DE_CLIENT_CLIENT_OPS_H
+
+#include <dengine/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum de_client_call_type {
+    DE_CLIENT_PUT = 1,
+    DE_CLIENT_GET = 2,
+    DE_CLIENT_DELETE = 3,
+    DE_CLIENT_CAS = 4,
+};
+
+/* One call, arguments checked by client.c except for the cluster's own limits. */
+struct de_client_call {
+    uint32_t type; /* enum de_client_call_type */
+    enum dengine_consistency consistency;
+    struct dengine_slice key;
+    struct dengine_slice value;
+    bool expect_absent;
+    struct dengine_slice expected;
+    uint32_t timeout_ms; /* never 0 */
+    dengine_callback *callback;
+    void *context;
+};
+
+struct de_client_ops {
+    /* Borrows the slices for the call only. 0: callback will be called exactly once, by the
+     * deadline at the latest (an implementation enforces deadlines itself). */
+    int (*start)(struct dengine_client *client, const struct de_client_call *call);
+    /* The blocking form of a get that needs no other thread (eventual reads of an embedded engine);
+     * NULL, or returning DENGINE_E_INVALID, means: take start. */
+    int (*get_here)(struct dengine_client *client, const struct de_client_call *call,
+                    struct dengine_value *value);
+    int (*cluster_status)(struct dengine_client *client, uint32_t timeout_ms,
+                          struct dengine_cluster_status *status);
+    void (*disconnect)(struct dengine_client *client);
+};
+
+struct dengine_client {
+    const struct de_client_ops *ops;
+    uint32_t timeout_ms; /* default of each call */
+};
+
+/* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
+__attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);
+
+/* The calling thread's text. An implementation that finishes a call on another thread hands the
+ * text over with the reply (client.c copies it into the waiting thread). */
+const char *de_client_get_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,158 @@
+/* dengine/client.h - reading and writing the replicated key-value state.
+ *
+ * A dengine_client comes from an embedded engine (dengine_client_of, in dengine/dengine.h) or from
+ * a list of endpoints (dengine_connect). All other calls are the same for both.
+ *
+ * Keys are 1..510 bytes, values 0..(limit of the cluster, 1 MiB unless configured) bytes; any
+ * bytes.
+ *
+ * Every call ends by its deadline. A call that changes something says which of three it was (see
+ * dengine_outcome): done, not done, or DENGINE_E_UNKNOWN: the deadline passed or the connection
+ * broke after the request had left, and it may take effect, at most once, now or later.
+ *
+ * Each blocking call has a twin that ends in _async. It copies its arguments and returns at once:
+ * 0, and then the callback is called exactly once, from a thread of the library, possibly before
+ * the call returns; or an error, and then the callback is never called. A callback must not block
+ * and must not call the blocking form.
+ *
+ * Threads: any call from any thread, except that dengine_disconnect must be the last one. */
+#ifndef DENGINE_CLIENT_H
+#define DENGINE_CLIENT_H
+
+#include <stdbool.h>
+
+#include <dengine/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dengine_client;
+
+/* How fresh a read has to be. */
+enum dengine_consistency {
+    /* What the server is configured to do; linearizable unless changed. */
+    DENGINE_DEFAULT = 0,
+    /* Sees every write that was acknowledged before the read began, by anyone. The leader confirms
+     * its leadership with a quorum (thesis 6.4). */
+    DENGINE_LINEARIZABLE = 1,
+    /* As LINEARIZABLE as long as clocks drift less than promised. In this version it takes the
+     * quorum path, so it promises more than it must. */
+    DENGINE_LEASE = 2,
+    /* The state of the node that answers, which may be behind, but never uncommitted. */
+    DENGINE_EVENTUAL = 3,
+};
+
+/* A value returned by a read. Free with dengine_value_free. */
+struct dengine_value {
+    const void *data;
+    size_t size;
+    uint64_t revision; /* of the key's last change, when the way there carries it; else 0 */
+    void *owner;       /* the library's */
+};
+
+/* Frees what a read returned, and makes it empty; a value that is empty already is left alone. */
+DENGINE_EXPORT void dengine_value_free(struct dengine_value *value);
+
+/* Options of one call. NULL instead of a pointer to it means all defaults; start from zeros. */
+struct dengine_call_options {
+    uint32_t timeout_ms; /* 0 = the client's default */
+};
+
+/* Options of dengine_connect; start from zeros. */
+struct dengine_connect_options {
+    uint32_t timeout_ms; /* default deadline of each call; 0 = 5 000 */
+    uint32_t client_id;  /* sent with each request; 0 = chosen at random */
+};
+
+/* Makes a client of the cluster that the endpoints belong to: "host:port[,host:port...]". Names are
+ * resolved and the leader is looked for by the first call, not here, so this fails only for a list
+ * that makes no sense (INVALID) or NO_MEMORY. options may be NULL. The caller owns *client. */
+DENGINE_EXPORT int dengine_connect(const char *endpoints,
+                                   const struct dengine_connect_options *options,
+                                   struct dengine_client **client);
+
+/* Ends a client made by dengine_connect: calls under way return SHUTDOWN (UNKNOWN for writes that
+ * have left), then everything is freed. Not for clients of an embedded engine. NULL is allowed. */
+DENGINE_EXPORT void dengine_disconnect(struct dengine_client *client);
+
+/* Sets key to value. Errors: INVALID, TOO_LARGE, BUSY, NOT_LEADER, NO_LEADER, UNAVAILABLE, TIMEOUT,
+ * UNKNOWN, NO_SPACE, SHUTDOWN, HALTED. options may be NULL. */
+DENGINE_EXPORT int dengine_put(struct dengine_client *client, struct dengine_slice key,
+                               struct dengine_slice value,
+                               const struct dengine_call_options *options);
+
+/* Reads one key; NOT_FOUND when there is none (*value is then empty). The caller frees *value. */
+DENGINE_EXPORT int dengine_get(struct dengine_client *client, struct dengine_slice key,
+                               enum dengine_consistency consistency,
+                               const struct dengine_call_options *options,
+                               struct dengine_value *value);
+
+/* Removes key; 0 also when there was none. Errors as dengine_put. */
+DENGINE_EXPORT int dengine_delete(struct dengine_client *client, struct dengine_slice key,
+                                  const struct dengine_call_options *options);
+
+/* Sets key to value if it now has the value *expected, or, with expected NULL, if there is no such
+ * key. *succeeded tells whether the comparison was true. Errors as dengine_put. */
+DENGINE_EXPORT int dengine_compare_and_swap(struct dengine_client *client, struct dengine_slice key,
+                                            const struct dengine_slice *expected,
+                                            struct dengine_slice value,
+                                            const struct dengine_call_options *options,
+                                            bool *succeeded);
+
+/* What an asynchronous call ended with. */
+struct dengine_reply {
+    int status;                 /* as the blocking call would return */
+    bool succeeded;             /* compare_and_swap: the comparison was true; else status == 0 */
+    struct dengine_value value; /* get: the callee owns it and frees it */
+};
+
+typedef void dengine_callback(void *context, struct dengine_reply *reply);
+
+DENGINE_EXPORT int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
+                                     struct dengine_slice value,
+                                     const struct dengine_call_options *options,
+                                     dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_get_async(struct dengine_client *client, struct dengine_slice key,
+                                     enum dengine_consistency consistency,
+                                     const struct dengine_call_options *options,
+                                     dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_delete_async(struct dengine_client *client, struct dengine_slice key,
+                                        const struct dengine_call_options *options,
+                                        dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_compare_and_swap_async(struct dengine_client *client,
+                                                  struct dengine_slice key,
+                                                  const struct dengine_slice *expected,
+                                                  struct dengine_slice value,
+                                                  const struct dengine_call_options *options,
+                                                  dengine_callback *callback, void *context);
+
+/* One member of the cluster as dengine_cluster_status sees it. */
+struct dengine_member {
+    uint64_t id;
+    char address[256]; /* "host:port" as advertised to clients */
+    bool leader;
+};
+
+#define DENGINE_MEMBERS_MAX 32
+
+struct dengine_cluster_status {
+    uint64_t leader; /* 0 = none known */
+    uint32_t member_count;
+    struct dengine_member members[DENGINE_MEMBERS_MAX];
+};
+
+/* Who is in the cluster and who leads it, as far as the node that answers knows. */
+DENGINE_EXPORT int dengine_cluster_status(struct dengine_client *client,
+                                          const struct dengine_call_options *options,
+                                          struct dengine_cluster_status *status);
+
+/* More about the calling thread's last failed call on this client, such as the endpoint and what it
+ * said; "" when there is nothing to add. Lives until the thread's next call on any client. */
+DENGINE_EXPORT const char *dengine_last_error(const struct dengine_client *client);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

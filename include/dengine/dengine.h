@@ -1,0 +1,131 @@
+/* dengine/dengine.h - the embedded engine: a replica inside your process.
+ *
+ *     struct dengine *engine;
+ *     dengine_open("./data", &engine);
+ *     dengine_wait_ready(engine, 5000, NULL);
+ *     dengine_put(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_STR("v"), NULL);
+ *     dengine_close(engine);
+ *
+ * An engine opened on a directory alone is a cluster of one: it opens no port. With a configuration
+ * it is one member of a cluster of up to seven.
+ *
+ * Threads: the engine runs on threads of its own. Any call from any thread, except that
+ * dengine_close must be the last one and must not come from a callback. */
+#ifndef DENGINE_DENGINE_H
+#define DENGINE_DENGINE_H
+
+#include <dengine/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct dengine;
+struct dengine_config;
+
+/* ---- configuration ---- */
+
+/* A configuration with the built-in values. The caller owns it; free with dengine_config_free. NULL
+ * when out of memory. Not thread-safe. */
+DENGINE_EXPORT struct dengine_config *dengine_config_new(void);
+DENGINE_EXPORT void dengine_config_free(struct dengine_config *config);
+
+/* Sets "section.key" (such as "raft.election.election_timeout_min") to the value written as in the
+ * file. CONFIG for an unknown key (the message names the nearest known one) or a value out of range
+ * (the message says the range). */
+DENGINE_EXPORT int dengine_config_set(struct dengine_config *config, const char *key,
+                                      const char *value);
+
+/* Reads a TOML file over what is set. CONFIG, NOT_FOUND, PERMISSION; the message has file and line.
+ */
+DENGINE_EXPORT int dengine_config_load(struct dengine_config *config, const char *path);
+
+/* Takes settings from environment variables such as RAFT__ELECTION__ELECTION_TIMEOUT_MIN. */
+DENGINE_EXPORT int dengine_config_load_environment(struct dengine_config *config);
+
+/* Checks the whole, beyond what single values show. */
+DENGINE_EXPORT int dengine_config_check(struct dengine_config *config);
+
+/* What the last failed call on config has to say: one sentence; lives until the next call. */
+DENGINE_EXPORT const char *dengine_config_message(const struct dengine_config *config);
+
+/* Calls visit with every key and its effective value, in a fixed order, as they would stand in a
+ * file. */
+DENGINE_EXPORT void dengine_config_visit(const struct dengine_config *config,
+                                         void (*visit)(void *context, const char *section,
+                                                       const char *key, const char *value),
+                                         void *context);
+
+/* The value of one key as written in a file; NULL for an unknown key. Lives until the next call. */
+DENGINE_EXPORT const char *dengine_config_get(const struct dengine_config *config, const char *key);
+
+/* ---- engine ---- */
+
+/* Opens a cluster of one in directory (created if missing, only its last component). On failure
+ * *engine is NULL, nothing in the directory was touched unless it was the engine's own, and
+ * dengine_open_message() says what was wrong and what to do. LOCKED, FOREIGN, PERMISSION,
+ * READ_ONLY, CORRUPT, VERSION, NO_SPACE, IO, NO_MEMORY. */
+DENGINE_EXPORT int dengine_open(const char *directory, struct dengine **engine);
+
+/* Opens what a configuration file describes; CONFIG and ADDRESS_IN_USE besides. */
+DENGINE_EXPORT int dengine_open_file(const char *path, struct dengine **engine);
+
+/* Opens what config describes; borrows config for the call. */
+DENGINE_EXPORT int dengine_open_config(const struct dengine_config *config,
+                                       struct dengine **engine);
+
+/* Why the calling thread's last dengine_open* failed: one sentence. */
+DENGINE_EXPORT const char *dengine_open_message(void);
+
+/* Waits until a leader is known that has committed in its term. leader, when not NULL, gets its id.
+ * TIMEOUT, SHUTDOWN, HALTED. */
+DENGINE_EXPORT int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms,
+                                      uint64_t *leader);
+
+/* The engine's client; lives as long as the engine. Writes and linearizable reads work on the
+ * leader; on another node they fail with NOT_LEADER and dengine_status names the leader. Eventual
+ * reads work on any node, in the calling thread. */
+DENGINE_EXPORT struct dengine_client *dengine_client_of(struct dengine *engine);
+
+enum dengine_role {
+    DENGINE_FOLLOWER = 1,
+    DENGINE_CANDIDATE = 2,
+    DENGINE_LEADER = 3,
+};
+
+struct dengine_status {
+    uint64_t node_id;
+    uint64_t cluster_id;
+    uint64_t term;
+    uint64_t leader; /* 0 = none known */
+    enum dengine_role role;
+    bool ready; /* a leader is known and has committed in its term */
+    bool halted;
+    uint64_t commit_index;
+    uint64_t applied_index;
+    uint64_t last_index;
+    uint32_t pending_requests;
+    char halt_reason[256]; /* "" unless halted */
+};
+
+/* A consistent picture of the engine, a moment old at most. Never blocks. */
+DENGINE_EXPORT void dengine_status(struct dengine *engine, struct dengine_status *status);
+
+DENGINE_EXPORT bool dengine_is_leader(struct dengine *engine);
+DENGINE_EXPORT uint64_t dengine_leader(struct dengine *engine);
+DENGINE_EXPORT uint64_t dengine_node_id(struct dengine *engine);
+DENGINE_EXPORT uint64_t dengine_term(struct dengine *engine);
+
+/* Stops taking requests, ends those under way (UNKNOWN for writes that may still commit), stops the
+ * threads, syncs and closes the stores, and frees the engine. NULL is allowed. Returns the error
+ * that halted the engine earlier, if any. */
+DENGINE_EXPORT int dengine_close(struct dengine *engine);
+
+/* The library's version, "major.minor.patch". */
+DENGINE_EXPORT const char *dengine_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
