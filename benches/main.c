@@ -1,0 +1,161 @@
+/* dengine-bench: throughput and latency of the engine. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dengine/dengine.h>
+
+#include "benches/embedded_bench.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const char usage[] =
+    "Usage: dengine-bench embedded --data-dir DIR [OPTION]...\n"
+    "\n"
+    "Measures put, linearizable get and eventual get of an embedded engine, a cluster of one that\n"
+    "acknowledges after fdatasync (DiskFirst). Each put measurement alternates with the bare "
+    "disk:\n"
+    "pwrite and fdatasync of the same bytes, as many in one flush as are in flight. Medians of "
+    "all\n"
+    "pairs, with minimum and maximum; operations that failed are counted as errors.\n"
+    "\n"
+    "  --data-dir DIR     where the engine keeps its data; made if missing, kept afterwards\n"
+    "  --in-flight LIST   operations in flight, such as 1,100 (the default)\n"
+    "  --keys N           keys to draw from (10000)\n"
+    "  --value-bytes N    size of a value, up to 1000000 (256); a key has 8 bytes\n"
+    "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
+    "  --seconds N        length of each measurement, 1..600 (1)\n"
+    "  --seed N           of the keys drawn (1)\n"
+    "  --json             one JSON object a line instead of text\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 ok, 1 something failed or an operation ended in an error, 2 usage.\n";
+
+static int fail(const char *format, const char *what)
+{
+    fputs("dengine-bench: ", stderr);
+    fprintf(stderr, format, what);
+    fputs("\nTry 'dengine-bench --help'.\n", stderr);
+    return EXIT_USAGE;
+}
+
+static int parse_number(const char *option, const char *text, unsigned long low, unsigned long high,
+                        uint32_t *value)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || *text == '-' || number < low ||
+        number > high) {
+        fprintf(stderr, "dengine-bench: --%s takes a whole number from %lu to %lu, not '%s'\n",
+                option, low, high, text);
+        return EXIT_USAGE;
+    }
+    *value = (uint32_t)number;
+    return 0;
+}
+
+static int parse_in_flight(const char *text, struct de_embedded_bench *bench)
+{
+    char item[16];
+    bench->in_flight_count = 0;
+    while (*text != '\0') {
+        size_t length = strcspn(text, ",");
+        if (bench->in_flight_count == DE_BENCH_IN_FLIGHT_MAX) {
+            return fail("--in-flight takes at most eight numbers: '%s'", text);
+        }
+        if (length >= sizeof item) {
+            return fail("--in-flight: '%s' is not a number from 1 to 100000", text);
+        }
+        memcpy(item, text, length);
+        item[length] = '\0';
+        if (parse_number("in-flight", item, 1, 100000, &bench->in_flight[bench->in_flight_count]) !=
+            0) {
+            return EXIT_USAGE;
+        }
+        bench->in_flight_count++;
+        text += length + (text[length] == ',');
+    }
+    return bench->in_flight_count > 0 ? 0 : fail("--in-flight takes a list of numbers%s", "");
+}
+
+static int parse_option(int option, const char *text, struct de_embedded_bench *bench)
+{
+    uint32_t seed = 0;
+    int status = 0;
+    switch (option) {
+    case 'd':
+        bench->directory = text;
+        return 0;
+    case 'f':
+        return parse_in_flight(text, bench);
+    case 'k':
+        return parse_number("keys", text, 1, 100000000, &bench->keys);
+    case 'b':
+        return parse_number("value-bytes", text, 0, 1000000, &bench->value_bytes);
+    case 'p':
+        return parse_number("pairs", text, 1, 99, &bench->pairs);
+    case 's':
+        return parse_number("seconds", text, 1, 600, &bench->seconds);
+    case 'r':
+        status = parse_number("seed", text, 0, 4294967295u, &seed);
+        bench->seed = seed;
+        return status;
+    case 'j':
+        bench->json = true;
+        return 0;
+    default:
+        fputs("Try 'dengine-bench --help'.\n", stderr);
+        return EXIT_USAGE;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"data-dir", required_argument, NULL, 'd'},
+        {"in-flight", required_argument, NULL, 'f'},
+        {"keys", required_argument, NULL, 'k'},
+        {"value-bytes", required_argument, NULL, 'b'},
+        {"pairs", required_argument, NULL, 'p'},
+        {"seconds", required_argument, NULL, 's'},
+        {"seed", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct de_embedded_bench bench = {
+        .in_flight = {1, 100},
+        .in_flight_count = 2,
+        .value_bytes = 256,
+        .keys = 10000,
+        .pairs = 5,
+        .seconds = 1,
+        .seed = 1,
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (option == 'v') {
+            printf("dengine-bench %s\n", dengine_version());
+            return 0;
+        }
+        int status = parse_option(option, optarg, &bench);
+        if (status != 0) {
+            return status;
+        }
+    }
+    if (optind + 1 != argc || strcmp(argv[optind], "embedded") != 0) {
+        return fail("say what to measure: embedded%s", "");
+    }
+    if (bench.directory == NULL) {
+        return fail("--data-dir is missing: say where the engine may keep its data%s", "");
+    }
+    return de_embedded_bench_run(&bench);
+}
