@@ -28,6 +28,10 @@ target_compile_options(de_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wvla -Wswitch-enum -Werror>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Werror>)
+# The checks that gcc's sanitizers insert make it see conversions that are not in the source.
+if(DENGINE_SANITIZE)
+    target_compile_options(de_flags INTERFACE $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-conversion>)
+endif()
 target_compile_definitions(de_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 target_include_directories(de_flags INTERFACE
     "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")

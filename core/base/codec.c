@@ -143,7 +143,10 @@ uint16_t de_read_u16(struct de_reader *reader)
     const uint8_t *at = take(reader, 2);
 
     DE_ASSERT(at != NULL || reader->failed);
-    return at != NULL ? (uint16_t)(at[0] | at[1] << 8) : 0;
+    if (at == NULL) {
+        return 0;
+    }
+    return (uint16_t)(at[0] | at[1] << 8);
 }
 
 uint32_t de_read_u32(struct de_reader *reader)
