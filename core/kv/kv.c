@@ -1,0 +1,147 @@
+/* Making and freeing the state machine, and its table. */
+#include "core/base/assert.h"
+#include "core/kv/kv_state.h"
+
+static void set_message(struct de_kv *kv, const char *text)
+{
+    size_t size = strlen(text);
+
+    DE_ASSERT(sizeof kv->message > 1);
+    if (size > sizeof kv->message - 1) {
+        size = sizeof kv->message - 1;
+    }
+    memcpy(kv->message, text, size);
+    kv->message[size] = '\0';
+    DE_ASSERT(strlen(kv->message) == size);
+}
+
+int de_kv_break(struct de_kv *kv, int err, const char *text)
+{
+    DE_ASSERT(err != 0);
+    if (kv->broken == 0) {
+        kv->broken = err;
+        set_message(kv, text != NULL ? text : kv->store.ops->message(kv->store.object));
+        if (kv->message[0] == '\0') {
+            set_message(kv, dengine_strerror(err));
+        }
+    }
+    if (kv->batch_open) {
+        kv->store.ops->abort(kv->store.object);
+        kv->batch_open = false;
+    }
+    DE_ASSERT(kv->message[0] != '\0');
+    return err;
+}
+
+static int op_applied(void *object, uint64_t *index, uint64_t *term)
+{
+    const struct de_kv *kv = object;
+
+    DE_ASSERT(!kv->batch_open);
+    DE_ASSERT_IMPLIES(kv->applied_index == 0, kv->applied_term == 0);
+    *index = kv->applied_index;
+    *term = kv->applied_term;
+    return kv->broken;
+}
+
+static const char *op_message(void *object)
+{
+    const struct de_kv *kv = object;
+
+    DE_ASSERT(kv != NULL);
+    DE_ASSERT_IMPLIES(kv->broken != 0, kv->message[0] != '\0');
+    return kv->message;
+}
+
+static int find_any(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    (void)key;
+    (void)value;
+    *(bool *)context = true;
+    return 1;
+}
+
+/* Reads what has been applied. A store without our mark must be empty, else it is somebody's. */
+static int load_state(struct de_kv *kv)
+{
+    const struct dengine_kv_store_ops *ops = kv->store.ops;
+    struct dengine_kv_view *view = NULL;
+    struct dengine_slice value = {NULL, 0};
+    bool any = false;
+    int rc;
+
+    rc = ops->view_open(kv->store.object, &view);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = ops->view_get(kv->store.object, view, de_kv_state_key(), &value);
+    if (rc == 0) {
+        rc = de_kv_state_decode(value, &kv->applied_index, &kv->applied_term);
+    } else if (rc == DENGINE_E_NOT_FOUND) {
+        static const uint8_t least[1] = {0};
+
+        rc = ops->view_iterate(kv->store.object, view, dengine_bytes(least, sizeof least), find_any,
+                               &any);
+        rc = any ? DENGINE_E_CORRUPT : rc;
+    }
+    DE_ASSERT_IMPLIES(any, rc != 0);
+    ops->view_close(kv->store.object, view);
+    return rc;
+}
+
+int de_kv_new(struct dengine_kv_store store, const struct de_allocator *allocator,
+              struct de_kv **kv)
+{
+    struct de_kv *made;
+    int rc;
+
+    DE_ASSERT(store.ops != NULL);
+    DE_ASSERT(allocator != NULL && kv != NULL);
+    *kv = NULL;
+    made = de_allocate(allocator, sizeof *made);
+    if (made == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    memset(made, 0, sizeof *made);
+    made->store = store;
+    made->allocator = *allocator;
+    rc = load_state(made);
+    if (rc != 0) {
+        de_release(allocator, made);
+        return rc;
+    }
+    *kv = made;
+    return 0;
+}
+
+void de_kv_free(struct de_kv *kv)
+{
+    struct de_allocator allocator;
+
+    if (kv == NULL) {
+        return;
+    }
+    if (kv->batch_open) {
+        kv->store.ops->abort(kv->store.object);
+    }
+    DE_ASSERT((kv->record == NULL) == (kv->record_capacity == 0));
+    allocator = kv->allocator;
+    de_release(&allocator, kv->record);
+    de_release(&allocator, kv);
+}
+
+struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)
+{
+    static const struct dengine_state_machine_ops ops = {
+        .applied = op_applied,
+        .begin = de_kv_op_begin,
+        .apply = de_kv_op_apply,
+        .commit = de_kv_op_commit,
+        .digest = de_kv_op_digest,
+        .message = op_message,
+    };
+    struct dengine_state_machine machine = {&ops, kv};
+
+    DE_ASSERT(kv != NULL);
+    return machine;
+}

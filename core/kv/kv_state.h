@@ -1,0 +1,43 @@
+/* core/kv/kv_state.h - the object behind struct de_kv; for the files of core/kv only. */
+#ifndef DE_CORE_KV_KV_STATE_H
+#define DE_CORE_KV_KV_STATE_H
+
+#include "core/kv/kv.h"
+#include "core/kv/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_KV_MESSAGE_BYTES 160
+
+struct de_kv {
+    struct dengine_kv_store store;
+    struct de_allocator allocator;
+    /* What the store has committed. */
+    uint64_t applied_index;
+    uint64_t applied_term;
+    bool batch_open;      /* between begin and commit */
+    uint64_t batch_index; /* entry of the last command in the open batch */
+    int broken;           /* a failure that is final; 0 = none */
+    uint8_t *record;      /* where records are put together; grows */
+    size_t record_capacity;
+    char message[DE_KV_MESSAGE_BYTES];
+};
+
+/* Ends the open batch without effect and breaks the state machine for good: half-applied entries
+ * must never be committed. text NULL: what the store says. Returns err. */
+int de_kv_break(struct de_kv *kv, int err, const char *text);
+
+/* The operations of dengine_state_machine_ops; object is a struct de_kv. */
+int de_kv_op_begin(void *object);
+int de_kv_op_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
+                   struct dengine_result *result);
+int de_kv_op_commit(void *object, uint64_t index, uint64_t term);
+int de_kv_op_digest(void *object, uint64_t *digest);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

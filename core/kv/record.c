@@ -1,0 +1,102 @@
+#include "core/kv/record.h"
+
+#include "core/base/assert.h"
+#include "core/base/codec.h"
+#include "core/base/crc32c.h"
+
+static const uint8_t state_key[] = {DE_KV_SPACE_META, 's', 't', 'a', 't', 'e'};
+static const uint8_t state_magic[4] = {'D', 'E', 'K', 'V'};
+
+enum {
+    STATE_CRC_OFFSET = 24,
+};
+
+DE_STATIC_ASSERT(DE_KV_USER_KEY_MAX + 1 == DENGINE_KV_KEY_MAX, "one byte of name space");
+DE_STATIC_ASSERT(STATE_CRC_OFFSET + 4 == DE_KV_STATE_BYTES, "the CRC comes last");
+
+struct dengine_slice de_kv_state_key(void)
+{
+    return dengine_bytes(state_key, sizeof state_key);
+}
+
+struct dengine_slice de_kv_user_key(struct dengine_slice key, uint8_t *buffer)
+{
+    DE_ASSERT(key.size <= DE_KV_USER_KEY_MAX);
+    DE_ASSERT(key.data != NULL || key.size == 0);
+    buffer[0] = DE_KV_SPACE_USER;
+    if (key.size > 0) {
+        memcpy(buffer + 1, key.data, key.size);
+    }
+    return dengine_bytes(buffer, key.size + 1);
+}
+
+void de_kv_record_encode_header(const struct de_kv_record *record, uint8_t *header)
+{
+    DE_ASSERT(record->version >= 1);
+    DE_ASSERT(record->create_revision <= record->mod_revision);
+    memset(header, 0, DE_KV_RECORD_HEADER_BYTES);
+    header[0] = DE_KV_RECORD_VERSION;
+    de_store_u64(header + 8, record->create_revision);
+    de_store_u64(header + 16, record->mod_revision);
+    de_store_u64(header + 24, record->version);
+    de_store_u64(header + 32, record->lease);
+}
+
+int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record)
+{
+    static const uint8_t zero[7] = {0};
+    const uint8_t *at = bytes.data;
+
+    DE_ASSERT(record != NULL);
+    DE_ASSERT(at != NULL || bytes.size == 0);
+    memset(record, 0, sizeof *record);
+    if (bytes.size < DE_KV_RECORD_HEADER_BYTES) {
+        return DENGINE_E_CORRUPT;
+    }
+    if (at[0] != DE_KV_RECORD_VERSION) {
+        return DENGINE_E_VERSION;
+    }
+    record->create_revision = de_load_u64(at + 8);
+    record->mod_revision = de_load_u64(at + 16);
+    record->version = de_load_u64(at + 24);
+    record->lease = de_load_u64(at + 32);
+    record->value =
+        dengine_bytes(at + DE_KV_RECORD_HEADER_BYTES, bytes.size - DE_KV_RECORD_HEADER_BYTES);
+    if (memcmp(at + 1, zero, sizeof zero) != 0 || record->version == 0 ||
+        record->create_revision > record->mod_revision) {
+        return DENGINE_E_CORRUPT;
+    }
+    return 0;
+}
+
+void de_kv_state_encode(uint64_t index, uint64_t term, uint8_t *bytes)
+{
+    DE_ASSERT(bytes != NULL);
+    DE_ASSERT(index > 0);
+    memcpy(bytes, state_magic, sizeof state_magic);
+    de_store_u32(bytes + 4, DE_KV_FORMAT_VERSION);
+    de_store_u64(bytes + 8, index);
+    de_store_u64(bytes + 16, term);
+    de_store_u32(bytes + STATE_CRC_OFFSET, de_crc32c(0, bytes, STATE_CRC_OFFSET));
+}
+
+int de_kv_state_decode(struct dengine_slice bytes, uint64_t *index, uint64_t *term)
+{
+    const uint8_t *at = bytes.data;
+
+    DE_ASSERT(index != NULL);
+    DE_ASSERT(term != NULL);
+    if (bytes.size < 8 || memcmp(at, state_magic, sizeof state_magic) != 0) {
+        return DENGINE_E_CORRUPT;
+    }
+    if (de_load_u32(at + 4) != DE_KV_FORMAT_VERSION) {
+        return DENGINE_E_VERSION;
+    }
+    if (bytes.size != DE_KV_STATE_BYTES ||
+        de_load_u32(at + STATE_CRC_OFFSET) != de_crc32c(0, at, STATE_CRC_OFFSET)) {
+        return DENGINE_E_CORRUPT;
+    }
+    *index = de_load_u64(at + 8);
+    *term = de_load_u64(at + 16);
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* Reading a consistent state. */
+#include "core/base/assert.h"
+#include "core/kv/kv_state.h"
+
+int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
+{
+    const struct dengine_kv_store store = kv->store;
+    struct dengine_slice state = {NULL, 0};
+    uint64_t term = 0;
+    int rc;
+
+    DE_ASSERT(view != NULL);
+    view->kv = kv;
+    view->view = NULL;
+    view->revision = 0;
+    rc = store.ops->view_open(store.object, &view->view);
+    if (rc != 0) {
+        return rc;
+    }
+    /* From the view, not from kv->applied_index: that one belongs to the applier, and may be newer.
+     */
+    rc = store.ops->view_get(store.object, view->view, de_kv_state_key(), &state);
+    if (rc == 0) {
+        rc = de_kv_state_decode(state, &view->revision, &term);
+    } else if (rc == DENGINE_E_NOT_FOUND) {
+        rc = 0;
+    }
+    if (rc != 0) {
+        de_kv_view_close(view);
+    }
+    DE_ASSERT_IMPLIES(rc == 0, view->view != NULL);
+    return rc;
+}
+
+int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record)
+{
+    const struct dengine_kv_store store = view->kv->store;
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+    struct dengine_slice bytes = {NULL, 0};
+    int rc;
+
+    DE_ASSERT(view->view != NULL);
+    DE_ASSERT(record != NULL);
+    if (key.size == 0 || key.size > DE_KV_USER_KEY_MAX) {
+        return DENGINE_E_NOT_FOUND;
+    }
+    rc = store.ops->view_get(store.object, view->view, de_kv_user_key(key, buffer), &bytes);
+    return rc == 0 ? de_kv_record_decode(bytes, record) : rc;
+}
+
+struct visitor {
+    int (*visit)(void *context, struct dengine_slice key, const struct de_kv_record *record);
+    void *context;
+};
+
+static int visit_one(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    const struct visitor *visitor = context;
+    const uint8_t *bytes = key.data;
+    struct de_kv_record record;
+    int rc;
+
+    DE_ASSERT(key.size > 1);
+    DE_ASSERT(bytes[0] == DE_KV_SPACE_USER); /* the last name space, and we started inside it */
+    rc = de_kv_record_decode(value, &record);
+    if (rc != 0) {
+        return rc;
+    }
+    return visitor->visit(visitor->context, dengine_bytes(bytes + 1, key.size - 1), &record);
+}
+
+int de_kv_view_iterate(struct de_kv_view *view, struct dengine_slice from,
+                       int (*visit)(void *context, struct dengine_slice key,
+                                    const struct de_kv_record *record),
+                       void *context)
+{
+    const struct dengine_kv_store store = view->kv->store;
+    struct visitor visitor = {visit, context};
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+
+    DE_ASSERT(view->view != NULL);
+    DE_ASSERT(visit != NULL);
+    if (from.size > DE_KV_USER_KEY_MAX) {
+        return DENGINE_E_TOO_LARGE;
+    }
+    return store.ops->view_iterate(store.object, view->view, de_kv_user_key(from, buffer),
+                                   visit_one, &visitor);
+}
+
+void de_kv_view_close(struct de_kv_view *view)
+{
+    DE_ASSERT(view->kv != NULL);
+    DE_ASSERT(view->view != NULL);
+    view->kv->store.ops->view_close(view->kv->store.object, view->view);
+    view->view = NULL;
+}
