@@ -1,5 +1,6 @@
-# How everything in the project is compiled: language level, warnings, build flavours, and the two
-# helpers that every directory uses (de_library, de_test).
+# How everything in the project is compiled: language level, warnings, build flavours, and the
+# helpers that every directory uses (de_library, de_executable, de_test). Shared libraries and their
+# installation are in DengineInstall.cmake.
 
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -91,3 +92,5 @@ function(de_test name)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${scratch}")
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+include(DengineInstall)
