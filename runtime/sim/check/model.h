@@ -1,0 +1,80 @@
+/* runtime/sim/check/model.h - what an object does when one client at a time uses it.
+ *
+ * The search for a linear order knows nothing of registers: it asks a model which operations are
+ * possible in a state and what state follows. States are numbers; 0 is the initial one.
+ *
+ * A model is stateless; what it needs to number states is in the context, one per key and search.
+ * Thread rules: a context belongs to one thread, a model to all. */
+#ifndef DE_RUNTIME_SIM_CHECK_MODEL_H
+#define DE_RUNTIME_SIM_CHECK_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/sim/check/history.h"
+#include "runtime/sim/check/value.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* An operation in the model's own terms. Two with the same kind, a and b are interchangeable: they
+ * are possible in the same states and lead to the same. */
+struct de_model_op {
+    uint32_t kind;
+    uint32_t a;
+    uint32_t b;
+    /* It tells nothing and changes nothing: it surely did not happen, or it is pure and nobody
+     * knows whether it happened. The search leaves it out. */
+    bool ignored;
+    /* It changes *no* state, whichever it meets (a read, a false comparison, cas from a to a). "It
+     * does not change the state at hand" is not enough: write 1 changes nothing where the value is
+     * 1, and may yet be needed later, to bring the 1 back. */
+    bool pure;
+};
+
+struct de_model_context {
+    struct de_value_table values; /* numbered as the model likes */
+    bool exact; /* keep states apart even if no operation of the history can tell them apart */
+};
+
+struct de_model {
+    const char *name; /* as in --model */
+
+    /* Translates the operations of one key, count of them, picked by the indexes in chosen, to ops
+     * (count of them). 0, DENGINE_E_NO_MEMORY or DENGINE_E_TOO_LARGE. */
+    int (*translate)(struct de_model_context *context,
+                     const struct de_history_operation *operations, const uint32_t *chosen,
+                     uint32_t count, struct de_model_op *ops);
+
+    /* Whether op, with the result it had, is possible in state; if so, the state after it. */
+    bool (*step)(struct de_model_context *context, uint32_t state, const struct de_model_op *op,
+                 uint32_t *after);
+
+    /* For people: the state that the operation left behind, as a value (NULL: the initial one). */
+    struct de_history_value (*state_after)(const struct de_history_operation *operation);
+};
+
+/* One register: read, write, cas, delete. Absent at first. */
+extern const struct de_model de_model_cas_register;
+
+/* The model of that name, or NULL. */
+const struct de_model *de_model_find(const char *name);
+
+/* The names of all models, separated by ", ". Static. */
+const char *de_model_names(void);
+
+void de_model_context_init(struct de_model_context *context, bool exact);
+void de_model_context_deinit(struct de_model_context *context);
+
+static inline bool de_model_op_same(const struct de_model_op *x, const struct de_model_op *y)
+{
+    return x->kind == y->kind && x->a == y->a && x->b == y->b;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
