@@ -12,7 +12,7 @@ import tempfile
 
 PROGRAM = """
 #include <stdio.h>
-#include <dengine/error.h>
+%s
 int main(void)
 {
     return puts(dengine_strerror(DENGINE_OK)) < 0;
@@ -72,11 +72,13 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         prefix = os.path.join(scratch, "prefix")
         output([arguments.cmake, "--install", arguments.build, "--prefix", prefix], scratch)
+        headers = sorted(os.listdir(os.path.join(prefix, "include", "dengine")))
+        includes = "\n".join("#include <dengine/%s>" % h for h in headers)
         for name in arguments.names:
             folder = os.path.join(scratch, name)
             os.mkdir(folder)
             with open(os.path.join(folder, "user.c"), "w", encoding="utf-8") as file:
-                file.write(PROGRAM)
+                file.write(PROGRAM % includes)
             check_pkg_config(arguments, prefix, folder, name)
             check_cmake(arguments, prefix, folder, name)
     print("installed and used: %s" % " ".join(arguments.names))
