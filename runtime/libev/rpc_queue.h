@@ -1,8 +1,8 @@
 /* runtime/libev/rpc_queue.h - one gRPC completion queue with one thread.
  *
  * Everything gRPC in an engine (the server's calls and the streams to the peers) completes on this
- * thread; a second thread was measured to be slower. A completion finds its way by its tag, which is
- * a struct de_rpc_tag inside the object that waits for it.
+ * thread; a second thread was measured to be slower. A completion finds its way by its tag, which
+ * is a struct de_rpc_tag inside the object that waits for it.
  *
  * Threads: functions may be called from any thread; tags run on the queue's thread. */
 #ifndef DE_RUNTIME_LIBEV_RPC_QUEUE_H
