@@ -34,11 +34,8 @@ missing_of() {
 
 # The package with clang's sanitizer and fuzzer run-time, of the version that "clang" stands for.
 clang_runtime() {
-    depends=$(dpkg-query -W -f '${Depends}' clang 2>/dev/null || true)
-    if [ -z "$depends" ]; then
-        depends=$(apt-cache show --no-all-versions clang 2>/dev/null | sed -n 's/^Depends: //p')
-    fi
-    version=$(printf '%s\n' "$depends" | sed -n 's/.*clang-\([0-9][0-9]*\).*/\1/p' | head -n 1)
+    version=$(dpkg-query -W -f '${Depends}\n' clang |
+        sed -n 's/^.*clang-\([0-9][0-9]*\).*$/\1/p')
     if [ -n "$version" ]; then
         printf 'libclang-rt-%s-dev' "$version"
     fi
@@ -103,10 +100,8 @@ case "$wanted" in
     runtime=$(clang_runtime)
     if [ -n "$runtime" ]; then
         missing=$(missing_of "$runtime")
-        # Older systems have it inside a package that clang depends on.
-        if [ -n "$missing" ] && apt-cache show "$runtime" >/dev/null 2>&1; then
-            install "$runtime"
-        fi
+        # shellcheck disable=SC2086
+        [ -z "$missing" ] || install $missing
     fi
     ;;
 esac
