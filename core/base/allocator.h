@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "core/base/assert.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,16 +25,21 @@ struct de_allocator {
 
 static inline void *de_allocate(const struct de_allocator *allocator, size_t size)
 {
+    DE_ASSERT(allocator->resize != NULL);
+    DE_ASSERT(size > 0);
     return allocator->resize(allocator->context, NULL, size);
 }
 
 static inline void *de_reallocate(const struct de_allocator *allocator, void *memory, size_t size)
 {
+    DE_ASSERT(allocator->resize != NULL);
+    DE_ASSERT(size > 0);
     return allocator->resize(allocator->context, memory, size);
 }
 
 static inline void de_release(const struct de_allocator *allocator, void *memory)
 {
+    DE_ASSERT(allocator->release != NULL);
     allocator->release(allocator->context, memory);
 }
 
