@@ -204,6 +204,12 @@ class Headers(Fixture):
     def test_rejects_what_only_c_understands(self):
         self.rejects("g++", *self.judge("core/a.h", "void de_f(int class);"))
 
+    def test_accepts_atomics_in_private_headers_only(self):
+        atomics = "#include <stdatomic.h>\nstruct de_a { atomic_uint n; };"
+        self.accepts(*self.judge("engine/a.h", atomics))
+        os.remove(os.path.join(self.root, "engine/a.h"))
+        self.rejects("g++", *self.judge("core/a.h", atomics))
+
     def test_rejects_what_only_cxx_understands(self):
         self.rejects("gcc", *self.judge("core/a.h", "struct a {}; inline void f(a) {}"))
 

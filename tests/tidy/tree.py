@@ -68,7 +68,9 @@ class Tree:
 
 
 def is_test(name):
-    return re.search(r"(^|/)tests?/|_test\.(c|cc|cpp)$|_test_\w+\.h$|^sim-tests/", name) is not None
+    """Code that only tests run: beside what it tests, or a folder of its own."""
+    return re.search(r"(^|/)(tests?|contract|sim-tests)/|_test\.(c|cc|cpp)$|_test_\w+\.[ch]$",
+                     name) is not None
 
 
 def line_of(text, position):
