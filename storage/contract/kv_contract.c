@@ -1,0 +1,511 @@
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+#include "core/base/random.h"
+#include "storage/contract/check.h"
+#include "storage/contract/kv_model.h"
+
+static bool has(struct dengine_slice value, const char *text)
+{
+    return value.size == strlen(text) && memcmp(value.data, text, value.size) == 0;
+}
+
+static int put_one(struct dengine_kv_store store, const char *key, const char *value)
+{
+    int error = store.ops->begin(store.object);
+
+    if (error == 0) {
+        error = store.ops->put(store.object, dengine_str(key), dengine_str(value));
+        if (error != 0) {
+            store.ops->abort(store.object);
+        }
+    }
+    return error != 0 ? error : store.ops->commit(store.object);
+}
+
+/* What a fresh view says of key: 0 when it has the value, else an error; 1: another value. */
+static int view_says(struct dengine_kv_store store, const char *key, const char *text)
+{
+    struct dengine_kv_view *view;
+    struct dengine_slice value;
+    int error = store.ops->view_open(store.object, &view);
+
+    if (error != 0) {
+        return error;
+    }
+    error = store.ops->view_get(store.object, view, dengine_str(key), &value);
+    if (error == 0 && !has(value, text)) {
+        error = 1;
+    }
+    store.ops->view_close(store.object, view);
+    return error;
+}
+
+static int visit_none(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    (void)context;
+    (void)key;
+    (void)value;
+    return 1;
+}
+
+static bool a_new_store_is_empty(const struct de_kv_contract *contract,
+                                 struct de_contract_report *report)
+{
+    struct dengine_kv_store store;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK_OK(store.ops->begin(store.object));
+    CHECK_OK(store.ops->iterate(store.object, dengine_str(""), visit_none, NULL));
+    CHECK(store.ops->remove(store.object, dengine_str("a")) == DENGINE_E_NOT_FOUND);
+    CHECK_OK(store.ops->commit(store.object));
+    CHECK_OK(store.ops->sync(store.object));
+    CHECK(store.ops->message(store.object) != NULL);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+static bool a_transaction_sees_itself(const struct de_kv_contract *contract,
+                                      struct de_contract_report *report)
+{
+    struct dengine_kv_store store;
+    struct dengine_slice value;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(store.ops->begin(store.object));
+    CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("1")));
+    CHECK_OK(store.ops->get(store.object, dengine_str("a"), &value));
+    CHECK(has(value, "1"));
+    CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("22")));
+    CHECK_OK(store.ops->get(store.object, dengine_str("a"), &value));
+    CHECK(has(value, "22"));
+    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK_OK(store.ops->remove(store.object, dengine_str("a")));
+    CHECK(store.ops->get(store.object, dengine_str("a"), &value) == DENGINE_E_NOT_FOUND);
+    CHECK_OK(store.ops->put(store.object, dengine_str("b"), dengine_str("")));
+    CHECK_OK(store.ops->commit(store.object));
+    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK(view_says(store, "b", "") == 0);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+static bool an_abort_leaves_nothing(const struct de_kv_contract *contract,
+                                    struct de_contract_report *report)
+{
+    struct dengine_kv_store store;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(put_one(store, "a", "1"));
+    CHECK_OK(store.ops->begin(store.object));
+    CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("2")));
+    CHECK_OK(store.ops->put(store.object, dengine_str("b"), dengine_str("3")));
+    store.ops->abort(store.object);
+    CHECK(view_says(store, "a", "1") == 0);
+    CHECK(view_says(store, "b", "") == DENGINE_E_NOT_FOUND);
+    CHECK_OK(put_one(store, "c", "4"));
+    CHECK(view_says(store, "c", "4") == 0);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+static bool a_view_keeps_its_moment(const struct de_kv_contract *contract,
+                                    struct de_contract_report *report)
+{
+    struct dengine_kv_store store;
+    struct dengine_kv_view *view;
+    struct dengine_slice before;
+    struct dengine_slice value;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(put_one(store, "a", "old"));
+    CHECK_OK(store.ops->view_open(store.object, &view));
+    CHECK_OK(store.ops->view_get(store.object, view, dengine_str("a"), &before));
+    CHECK_OK(put_one(store, "a", "new"));
+    CHECK_OK(put_one(store, "b", "new"));
+    CHECK_OK(store.ops->clear(store.object));
+    CHECK(has(before, "old"));
+    CHECK_OK(store.ops->view_get(store.object, view, dengine_str("a"), &value));
+    CHECK(has(value, "old"));
+    CHECK(store.ops->view_get(store.object, view, dengine_str("b"), &value) == DENGINE_E_NOT_FOUND);
+    store.ops->view_close(store.object, view);
+    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+struct order {
+    char text[256];
+    size_t stop_after;
+    size_t seen;
+};
+
+static int note_key(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    struct order *order = context;
+    size_t length = strlen(order->text);
+
+    (void)value;
+    (void)snprintf(order->text + length, sizeof(order->text) - length, "%.*s,", (int)key.size,
+                   (const char *)key.data);
+    return ++order->seen == order->stop_after ? 77 : 0;
+}
+
+static bool keys_come_in_byte_order(const struct de_kv_contract *contract,
+                                    struct de_contract_report *report)
+{
+    static const char *const keys[] = {"b", "a", "ab", "\xff", "B", "aa", "b0"};
+    struct dengine_kv_store store;
+    struct dengine_kv_view *view;
+    struct order all = {"", 0, 0};
+    struct order some = {"", 2, 0};
+    struct order none = {"", 0, 0};
+
+    CHECK_OK(contract->create(contract->context, &store));
+    for (size_t i = 0; i < DE_ARRAY_SIZE(keys); i++) {
+        CHECK_OK(put_one(store, keys[i], "v"));
+    }
+    CHECK_OK(store.ops->view_open(store.object, &view));
+    CHECK_OK(store.ops->view_iterate(store.object, view, dengine_str(""), note_key, &all));
+    CHECK(strcmp(all.text, "B,a,aa,ab,b,b0,\xff,") == 0);
+    CHECK(store.ops->view_iterate(store.object, view, dengine_str("aaa"), note_key, &some) == 77);
+    CHECK(strcmp(some.text, "ab,b,") == 0);
+    CHECK_OK(store.ops->view_iterate(store.object, view, dengine_str("\xff!"), note_key, &none));
+    CHECK(none.seen == 0);
+    store.ops->view_close(store.object, view);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+static bool any_sizes_are_kept(const struct de_kv_contract *contract,
+                               struct de_contract_report *report)
+{
+    static const size_t sizes[] = {0, 1, 100, 2000, 4096, 100000, 3000000};
+    struct dengine_kv_store store;
+    struct dengine_slice value;
+    struct dengine_kv_view *view;
+    uint8_t key[DENGINE_KV_KEY_MAX];
+    uint8_t *data = malloc(3000000);
+
+    CHECK(data != NULL);
+    memset(data, 'd', 3000000);
+    memset(key, 0, sizeof(key));
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(store.ops->begin(store.object));
+    for (size_t i = 0; i < DE_ARRAY_SIZE(sizes); i++) {
+        key[sizeof(key) - 1] = (uint8_t)i;
+        CHECK_OK(store.ops->put(store.object, dengine_bytes(key, sizeof(key)),
+                                dengine_bytes(data, sizes[i])));
+    }
+    CHECK_OK(store.ops->put(store.object, dengine_bytes("\0", 1), dengine_bytes(NULL, 0)));
+    CHECK_OK(store.ops->commit(store.object));
+    if (contract->reopen != NULL) {
+        CHECK_OK(contract->reopen(contract->context, &store));
+    }
+    CHECK_OK(store.ops->view_open(store.object, &view));
+    for (size_t i = 0; i < DE_ARRAY_SIZE(sizes); i++) {
+        key[sizeof(key) - 1] = (uint8_t)i;
+        CHECK_OK(store.ops->view_get(store.object, view, dengine_bytes(key, sizeof(key)), &value));
+        CHECK(value.size == sizes[i]);
+        CHECK(value.size == 0 || memcmp(value.data, data, value.size) == 0);
+    }
+    CHECK_OK(store.ops->view_get(store.object, view, dengine_bytes("\0", 1), &value));
+    CHECK(value.size == 0);
+    store.ops->view_close(store.object, view);
+    contract->destroy(contract->context, &store);
+    free(data);
+    return true;
+}
+
+static bool a_clear_leaves_a_usable_store(const struct de_kv_contract *contract,
+                                          struct de_contract_report *report)
+{
+    struct dengine_kv_store store;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    for (int i = 0; i < 500; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        CHECK_OK(put_one(store, key, "v"));
+    }
+    CHECK_OK(store.ops->clear(store.object));
+    CHECK(view_says(store, "key7", "") == DENGINE_E_NOT_FOUND);
+    CHECK_OK(put_one(store, "key7", "again"));
+    if (contract->reopen != NULL) {
+        CHECK_OK(contract->reopen(contract->context, &store));
+    }
+    CHECK(view_says(store, "key7", "again") == 0);
+    CHECK(view_says(store, "key8", "") == DENGINE_E_NOT_FOUND);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+#define VIEWS 3u
+
+struct bench {
+    struct dengine_kv_store store;
+    struct de_kv_model now;  /* committed */
+    struct de_kv_model next; /* of the open transaction */
+    struct de_kv_model then[VIEWS];
+    struct dengine_kv_view *views[VIEWS];
+};
+
+static struct dengine_slice random_key(struct de_random *random, uint8_t *buffer)
+{
+    size_t size = (size_t)de_random_between(random, 1, 4);
+
+    if (de_random_below(random, 20) == 0) {
+        size = (size_t)de_random_between(random, 1, DE_KV_MODEL_KEY_BYTES);
+    }
+    for (size_t i = 0; i < size; i++) {
+        buffer[i] = (uint8_t)('a' + de_random_below(random, 4));
+    }
+    return dengine_bytes(buffer, size);
+}
+
+static bool random_edit(struct bench *bench, struct de_random *random,
+                        struct de_contract_report *report)
+{
+    struct dengine_kv_store store = bench->store;
+    uint8_t key_bytes[DE_KV_MODEL_KEY_BYTES];
+    uint8_t data[DE_KV_MODEL_DATA_BYTES];
+    struct dengine_slice key = random_key(random, key_bytes);
+    const struct de_kv_model_item *item = de_kv_model_find(&bench->next, key);
+    struct dengine_slice value;
+    int error = store.ops->get(store.object, key, &value);
+
+    CHECK(error == (item != NULL ? 0 : DENGINE_E_NOT_FOUND));
+    CHECK(item == NULL || (value.size == item->value_size &&
+                           (value.size == 0 || memcmp(value.data, item->value, value.size) == 0)));
+    if (de_random_below(random, 5) < 2) {
+        error = store.ops->remove(store.object, key);
+        CHECK(error == (item != NULL ? 0 : DENGINE_E_NOT_FOUND));
+        CHECK(de_kv_model_remove(&bench->next, key) == (error == 0));
+    } else if (bench->next.count < DE_KV_MODEL_KEYS) {
+        uint64_t most = de_random_below(random, 10) == 0 ? DE_KV_MODEL_DATA_BYTES : 30;
+
+        value = dengine_bytes(data, (size_t)de_random_below(random, most));
+        memset(data, (int)de_random_below(random, 256), value.size);
+        CHECK_OK(store.ops->put(store.object, key, value));
+        de_kv_model_put(&bench->next, key, value);
+    }
+    return true;
+}
+
+static bool random_transaction(struct bench *bench, struct de_random *random,
+                               struct de_contract_report *report)
+{
+    struct dengine_kv_store store = bench->store;
+    uint64_t edits = de_random_below(random, 40);
+
+    CHECK_OK(store.ops->begin(store.object));
+    bench->next = bench->now;
+    for (uint64_t i = 0; i < edits; i++) {
+        if (!random_edit(bench, random, report)) {
+            return false;
+        }
+    }
+    if (!de_kv_model_matches(&bench->next, store, NULL, dengine_str("b"), report)) {
+        return false;
+    }
+    if (de_random_below(random, 5) == 0) {
+        store.ops->abort(store.object);
+    } else {
+        CHECK_OK(store.ops->commit(store.object));
+        bench->now = bench->next;
+    }
+    return true;
+}
+
+/* Checks what a view shows against its version and opens it anew. */
+static bool turn_view(struct bench *bench, size_t which, struct de_contract_report *report)
+{
+    struct dengine_kv_store store = bench->store;
+
+    if (bench->views[which] != NULL) {
+        if (!de_kv_model_matches(&bench->then[which], store, bench->views[which], dengine_str(""),
+                                 report)) {
+            return false;
+        }
+        store.ops->view_close(store.object, bench->views[which]);
+    }
+    CHECK_OK(store.ops->view_open(store.object, &bench->views[which]));
+    bench->then[which] = bench->now;
+    return true;
+}
+
+static void close_views(struct bench *bench)
+{
+    for (size_t i = 0; i < VIEWS; i++) {
+        if (bench->views[i] != NULL) {
+            bench->store.ops->view_close(bench->store.object, bench->views[i]);
+            bench->views[i] = NULL;
+        }
+    }
+}
+
+static bool random_run(const struct de_kv_contract *contract, struct bench *bench, uint64_t seed,
+                       struct de_contract_report *report)
+{
+    struct de_random random;
+
+    de_random_init(&random, seed);
+    memset(bench, 0, sizeof(*bench));
+    CHECK_OK(contract->create(contract->context, &bench->store));
+    for (int step = 0; step < 60; step++) {
+        size_t which = (size_t)de_random_below(&random, VIEWS);
+
+        if (!random_transaction(bench, &random, report) || !turn_view(bench, which, report)) {
+            return false;
+        }
+        if (de_random_below(&random, 15) == 0) {
+            close_views(bench);
+            if (de_random_below(&random, 4) == 0) {
+                CHECK_OK(bench->store.ops->clear(bench->store.object));
+                bench->now.count = 0;
+            }
+            if (contract->reopen != NULL) {
+                CHECK_OK(contract->reopen(contract->context, &bench->store));
+            }
+        }
+    }
+    close_views(bench);
+    contract->destroy(contract->context, &bench->store);
+    return true;
+}
+
+static bool random_operations_match_the_model(const struct de_kv_contract *contract,
+                                              struct de_contract_report *report)
+{
+    struct bench *bench = malloc(sizeof(*bench));
+    bool passed = bench != NULL;
+
+    for (uint64_t seed = 1; seed <= 15 && passed; seed++) {
+        passed = random_run(contract, bench, seed, report);
+    }
+    free(bench);
+    return passed;
+}
+
+#define READERS 3u
+
+/* A writer keeps "x" and "y" equal; readers must never see them differ. */
+struct race {
+    struct dengine_kv_store store;
+    atomic_bool stop;
+    atomic_uint views;
+    atomic_int error;
+};
+
+static void *read_pairs(void *context)
+{
+    struct race *race = context;
+    struct dengine_kv_store store = race->store;
+    uint64_t newest = 0;
+
+    while (!atomic_load(&race->stop) && atomic_load(&race->error) == 0) {
+        struct dengine_kv_view *view;
+        struct dengine_slice x;
+        struct dengine_slice y;
+        uint64_t number;
+        int error = store.ops->view_open(store.object, &view);
+
+        if (error != 0) {
+            atomic_store(&race->error, error);
+            break;
+        }
+        error = store.ops->view_get(store.object, view, dengine_str("x"), &x);
+        if (error == 0) {
+            error = store.ops->view_get(store.object, view, dengine_str("y"), &y);
+        }
+        if (error == 0 && (x.size != sizeof(number) || y.size != x.size)) {
+            error = 1;
+        }
+        if (error == 0) {
+            memcpy(&number, x.data, sizeof(number));
+            /* Equal in one view, and never older than in an earlier view. */
+            error = memcmp(x.data, y.data, x.size) != 0 || number < newest ? 2 : 0;
+            newest = number;
+        }
+        store.ops->view_close(store.object, view);
+        if (error != 0) {
+            atomic_store(&race->error, error);
+        }
+        atomic_fetch_add(&race->views, 1);
+    }
+    return NULL;
+}
+
+static int write_pair(struct dengine_kv_store store, uint64_t number)
+{
+    struct dengine_slice value = dengine_bytes(&number, sizeof(number));
+    int error = store.ops->begin(store.object);
+
+    if (error == 0) {
+        error = store.ops->put(store.object, dengine_str("x"), value);
+    }
+    if (error == 0) {
+        error = store.ops->put(store.object, dengine_str("y"), value);
+    }
+    return error != 0 ? error : store.ops->commit(store.object);
+}
+
+static bool views_in_other_threads_are_consistent(const struct de_kv_contract *contract,
+                                                  struct de_contract_report *report)
+{
+    struct race race;
+    pthread_t threads[READERS];
+    int error = 0;
+
+    CHECK_OK(contract->create(contract->context, &race.store));
+    CHECK_OK(write_pair(race.store, 0));
+    atomic_init(&race.stop, false);
+    atomic_init(&race.views, 0);
+    atomic_init(&race.error, 0);
+    for (size_t i = 0; i < READERS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, read_pairs, &race) == 0);
+    }
+    for (uint64_t n = 1; error == 0 && atomic_load(&race.error) == 0; n++) {
+        error = write_pair(race.store, n);
+        if (n >= 2000 && atomic_load(&race.views) >= 2000) {
+            break;
+        }
+    }
+    atomic_store(&race.stop, true);
+    for (size_t i = 0; i < READERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    CHECK_OK(error);
+    CHECK_OK(atomic_load(&race.error));
+    contract->destroy(contract->context, &race.store);
+    return true;
+}
+
+const struct de_kv_contract_case *de_kv_contract_cases(size_t *count)
+{
+#define CASE(name)                                                                                 \
+    {                                                                                              \
+#name, name                                                                                \
+    }
+    static const struct de_kv_contract_case cases[] = {
+        CASE(a_new_store_is_empty),
+        CASE(a_transaction_sees_itself),
+        CASE(an_abort_leaves_nothing),
+        CASE(a_view_keeps_its_moment),
+        CASE(keys_come_in_byte_order),
+        CASE(any_sizes_are_kept),
+        CASE(a_clear_leaves_a_usable_store),
+        CASE(random_operations_match_the_model),
+        CASE(views_in_other_threads_are_consistent),
+    };
+#undef CASE
+
+    DE_ASSERT(count != NULL);
+    *count = DE_ARRAY_SIZE(cases);
+    return cases;
+}

@@ -1,0 +1,239 @@
+#include "storage/mem/mem_kv.h"
+
+#include <pthread.h>
+
+#include "core/base/assert.h"
+#include "storage/base/heap.h"
+#include "storage/mem/mem_tree.h"
+
+struct mem_kv {
+    struct de_allocator allocator;
+    pthread_mutex_t lock;     /* guards root, nothing else */
+    struct de_mem_node *root; /* the last commit */
+    struct de_mem_edit edit;  /* the open transaction */
+    uint64_t edits;           /* transactions begun */
+    bool open;                /* a transaction is */
+};
+
+struct mem_view {
+    struct de_mem_node *root;
+};
+
+static struct mem_view *view_of(struct dengine_kv_view *view)
+{
+    DE_ASSERT(view != NULL);
+    return (struct mem_view *)(void *)view;
+}
+
+static bool key_is_good(struct dengine_slice key)
+{
+    return key.size > 0 && key.size <= DENGINE_KV_KEY_MAX;
+}
+
+/* The last commit, held. */
+static struct de_mem_node *hold_root(struct mem_kv *kv)
+{
+    struct de_mem_node *root;
+
+    (void)pthread_mutex_lock(&kv->lock);
+    root = de_mem_root_hold(kv->root);
+    (void)pthread_mutex_unlock(&kv->lock);
+    return root;
+}
+
+static void replace_root(struct mem_kv *kv, struct de_mem_node *root)
+{
+    struct de_mem_node *old;
+
+    (void)pthread_mutex_lock(&kv->lock);
+    old = kv->root;
+    kv->root = root;
+    (void)pthread_mutex_unlock(&kv->lock);
+    de_mem_root_release(&kv->allocator, old);
+}
+
+static int mem_begin(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(!kv->open);
+    kv->edit.allocator = &kv->allocator;
+    kv->edit.root = hold_root(kv);
+    kv->edit.number = ++kv->edits;
+    kv->open = true;
+    DE_ASSERT(kv->edit.number > 0);
+    return 0;
+}
+
+static int mem_get(void *store, struct dengine_slice key, struct dengine_slice *value)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    DE_ASSERT(key_is_good(key));
+    return de_mem_get(kv->edit.root, key, value);
+}
+
+static int mem_put(void *store, struct dengine_slice key, struct dengine_slice value)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    DE_ASSERT(key_is_good(key));
+    return de_mem_edit_put(&kv->edit, key, value);
+}
+
+static int mem_remove(void *store, struct dengine_slice key)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    DE_ASSERT(key_is_good(key));
+    return de_mem_edit_remove(&kv->edit, key);
+}
+
+static int mem_iterate(void *store, struct dengine_slice from,
+                       int (*visit)(void *context, struct dengine_slice key,
+                                    struct dengine_slice value),
+                       void *context)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    return de_mem_iterate(kv->edit.root, from, visit, context);
+}
+
+static int mem_commit(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    replace_root(kv, kv->edit.root);
+    kv->edit.root = NULL;
+    kv->open = false;
+    return 0;
+}
+
+static void mem_abort(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->open);
+    de_mem_root_release(&kv->allocator, kv->edit.root);
+    kv->edit.root = NULL;
+    kv->open = false;
+}
+
+static int mem_view_open(void *store, struct dengine_kv_view **view)
+{
+    struct mem_kv *kv = store;
+    struct mem_view *made = de_allocate(&kv->allocator, sizeof(*made));
+
+    DE_ASSERT(view != NULL);
+    if (made == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    made->root = hold_root(kv);
+    *view = (struct dengine_kv_view *)(void *)made;
+    return 0;
+}
+
+static int mem_view_get(void *store, struct dengine_kv_view *view, struct dengine_slice key,
+                        struct dengine_slice *value)
+{
+    (void)store;
+    DE_ASSERT(key_is_good(key));
+    return de_mem_get(view_of(view)->root, key, value);
+}
+
+static int mem_view_iterate(void *store, struct dengine_kv_view *view, struct dengine_slice from,
+                            int (*visit)(void *context, struct dengine_slice key,
+                                         struct dengine_slice value),
+                            void *context)
+{
+    (void)store;
+    return de_mem_iterate(view_of(view)->root, from, visit, context);
+}
+
+static void mem_view_close(void *store, struct dengine_kv_view *view)
+{
+    struct mem_kv *kv = store;
+
+    de_mem_root_release(&kv->allocator, view_of(view)->root);
+    de_release(&kv->allocator, view);
+}
+
+static int mem_clear(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(!kv->open);
+    replace_root(kv, NULL);
+    return 0;
+}
+
+static int mem_sync(void *store)
+{
+    const struct mem_kv *kv = store;
+
+    DE_ASSERT(!kv->open);
+    return 0;
+}
+
+static const char *mem_message(void *store)
+{
+    DE_ASSERT(store != NULL);
+    return ""; /* the code says it all: the only error is a lack of memory */
+}
+
+static void mem_close(void *store)
+{
+    struct mem_kv *kv = store;
+    struct de_allocator allocator = kv->allocator;
+
+    DE_ASSERT(!kv->open);
+    de_mem_root_release(&allocator, kv->root);
+    (void)pthread_mutex_destroy(&kv->lock);
+    de_release(&allocator, kv);
+}
+
+static const struct dengine_kv_store_ops mem_ops = {
+    .begin = mem_begin,
+    .get = mem_get,
+    .put = mem_put,
+    .remove = mem_remove,
+    .iterate = mem_iterate,
+    .commit = mem_commit,
+    .abort = mem_abort,
+    .view_open = mem_view_open,
+    .view_get = mem_view_get,
+    .view_iterate = mem_view_iterate,
+    .view_close = mem_view_close,
+    .clear = mem_clear,
+    .sync = mem_sync,
+    .message = mem_message,
+    .close = mem_close,
+};
+
+int de_mem_kv_open(const struct de_allocator *allocator, struct dengine_kv_store *store)
+{
+    struct mem_kv *kv;
+
+    DE_ASSERT(store != NULL);
+    if (allocator == NULL) {
+        allocator = de_heap_allocator();
+    }
+    kv = de_allocate(allocator, sizeof(*kv));
+    if (kv == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    memset(kv, 0, sizeof(*kv));
+    kv->allocator = *allocator;
+    if (pthread_mutex_init(&kv->lock, NULL) != 0) {
+        de_release(allocator, kv);
+        return DENGINE_E_NO_MEMORY;
+    }
+    store->ops = &mem_ops;
+    store->object = kv;
+    return 0;
+}
