@@ -29,6 +29,9 @@ target_compile_options(de_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wvla -Wswitch-enum -Werror>
     $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Werror>)
+# DE_ASSERT(!"why control cannot come here") is meant.
+target_compile_options(de_flags INTERFACE
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-string-conversion>)
 # The checks that gcc's sanitizers insert make it see conversions that are not in the source.
 if(DENGINE_SANITIZE)
     target_compile_options(de_flags INTERFACE $<$<COMPILE_LANG_AND_ID:C,GNU>:-Wno-conversion>)

@@ -22,6 +22,10 @@ __attribute__((noreturn)) void de_assert_failed(const char *expression, const ch
 /* If a then b. */
 #define DE_ASSERT_IMPLIES(a, b) DE_ASSERT(!(a) || (b))
 
+/* Where control never comes, such as after a switch that lists every value. The compiler knows that
+ * it does not go on. */
+#define DE_UNREACHABLE(reason) de_assert_failed("unreachable: " reason, __FILE__, __LINE__)
+
 #ifdef __cplusplus
 #define DE_STATIC_ASSERT(expression, text) static_assert(expression, text)
 #else

@@ -41,7 +41,7 @@ TYPEDEF_STRUCT = re.compile(r"\btypedef\s+(?:struct|union)\b[^;({]*[;{]")
 UNFINISHED = re.compile(r"\b(%s)\b" % "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3)))
 MACHINE_PATH = re.compile(r"(?<![\w./$}-])/(work|root)/")
 GUARD = re.compile(r"^#ifndef (\w+)\n#define (\w+)$", re.MULTILINE)
-ASSERT = re.compile(r"\bDE_ASSERT(_IMPLIES)?\s*\(")
+ASSERT = re.compile(r"\bDE_(ASSERT|ASSERT_IMPLIES|UNREACHABLE|STATIC_ASSERT)\s*\(")
 TAB_ALLOWED = (".go", ".gitmodules")
 
 
