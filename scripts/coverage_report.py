@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 OUR_CODE = re.compile(r"^(include|core|proto|storage|runtime|client|engine|server|cli)/")
-TEST = re.compile(r"_test\.c$|_test_\w+\.h$|\.pb-c\.[ch]$")
+TEST = re.compile(r"/contract/|_test\.c$|_test_\w+\.h$|\.pb-c\.[ch]$")
 BATCH = 64
 
 
