@@ -14,12 +14,22 @@
 
 #include <dengine/error.h>
 
+#include "core/base/codec.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+#define DE_BATCH_VERSION                1
 #define DE_BATCH_HEADER_BYTES           8
 #define DE_BATCH_COMMAND_OVERHEAD_BYTES 4
+
+/* Bytes of a payload with count commands of command_bytes in all. */
+size_t de_batch_size(uint32_t count, uint64_t command_bytes);
+
+/* Writes the head of a batch of count >= 1 commands; then de_batch_add exactly count times. */
+void de_batch_start(struct de_writer *writer, uint32_t count);
+void de_batch_add(struct de_writer *writer, struct dengine_slice command);
 
 /* Calls visit for each command in order; a non-zero return stops and is returned. PROTOCOL or
  * VERSION when payload is not a batch (visit may have been called for commands in front). */

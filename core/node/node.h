@@ -5,10 +5,9 @@
  * threads and in the simulator.
  *
  * How a write goes: submit -> flush makes one entry of all commands that wait -> the core accepts
- * it
- * -> the log writer makes it durable while peers get it -> committed -> the applier runs the state
- * machine and calls done. How a linearizable read goes: submit -> a read round -> done says that a
- * state that has applied at least read_index may be read.
+ * it -> the log writer makes it durable while peers get it -> committed -> the applier runs the
+ * state machine and calls done. How a linearizable read goes: submit -> a read round -> done says
+ * that a state that has applied at least read_index may be read.
  *
  * Threads: everything here is called on one thread (the loop), except de_persist_job_run,
  * de_log_read_job_run (log writer) and de_apply_job_run (applier), which touch only their job.
@@ -52,10 +51,12 @@ struct de_request {
     uint32_t type;                /* enum de_request_type */
     struct dengine_slice command; /* WRITE: for the state machine */
     /* WRITE: status 0 and the result, on the applier; or an error and result NULL, on the loop:
-     * NOT_LEADER, NO_LEADER, BUSY, TOO_LARGE, NO_MEMORY, SUPERSEDED, SHUTDOWN, HALTED (not done:
-     * only when the command was never proposed), UNKNOWN.
+     * NOT_LEADER, NO_LEADER, BUSY, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the command
+     * was never proposed, so it is not done and never will be); SUPERSEDED (another entry was
+     * committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost its
+     * leadership and heard of no decision within one maximum election timeout).
      * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
-     * NO_LEADER, BUSY, SHUTDOWN, HALTED; on the loop; result NULL.
+     * NO_LEADER, BUSY, NO_MEMORY, SHUTDOWN, HALTED; on the loop; result NULL.
      * May free the request. Must not block. */
     void (*done)(struct de_request *request, int status, const struct dengine_result *result);
     /* The node's, from submit to done. */
@@ -177,8 +178,8 @@ void de_node_log_read(struct de_node *node, struct de_log_read_job *job, uint64_
  * after commit. */
 void de_apply_job_run(struct de_apply_job *job);
 
-/* Reads the entries of the job. Allocates with malloc-like functions given by allocator, which must
- * be safe on this thread. */
+/* Reads the entries of the job into memory that came with it: as many from the start as there is
+ * room for. Allocates nothing. */
 void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store log);
 
 /* ---- looking ---- */
@@ -188,7 +189,9 @@ struct de_node_status {
     uint64_t applied;
     uint32_t pending_requests;
     uint64_t pending_bytes;
+    uint64_t dropped_messages; /* by the node: no memory, a bad payload, a stale range */
     bool stopped;
+    int halt_err; /* 0 = has not halted */
 };
 
 void de_node_get_status(const struct de_node *node, struct de_node_status *status);

@@ -1,0 +1,262 @@
+/* core/node/node_state.h - the object behind struct de_node; for the files of core/node only.
+ *
+ * How one input is handled: de_node_enter; step the core (step.c), carry out its update (update.c);
+ * then de_node_turn (turn.c) does what has become possible: tell the core of completions, propose,
+ * start reads, apply, read back, arm the timer.
+ *
+ * Memory: whatever a step may ask for is reserved before the step (de_node_reserve), because a step
+ * cannot be taken back. Without memory an event from the network is dropped, a request is refused,
+ * and a completion is told later, after a retry. */
+#ifndef DE_CORE_NODE_NODE_STATE_H
+#define DE_CORE_NODE_NODE_STATE_H
+
+#include "core/node/entry_cache.h"
+#include "core/node/node.h"
+#include "core/node/requests.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_NODE_REASON_BYTES 256
+#define DE_NODE_NEVER        UINT64_MAX
+
+/* An APPEND whose entries are not (all) in the cache, or that must not overtake one. */
+struct de_backlog_item {
+    struct de_raft_message message;
+    struct de_backlog_item *next;
+};
+
+/* A persist job with what it holds. */
+struct de_persist_work {
+    struct de_persist_job job;
+    bool own; /* carries a proposal of this node: counts against persist_jobs_max */
+    uint32_t capacity;
+    uint32_t count;
+    struct dengine_entry *entries;    /* capacity of them */
+    struct de_entry_buffer **buffers; /* capacity of them; a reference to each of count */
+};
+
+enum de_log_read_purpose {
+    DE_LOG_READ_FOR_APPLY = 1,
+    DE_LOG_READ_FOR_PEER = 2,
+};
+
+#define DE_JOB_MESSAGE_BYTES 128
+
+struct de_log_read_job {
+    uint32_t purpose;
+    uint64_t first;
+    uint64_t last;
+    /* Filled by the run: entries first .. first + count - 1, payloads in data. */
+    int status;
+    uint32_t count;
+    uint32_t count_max;
+    size_t size;
+    size_t capacity;
+    size_t needed; /* count 0: the first entry alone needs a capacity like this */
+    struct dengine_entry *entries;
+    uint8_t *data;
+    char message[DE_JOB_MESSAGE_BYTES];
+};
+
+struct de_apply_entry {
+    uint64_t index;
+    struct dengine_entry entry;
+    struct de_entry_buffer *buffer; /* holds the payload; NULL: the job's log read does */
+    struct de_proposal *proposal;   /* who waits for it; NULL: nobody here */
+};
+
+struct de_apply_job {
+    struct dengine_state_machine machine;
+    struct de_log_read_job *source;
+    int status;
+    uint32_t count;
+    struct de_apply_entry *entries;
+    char message[DE_JOB_MESSAGE_BYTES];
+};
+
+struct de_node {
+    struct de_node_limits limits;
+    struct de_node_env env;
+    struct de_allocator allocator;
+    struct dengine_state_machine machine;
+    struct de_raft_options raft_options;
+
+    void *raft_memory;
+    struct de_raft *raft;
+    struct de_raft_update update; /* of the last step */
+    struct de_raft_view view;     /* after the last step */
+
+    bool inside; /* an input is being handled: no callback may come back in */
+    bool stopped;
+    int halt_err; /* 0 = running */
+    char halt_reason[DE_NODE_REASON_BYTES];
+    struct de_node_status told; /* what env.changed said last */
+
+    uint64_t raft_deadline_ns; /* published by the core */
+    uint64_t retry_ns;         /* something failed for lack of memory: look again then */
+    uint64_t armed_ns;         /* what env.arm said last; NEVER: nothing */
+
+    struct de_entry_cache cache;
+    uint64_t commit;
+    uint64_t applied;        /* by the state machine */
+    uint64_t applied_told;   /* ... as far as the core knows */
+    uint64_t persisted;      /* newest ticket that is durable */
+    uint64_t persisted_told; /* ... as far as the core knows */
+
+    /* Jobs with the environment. */
+    uint32_t persist_jobs;
+    uint32_t own_persist_jobs;
+    uint32_t log_reads;
+    bool applying;
+    bool reading_for_apply;
+    bool reading_for_peer;
+
+    /* Reserved before a step. */
+    struct de_persist_work *spare_work;
+    struct de_entry_buffer *spare_core; /* for an entry that the core makes */
+    /* The entries of the event of the step under way, a reference to each. */
+    struct de_entry_buffer **staged;
+    uint32_t staged_count;
+    uint32_t staged_capacity;
+
+    /* Scratch. */
+    struct dengine_entry *send_entries; /* raft_options.append_entries_max */
+    struct de_raft_entry *metas;        /* staged_capacity */
+
+    struct de_backlog_item *backlog_first;
+    struct de_backlog_item *backlog_last;
+    uint32_t backlog_count;
+    size_t read_bytes; /* room for entries in a log read */
+
+    uint32_t pending_requests;
+    uint64_t pending_bytes;
+    uint64_t dropped_messages;
+    struct de_request_list waiting_writes;
+    struct de_proposal_list proposals; /* of the present term as leader, ascending */
+    struct de_proposal_list orphans;   /* of lost terms, ascending by deadline */
+    struct de_request_list waiting_reads;
+    struct de_request_list asked_reads;     /* ascending by ticket */
+    struct de_request_list confirmed_reads; /* ticket = read index */
+};
+
+static inline bool de_node_running(const struct de_node *node)
+{
+    return !node->stopped && node->halt_err == 0;
+}
+
+/* ---- turn.c ---- */
+
+/* Brackets of every input. */
+void de_node_enter(struct de_node *node);
+void de_node_leave(struct de_node *node);
+/* Does whatever has become possible. */
+void de_node_turn(struct de_node *node, uint64_t now_ns);
+/* Something failed for lack of memory: have another turn after a while. */
+void de_node_retry(struct de_node *node, uint64_t now_ns);
+
+/* ---- step.c ---- */
+
+/* Memory for a step with that many entries in its event; false when there is none. */
+bool de_node_reserve(struct de_node *node, uint32_t entries);
+/* Steps the core; node->update and node->view are then those after it. Needs a reserve. */
+int de_node_step(struct de_node *node, const struct de_raft_event *event);
+/* Steps with an event that needs nothing else and carries out the update; false: no memory. */
+bool de_node_step_simple(struct de_node *node, const struct de_raft_event *event);
+void de_node_drop_staged(struct de_node *node);
+/* What a node answers that is not the leader. */
+int de_node_not_leader(const struct de_node *node);
+
+/* ---- update.c ---- */
+
+/* Carries out node->update. own: its entries are a proposal of this node. */
+void de_node_execute(struct de_node *node, bool own, uint64_t now_ns);
+
+/* ---- persist.c ---- */
+
+struct de_persist_work *de_persist_work_new(const struct de_allocator *allocator,
+                                            uint32_t capacity);
+/* Gives the write of node->update to the environment and brings the cache up to it. */
+void de_node_persist(struct de_node *node, bool own);
+
+/* ---- submit.c: the ends of requests ---- */
+
+void de_node_end_request(struct de_node *node, struct de_request *request, int status);
+void de_node_end_list(struct de_node *node, struct de_request_list *list, int status);
+/* Frees proposal. */
+void de_node_end_proposal(struct de_node *node, struct de_proposal *proposal, int status);
+/* Ends all that is not with the applier: unproposed ones with status, the others as UNKNOWN. */
+void de_node_end_all(struct de_node *node, int status);
+
+/* ---- propose.c ---- */
+
+/* Proposes what waits, as far as the limit on jobs in flight allows; refuses it when not leader. */
+void de_node_propose(struct de_node *node, uint64_t now_ns);
+/* Leadership of the proposals' term is lost: they become orphans. */
+void de_node_orphan_proposals(struct de_node *node, uint64_t now_ns);
+/* Ends the orphans that commit has decided against. */
+void de_node_resolve_orphans(struct de_node *node);
+/* Gives up the orphans whose time has come. */
+void de_node_expire_orphans(struct de_node *node, uint64_t now_ns);
+
+/* ---- reads.c ---- */
+
+void de_node_ask_reads(struct de_node *node, uint64_t now_ns);
+/* Looks at released and lost tickets of node->update. */
+void de_node_update_reads(struct de_node *node);
+/* Ends the reads that the applier has caught up with. */
+void de_node_finish_reads(struct de_node *node);
+
+/* ---- apply.c ---- */
+
+void de_node_start_apply(struct de_node *node, uint64_t now_ns);
+/* Makes and starts an apply job from what was read back; takes the read job when true. */
+bool de_node_apply_read(struct de_node *node, struct de_log_read_job *read);
+
+/* ---- outgoing.c ---- */
+
+/* Sends the messages of node->update. */
+void de_node_send_messages(struct de_node *node);
+/* Sends as much of the range as the cache holds from its start, in pieces; true when that was
+ * all. Moves the message's prev forward. */
+bool de_node_send_cached(struct de_node *node, struct de_raft_message *message);
+/* Rule R3. */
+bool de_node_range_valid(const struct de_node *node, const struct de_raft_message *message);
+/* Sends entries first .. of a range in pieces; moves the message's prev forward. */
+void de_node_send_pieces(struct de_node *node, struct de_raft_message *message,
+                         const struct dengine_entry *entries, uint32_t count);
+
+/* ---- backlog.c ---- */
+
+/* Queues the message when it has to wait for a log read; false: send it now. */
+bool de_node_backlog_take(struct de_node *node, const struct de_raft_message *message);
+/* Sends what can be sent, starts a log read for the rest. */
+void de_node_backlog_turn(struct de_node *node, uint64_t now_ns);
+/* Entries for the head of the backlog were read. */
+void de_node_backlog_read(struct de_node *node, const struct de_log_read_job *read);
+void de_node_backlog_clear(struct de_node *node);
+
+/* ---- log_read.c ---- */
+
+/* Starts reading [first, last]; false when out of memory. */
+bool de_node_read_log(struct de_node *node, uint32_t purpose, uint64_t first, uint64_t last);
+
+/* ---- status.c ---- */
+
+void de_node_notify(struct de_node *node);
+/* Ends everything and says so, once. */
+void de_node_halt(struct de_node *node, int err, const char *what, const char *detail);
+
+/* ---- boot.c ---- */
+
+/* Reads the stores and makes the core of an otherwise initialised node; node->update is then to be
+ * carried out. On failure message says why. */
+int de_node_boot(struct de_node *node, const struct de_node_options *options, uint64_t now_ns,
+                 char *message, size_t message_size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

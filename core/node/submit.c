@@ -1,0 +1,116 @@
+/* Taking requests and ending them: each exactly once. */
+#include "core/base/assert.h"
+#include "core/node/node_state.h"
+
+static uint64_t command_bytes(const struct de_request *request)
+{
+    return request->type == DE_REQUEST_WRITE ? request->command.size : 0;
+}
+
+void de_node_end_request(struct de_node *node, struct de_request *request, int status)
+{
+    const uint64_t bytes = command_bytes(request);
+
+    DE_ASSERT(node->pending_requests > 0);
+    DE_ASSERT(node->pending_bytes >= bytes);
+    node->pending_requests--;
+    node->pending_bytes -= bytes;
+    request->done(request, status, NULL);
+}
+
+void de_node_end_list(struct de_node *node, struct de_request_list *list, int status)
+{
+    struct de_request *request;
+
+    DE_ASSERT(node->inside);
+    while ((request = de_request_list_pop(list)) != NULL) {
+        de_node_end_request(node, request, status);
+    }
+    DE_ASSERT(list->first == NULL);
+}
+
+void de_node_end_proposal(struct de_node *node, struct de_proposal *proposal, int status)
+{
+    DE_ASSERT(status != 0);
+    DE_ASSERT(proposal->requests.first != NULL);
+    de_node_end_list(node, &proposal->requests, status);
+    de_release(&node->allocator, proposal);
+}
+
+static void end_proposals(struct de_node *node, struct de_proposal_list *list)
+{
+    DE_ASSERT(node->inside);
+    while (list->first != NULL) {
+        struct de_proposal *proposal = list->first;
+
+        list->first = proposal->next;
+        de_node_end_proposal(node, proposal, DENGINE_E_UNKNOWN);
+    }
+    list->last = NULL;
+    DE_ASSERT(list->first == NULL);
+}
+
+void de_node_end_all(struct de_node *node, int status)
+{
+    DE_ASSERT(!de_node_running(node));
+    de_node_end_list(node, &node->waiting_writes, status);
+    end_proposals(node, &node->proposals);
+    end_proposals(node, &node->orphans);
+    de_node_end_list(node, &node->waiting_reads, status);
+    de_node_end_list(node, &node->asked_reads, status);
+    de_node_end_list(node, &node->confirmed_reads, status);
+    de_node_backlog_clear(node);
+    DE_ASSERT_IMPLIES(!node->applying, node->pending_requests == 0);
+}
+
+/* 0, or why the request cannot be taken. */
+static int check_request(const struct de_node *node, const struct de_request *request)
+{
+    const uint64_t bytes = command_bytes(request);
+
+    DE_ASSERT(request->done != NULL);
+    DE_ASSERT(request->type == DE_REQUEST_WRITE || request->type == DE_REQUEST_READ);
+    if (node->halt_err != 0) {
+        return DENGINE_E_HALTED;
+    }
+    if (node->stopped) {
+        return DENGINE_E_SHUTDOWN;
+    }
+    if (bytes > node->limits.batch_bytes_max) {
+        return DENGINE_E_TOO_LARGE;
+    }
+    if (node->pending_requests >= node->limits.pending_requests_max ||
+        node->pending_bytes + bytes > node->limits.pending_bytes_max) {
+        return DENGINE_E_BUSY;
+    }
+    return 0;
+}
+
+void de_node_submit(struct de_node *node, struct de_request *request, uint64_t now_ns)
+{
+    int rc;
+
+    (void)now_ns;
+    de_node_enter(node);
+    request->next = NULL;
+    request->ticket = 0;
+    rc = check_request(node, request);
+    if (rc != 0) {
+        request->done(request, rc, NULL);
+    } else {
+        node->pending_requests++;
+        node->pending_bytes += command_bytes(request);
+        de_request_list_push(request->type == DE_REQUEST_WRITE ? &node->waiting_writes
+                                                               : &node->waiting_reads,
+                             request);
+    }
+    DE_ASSERT(node->pending_requests <= node->limits.pending_requests_max);
+    de_node_leave(node);
+}
+
+void de_node_flush(struct de_node *node, uint64_t now_ns)
+{
+    de_node_enter(node);
+    de_node_turn(node, now_ns);
+    de_node_leave(node);
+}

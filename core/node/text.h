@@ -1,0 +1,27 @@
+/* core/node/text.h - putting a sentence together without a library. */
+#ifndef DE_CORE_NODE_TEXT_H
+#define DE_CORE_NODE_TEXT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Always a terminated string; what does not fit is left out. */
+struct de_text {
+    char *buffer;
+    size_t capacity; /* with the terminator; 0: nothing is written */
+    size_t size;
+};
+
+void de_text_init(struct de_text *text, char *buffer, size_t capacity);
+void de_text_add(struct de_text *text, const char *string);
+void de_text_add_u64(struct de_text *text, uint64_t number);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,113 @@
+/* What follows every input: whatever has become possible is done now. */
+#include "core/base/assert.h"
+#include "core/node/node_state.h"
+
+void de_node_enter(struct de_node *node)
+{
+    DE_ASSERT(node != NULL);
+    DE_ASSERT(!node->inside); /* a callback came back in */
+    node->inside = true;
+}
+
+void de_node_leave(struct de_node *node)
+{
+    DE_ASSERT(node->inside);
+    DE_ASSERT(node->staged_count == 0);
+    node->inside = false;
+}
+
+void de_node_retry(struct de_node *node, uint64_t now_ns)
+{
+    const uint64_t at = now_ns + node->raft_options.heartbeat_interval_ns;
+
+    DE_ASSERT(node->inside);
+    DE_ASSERT(at > now_ns);
+    if (at < node->retry_ns) {
+        node->retry_ns = at;
+    }
+}
+
+/* Completions are told by level, not by edge: what cannot be told for lack of memory is told by a
+ * later turn. */
+static void tell_persisted(struct de_node *node, uint64_t now_ns)
+{
+    struct de_raft_event event = {
+        .now_ns = now_ns,
+        .type = DE_RAFT_EV_PERSISTED,
+        .ticket = node->persisted,
+    };
+
+    DE_ASSERT(node->persisted_told <= node->persisted);
+    if (!de_node_running(node) || node->persisted_told == node->persisted) {
+        return;
+    }
+    if (!de_node_step_simple(node, &event)) {
+        de_node_retry(node, now_ns);
+        return;
+    }
+    node->persisted_told = event.ticket;
+    DE_ASSERT(node->persisted_told == node->persisted);
+}
+
+static void tell_applied(struct de_node *node, uint64_t now_ns)
+{
+    struct de_raft_event event = {
+        .now_ns = now_ns,
+        .type = DE_RAFT_EV_APPLIED,
+        .index = node->applied,
+    };
+
+    DE_ASSERT(node->applied_told <= node->applied);
+    if (!de_node_running(node) || node->applied_told == node->applied) {
+        return;
+    }
+    if (!de_node_step_simple(node, &event)) {
+        de_node_retry(node, now_ns);
+        return;
+    }
+    node->applied_told = event.index;
+    DE_ASSERT(node->applied_told == node->applied);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void arm(struct de_node *node)
+{
+    uint64_t deadline_ns = min_u64(node->raft_deadline_ns, node->retry_ns);
+
+    DE_ASSERT(de_node_running(node));
+    if (node->orphans.first != NULL) {
+        deadline_ns = min_u64(deadline_ns, node->orphans.first->deadline_ns);
+    }
+    if (deadline_ns != node->armed_ns) {
+        node->armed_ns = deadline_ns;
+        node->env.arm(node->env.context, deadline_ns);
+    }
+}
+
+void de_node_turn(struct de_node *node, uint64_t now_ns)
+{
+    DE_ASSERT(node->inside);
+    if (!de_node_running(node)) {
+        return;
+    }
+    node->retry_ns = DE_NODE_NEVER;
+    tell_persisted(node, now_ns);
+    tell_applied(node, now_ns);
+    de_node_expire_orphans(node, now_ns);
+    de_node_propose(node, now_ns);
+    de_node_ask_reads(node, now_ns);
+    de_node_finish_reads(node);
+    de_node_start_apply(node, now_ns);
+    de_node_backlog_turn(node, now_ns);
+    if (!de_node_running(node)) {
+        return;
+    }
+    de_entry_cache_evict(&node->cache, node->limits.cache_bytes_max,
+                         min_u64(node->applied, node->view.durable_index));
+    de_node_notify(node);
+    arm(node);
+}
