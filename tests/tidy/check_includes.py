@@ -37,6 +37,7 @@ LAYERS = {
     "engine/": PUBLIC + CORE + ["proto/", "storage/", "runtime/libev/", "client/"],
     "server/": PUBLIC + ["core/", "proto/", "storage/", "runtime/libev/", "client/", "engine/"],
     "cli/": PUBLIC + ["core/base/", "client/"],
+    "cli/check/": PUBLIC + ["core/base/", "runtime/sim/check/"],
     "examples/": PUBLIC,
     "benches/": PUBLIC + ["core/", "proto/", "storage/", "runtime/libev/", "client/", "engine/"],
     "sim-tests/": PUBLIC + ["core/", "proto/", "storage/", "runtime/sim/"],

@@ -170,23 +170,21 @@ def check_dead_files(source):
             yield "%s: nothing uses this file" % name
 
 
-def assert_density(source, area):
-    """(asserts, functions) of the code below area that is no test."""
-    asserts = 0
-    count = 0
-    for name in source.c_files():
-        if name.startswith(area) and not tidy.is_test(name):
-            asserts += len(ASSERT.findall(source.code(name)))
-            count += sum(1 for _ in functions(source, name))
-    return asserts, count
+def assert_counts(source, area):
+    """File: (asserts, functions), of the code below area that is no test."""
+    return {name: (len(ASSERT.findall(source.code(name))), sum(1 for _ in functions(source, name)))
+            for name in source.c_files() if name.startswith(area) and not tidy.is_test(name)}
 
 
 def check_asserts(source):
     for area, least in ASSERTS_PER_FUNCTION_MIN.items():
-        asserts, count = assert_density(source, area)
-        if count and asserts < least * count:
-            yield "%s: %d asserts in %d functions, fewer than %.1f each" % (
-                area, asserts, count, least)
+        counts = assert_counts(source, area)
+        asserts, count = (sum(c[i] for c in counts.values()) for i in (0, 1))
+        if asserts < least * count:
+            lacking = sorted(counts, key=lambda n: counts[n][0] - least * counts[n][1])[:5]
+            yield "%s: %d asserts in %d functions, fewer than %.1f each; most lacking: %s" % (
+                area, asserts, count, least, ", ".join(
+                    "%s (%d in %d)" % ((name,) + counts[name]) for name in lacking))
 
 
 def run(arguments):
