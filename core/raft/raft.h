@@ -204,7 +204,7 @@ struct de_raft_update {
     const struct de_raft_message *messages;
     uint32_t message_count;
 
-    /* Entries up to here are committed: apply them. Never shrinks. */
+    /* Entries up to here are committed, and durable in our own log: apply them. Never shrinks. */
     uint64_t commit;
 
     /* PROPOSE, CHANGE: where the (first) entry stands. */
@@ -312,6 +312,7 @@ struct de_raft_view {
     uint64_t transfer_to;    /* a transfer is under way; 0 = none */
     uint64_t config_index;   /* of the configuration in use */
     uint64_t dropped_messages;
+    uint32_t term_runs_free; /* term changes the log has room for: take a snapshot before it is 0 */
     const struct de_raft_configuration *configuration; /* in use; lives until the next step */
 };
 
@@ -325,7 +326,8 @@ size_t de_raft_size(const struct de_raft_options *options);
 
 /* Makes the object in memory of de_raft_size() bytes, aligned as malloc() aligns; the object uses
  * it until the caller frees it (there is nothing else to release). The first update, with the first
- * deadline, goes to *update. CORRUPT when the boot state contradicts itself (nothing was made). */
+ * deadline, goes to *update. CORRUPT when the boot state contradicts itself, CONFIG when its log
+ * has more term changes than term_runs_max (nothing was made then). */
 int de_raft_init(void *memory, const struct de_raft_options *options,
                  const struct de_raft_boot *boot, struct de_raft **raft,
                  struct de_raft_update *update);

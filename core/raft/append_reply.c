@@ -1,0 +1,66 @@
+/* core/raft/append_reply.c - the leader hears how far a member's log goes (Raft 5.3). */
+#include "core/raft/raft_internal.h"
+
+/* Every answer of our term, even a refusal, says that the member still follows us: that is what
+ * check-quorum (thesis 6.2), read rounds and lease (thesis 6.4) count. Only what it echoed matters,
+ * never when the answer came: it may have been long on its way. */
+static bool note_echoes(struct de_raft *raft, struct de_progress *peer,
+                        const struct de_raft_message *reply)
+{
+    if (reply->round > raft->reads.round || reply->sent_ns > raft->now_ns ||
+        reply->match > raft->log.last_index) {
+        de_drop(raft); /* answers nothing that we have sent */
+        return false;
+    }
+    peer->heard_ns = raft->now_ns;
+    if (peer->echo_round < reply->round) {
+        peer->echo_round = reply->round;
+    }
+    if (peer->echo_ns < reply->sent_ns) {
+        peer->echo_ns = reply->sent_ns;
+    }
+    DE_ASSERT(peer->echo_round <= raft->reads.round);
+    DE_ASSERT(peer->echo_ns <= raft->now_ns);
+    return true;
+}
+
+/* Raft 5.3: step back to where the logs can agree. A refusal says nothing about what the member
+ * has, so it never raises match. */
+static void on_refusal(struct de_raft *raft, struct de_progress *peer,
+                       const struct de_raft_message *reply)
+{
+    uint64_t match = peer->match;
+
+    DE_ASSERT(reply->rejected);
+    /* Our entries of terms above the member's at the hint cannot be in its log. */
+    uint64_t agree = reply->hint_index;
+    if (agree >= raft->log.base_index) {
+        agree = de_term_runs_not_above(&raft->log, agree, reply->hint_term);
+    }
+    de_progress_refused(peer, agree);
+    DE_ASSERT(peer->match == match);
+}
+
+void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *reply)
+{
+    DE_ASSERT(reply->term == raft->term);
+    if (raft->role != DE_RAFT_LEADER) {
+        return;
+    }
+    struct de_progress *peer = de_peer(raft, reply->from);
+    if (peer == NULL || !note_echoes(raft, peer, reply)) {
+        return;
+    }
+    if (reply->rejected) {
+        on_refusal(raft, peer, reply);
+        return;
+    }
+    de_progress_acknowledged(peer, reply->match);
+    /* Whatever became of the snapshot: the member has what it was for. */
+    if (peer->state == DE_PROGRESS_SNAPSHOT && reply->match >= raft->log.base_index) {
+        peer->next = reply->match + 1;
+        de_progress_become(peer, DE_PROGRESS_PROBE);
+    }
+    DE_ASSERT(peer->next <= raft->log.last_index + 1);
+    DE_ASSERT(peer->match <= raft->log.last_index);
+}

@@ -1,0 +1,57 @@
+/* core/raft/change.c - the leader changes the configuration (thesis 4). */
+#include "core/raft/raft_internal.h"
+
+int de_change(struct de_raft *raft, const struct de_raft_event *event)
+{
+    const struct de_raft_configuration *target = event->configuration;
+    struct de_raft_configuration step;
+
+    if (target == NULL || !de_configuration_is_valid(target) || de_configuration_is_joint(target)) {
+        return DENGINE_E_INVALID;
+    }
+    if (raft->role != DE_RAFT_LEADER) {
+        return de_not_leader(raft);
+    }
+    /* One change at a time, and none before an entry of our own term is committed: else two leaders
+     * could each be changing from a configuration of their own (Ongaro, raft-dev, July 2015). */
+    if (!de_leader_is_ready(raft) || raft->configurations.current_index > raft->commit ||
+        de_configuration_is_joint(&raft->configurations.current) ||
+        raft->leading.transfer_to != 0) {
+        return DENGINE_E_BUSY;
+    }
+    if (!de_configuration_step(&raft->configurations.current, target, &step)) {
+        return DENGINE_E_INVALID;
+    }
+    bool appended = de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &step);
+    DE_ASSERT(appended); /* the term has its run */
+    raft->update->proposed_index = raft->log.last_index;
+    raft->update->proposed_term = raft->term;
+    return 0;
+}
+
+/* Thesis 4.3: when the joint configuration is committed, the leader appends the new one, whoever it
+ * was that appended the joint one. */
+void de_change_settle(struct de_raft *raft)
+{
+    struct de_raft_configuration target;
+
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    if (!de_leader_is_ready(raft) || raft->configurations.current_index > raft->commit ||
+        !de_configuration_is_joint(&raft->configurations.current) ||
+        raft->update->persist.source != DE_RAFT_NO_ENTRIES) {
+        return;
+    }
+    de_configuration_leave(&raft->configurations.current, &target);
+    bool appended = de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &target);
+    DE_ASSERT(appended);
+}
+
+/* Thesis 4.2.2: a leader that is not in the configuration any more manages the cluster until that
+ * is committed; its own log does not count. */
+bool de_change_is_removed(const struct de_raft *raft)
+{
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(raft->configurations.current_index <= raft->log.last_index);
+    return raft->configurations.current_index <= raft->commit &&
+           !de_configuration_is_voter(&raft->configurations.current, raft->options.id);
+}

@@ -1,0 +1,130 @@
+/* core/raft/election.c - to stand for election (Raft 5.2, thesis 9.6). */
+#include "core/raft/raft_internal.h"
+
+/* Raft 5.2: randomized, so that split votes are rare. */
+void de_election_arm(struct de_raft *raft)
+{
+    uint64_t timeout_ns = de_random_between(&raft->random, raft->options.election_timeout_min_ns,
+                                            raft->options.election_timeout_max_ns);
+
+    DE_ASSERT(timeout_ns >= raft->options.election_timeout_min_ns);
+    DE_ASSERT(timeout_ns <= raft->options.election_timeout_max_ns);
+    raft->election_due_ns = raft->now_ns + timeout_ns;
+}
+
+/* Voters of either half may lead (thesis 4.3). A new term also needs room in the log. */
+static bool may_stand(const struct de_raft *raft)
+{
+    return de_configuration_is_voter(&raft->configurations.current, raft->options.id) &&
+           de_term_runs_free(&raft->log) > 0;
+}
+
+void de_election_start(struct de_raft *raft)
+{
+    DE_ASSERT(may_stand(raft));
+    de_election_arm(raft);
+    if (de_quorum_is_alone(&raft->configurations.current, raft->options.id)) {
+        de_become_candidate(raft, false); /* nobody to ask */
+    } else {
+        de_become_pre_candidate(raft);
+    }
+    DE_ASSERT(raft->leader == 0);
+}
+
+void de_election_timeout(struct de_raft *raft)
+{
+    DE_ASSERT(raft->role != DE_RAFT_LEADER);
+    DE_ASSERT(raft->now_ns >= raft->election_due_ns);
+    if (may_stand(raft)) {
+        de_election_start(raft);
+    } else {
+        de_become_follower(raft, raft->term, 0);
+        de_election_arm(raft);
+    }
+}
+
+void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *message)
+{
+    bool is_pre = raft->role == DE_RAFT_PRE_CANDIDATE;
+    int at = de_configuration_find(&raft->configurations.current, message->from);
+
+    if (at < 0 || (!is_pre && raft->role != DE_RAFT_CANDIDATE)) {
+        return;
+    }
+    /* A late reply to another question is no answer to this one: a pre-vote is not a vote. */
+    uint64_t term = is_pre && message->granted ? raft->term + 1 : raft->term;
+    if (message->pre_vote != is_pre || message->term != term) {
+        return;
+    }
+    DE_ASSERT(message->from != raft->options.id);
+    /* One ballot per member, however often the reply is delivered; the first one stands. */
+    if (raft->elections.ballots[at] == DE_BALLOT_NONE) {
+        raft->elections.ballots[at] = message->granted ? DE_BALLOT_GRANTED : DE_BALLOT_REFUSED;
+    }
+    DE_ASSERT(raft->elections.ballots[at] != DE_BALLOT_NONE);
+}
+
+/* R4: a request leaves when our own vote is durable. A candidate that asked earlier could win, lose
+ * its own vote in a crash, and vote for somebody else in the same term. */
+static void send_requests(struct de_raft *raft)
+{
+    const struct de_raft_configuration *configuration = &raft->configurations.current;
+    bool is_pre = raft->role == DE_RAFT_PRE_CANDIDATE;
+
+    DE_ASSERT(raft->elections.request_due);
+    DE_ASSERT(is_pre || raft->tickets.durable_vote == raft->options.id);
+    raft->elections.request_due = false;
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        uint64_t id = configuration->members[i].id;
+        if (id == raft->options.id || !de_configuration_is_voter(configuration, id)) {
+            continue;
+        }
+        struct de_raft_message *request = de_update_message(raft, DE_RAFT_MSG_VOTE_REQUEST, id);
+        request->pre_vote = is_pre;
+        request->term = is_pre ? raft->term + 1 : raft->term;
+        request->transfer = raft->elections.by_transfer;
+        request->prev_index = raft->log.last_index;
+        request->prev_term = de_term_runs_last_term(&raft->log);
+    }
+}
+
+static void count_own_vote(struct de_raft *raft)
+{
+    int self = de_configuration_find(&raft->configurations.current, raft->options.id);
+
+    DE_ASSERT(raft->role == DE_RAFT_CANDIDATE && raft->vote == raft->options.id);
+    DE_ASSERT(self >= 0 && raft->tickets.durable_vote == raft->vote);
+    raft->elections.ballots[self] = DE_BALLOT_GRANTED;
+}
+
+void de_election_settle(struct de_raft *raft)
+{
+    if (raft->role != DE_RAFT_PRE_CANDIDATE && raft->role != DE_RAFT_CANDIDATE) {
+        return;
+    }
+    DE_ASSERT(raft->leader == 0);
+    if (!de_term_is_durable(raft)) {
+        return;
+    }
+    if (raft->role == DE_RAFT_CANDIDATE) {
+        count_own_vote(raft);
+    }
+    if (raft->elections.request_due) {
+        send_requests(raft);
+    }
+    switch (de_quorum_vote(&raft->configurations.current, raft->elections.ballots)) {
+    case DE_VOTE_PENDING:
+        break;
+    case DE_VOTE_LOST:
+        de_become_follower(raft, raft->term, 0); /* tries again when its time has come */
+        break;
+    case DE_VOTE_WON:
+        if (raft->role == DE_RAFT_PRE_CANDIDATE) {
+            de_election_arm(raft);
+            de_become_candidate(raft, false);
+        } else {
+            de_become_leader(raft);
+        }
+        break;
+    }
+}

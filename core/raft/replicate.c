@@ -1,0 +1,127 @@
+/* core/raft/replicate.c - the leader sends its log (Raft 5.3). */
+#include "core/raft/raft_internal.h"
+
+struct de_progress *de_peer(struct de_raft *raft, uint64_t id)
+{
+    int at = de_configuration_find(&raft->configurations.current, id);
+
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    if (at < 0 || id == raft->options.id) {
+        return NULL;
+    }
+    DE_ASSERT(raft->peers[at].id == id);
+    return &raft->peers[at];
+}
+
+void de_replicate_heartbeat(struct de_raft *raft)
+{
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(raft->options.heartbeat_interval_ns > 0);
+    raft->leading.heartbeat = true;
+    raft->leading.heartbeat_due_ns = raft->now_ns + raft->options.heartbeat_interval_ns;
+}
+
+/* The range (prev, last]; an empty one is a heartbeat. R3: the owner fills in the entries. */
+static void send_append(struct de_raft *raft, struct de_progress *peer, uint64_t prev,
+                        uint64_t last)
+{
+    struct de_raft_message *append = de_update_message(raft, DE_RAFT_MSG_APPEND, peer->id);
+
+    DE_ASSERT(prev <= last && last <= raft->log.last_index);
+    DE_ASSERT(prev == 0 || prev >= raft->log.base_index);
+    append->prev_index = prev;
+    append->prev_term = de_term_runs_at(&raft->log, prev);
+    append->last_index = last;
+    append->last_term = de_term_runs_at(&raft->log, last);
+    append->commit = raft->commit;
+    append->round = raft->reads.round;
+    append->sent_ns = raft->now_ns;
+    peer->commit_sent = raft->commit;
+    peer->appended = true;
+}
+
+static void send_entries(struct de_raft *raft, struct de_progress *peer)
+{
+    uint64_t last = raft->log.last_index;
+
+    DE_ASSERT(peer->next > raft->log.base_index && peer->next <= last);
+    if (last - peer->next >= raft->options.append_entries_max) {
+        last = peer->next + raft->options.append_entries_max - 1;
+    }
+    last = de_sizes_fit(&raft->sizes, peer->next, last, raft->options.append_bytes_max);
+    send_append(raft, peer, peer->next - 1, last);
+    de_progress_sent(peer, last);
+    DE_ASSERT(peer->next == last + 1);
+}
+
+/* The window in bytes: what is on its way and not acknowledged. */
+static bool has_room(const struct de_raft *raft, const struct de_progress *peer)
+{
+    uint64_t last = peer->next - 1;
+
+    DE_ASSERT(last <= raft->log.last_index);
+    DE_ASSERT(raft->options.window_bytes_max > 0);
+    return peer->flight_count == 0 || last <= peer->match ||
+           de_sizes_between(&raft->sizes, peer->match + 1, last) < raft->options.window_bytes_max;
+}
+
+/* A heartbeat claims nothing about entries that have left our log; else it stands where the next
+ * append will, so that one lost before it is noticed. */
+static void send_heartbeat(struct de_raft *raft, struct de_progress *peer)
+{
+    uint64_t prev = peer->next - 1;
+
+    DE_ASSERT(!peer->appended);
+    if (peer->state == DE_PROGRESS_SNAPSHOT || prev < raft->log.base_index) {
+        prev = 0;
+    }
+    send_append(raft, peer, prev, prev);
+}
+
+static void replicate(struct de_raft *raft, struct de_progress *peer)
+{
+    peer->appended = false;
+    for (int i = 0; i < DE_BURST_MAX && peer->next <= raft->log.last_index; i++) {
+        if (!de_progress_may_send(peer) || !has_room(raft, peer)) {
+            break;
+        }
+        if (peer->next <= raft->log.base_index) {
+            de_snapshot_start(raft, peer);
+            break;
+        }
+        send_entries(raft, peer);
+    }
+    bool is_news = peer->state == DE_PROGRESS_REPLICATE && peer->commit_sent < raft->commit;
+    if (!peer->appended && (raft->leading.heartbeat || is_news)) {
+        send_heartbeat(raft, peer);
+    }
+    DE_ASSERT(peer->next <= raft->log.last_index + 1);
+}
+
+void de_replicate_settle(struct de_raft *raft)
+{
+    const struct de_raft_configuration *configuration = &raft->configurations.current;
+
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        DE_ASSERT(raft->peers[i].id == configuration->members[i].id);
+        if (raft->peers[i].id != raft->options.id) {
+            replicate(raft, &raft->peers[i]);
+        }
+    }
+    raft->leading.heartbeat = false;
+}
+
+int de_replicate_on_unreachable(struct de_raft *raft, const struct de_raft_event *event)
+{
+    struct de_progress *peer = NULL;
+
+    DE_ASSERT(event->type == DE_RAFT_EV_UNREACHABLE);
+    if (raft->role == DE_RAFT_LEADER) {
+        peer = de_peer(raft, event->peer);
+    }
+    if (peer != NULL && peer->state != DE_PROGRESS_SNAPSHOT) {
+        de_progress_unreachable(peer);
+    }
+    return 0;
+}

@@ -1,0 +1,137 @@
+/* core/raft/snapshot.c - the log's beginning gives way to a snapshot (Raft 7, thesis 5).
+ *
+ * Taking, sending, staging and restoring are the owner's work; the core says when. A snapshot holds
+ * committed entries only, so installing one is right whoever sent it, and in whatever term. */
+#include "core/raft/raft_internal.h"
+
+/* Our own state machine has been saved: the log before it is not needed any more. */
+int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event)
+{
+    uint64_t index = event->index;
+
+    DE_ASSERT(raft->log.base_index <= raft->commit);
+    if (index <= raft->log.base_index) {
+        return 0; /* an older one than we have installed meanwhile */
+    }
+    if (index > raft->applied || de_term_runs_at(&raft->log, index) != event->term) {
+        return DENGINE_E_INVALID;
+    }
+    de_term_runs_compact(&raft->log, index);
+    raft->update->compact_to = index;
+    DE_ASSERT(raft->log.base_index == index && raft->log.base_term == event->term);
+    return 0;
+}
+
+/* Raft 7, figure 13, steps 7 and 8: the log is discarded, the configuration is the snapshot's. */
+static void install(struct de_raft *raft, uint64_t index, uint64_t term,
+                    const struct de_raft_configuration *configuration)
+{
+    struct de_raft_persist *persist = &raft->update->persist;
+
+    DE_ASSERT(raft->role != DE_RAFT_LEADER);
+    DE_ASSERT(index > raft->commit && term <= raft->term);
+    if (raft->role != DE_RAFT_FOLLOWER) {
+        de_become_follower(raft, raft->term, 0); /* ballots belong to the old configuration */
+    }
+    de_tickets_truncate(&raft->tickets, raft->commit + 1);
+    de_term_runs_init(&raft->log, raft->log.runs, raft->log.capacity, index, term);
+    de_sizes_init(&raft->sizes, raft->sizes.totals, raft->sizes.capacity, index);
+    de_configurations_init(&raft->configurations, index, configuration);
+    raft->commit = index;
+    raft->following.verified = index;
+    persist->install_index = index;
+    persist->install_term = term;
+    DE_ASSERT(raft->log.last_index == index);
+    DE_ASSERT(raft->tickets.durable_index < index);
+}
+
+static void stage(struct de_raft *raft, uint64_t index, uint64_t term,
+                  const struct de_raft_configuration *configuration)
+{
+    if (index <= raft->commit || raft->role == DE_RAFT_LEADER) {
+        return; /* overtaken by appends or by a newer snapshot */
+    }
+    if (de_term_runs_at(&raft->log, index) == term) {
+        /* Figure 13, step 6: we have all of it, and maybe more, in our log: keep that. */
+        raft->commit = index;
+        if (raft->following.verified < index) {
+            raft->following.verified = index;
+        }
+    } else {
+        install(raft, index, term, configuration);
+    }
+    DE_ASSERT(raft->commit == index);
+    DE_ASSERT(raft->following.verified >= index);
+}
+
+int de_snapshot_staged(struct de_raft *raft, const struct de_raft_event *event)
+{
+    DE_ASSERT(event->type == DE_RAFT_EV_SNAPSHOT_STAGED);
+    if (event->index == 0 || event->term == 0 || event->configuration == NULL ||
+        !de_configuration_is_valid(event->configuration)) {
+        return DENGINE_E_INVALID;
+    }
+    if (event->term > raft->term) {
+        de_become_follower(raft, event->term, 0); /* whoever committed it was in that term */
+    }
+    stage(raft, event->index, event->term, event->configuration);
+    DE_ASSERT(raft->log.last_index >= raft->commit);
+    return 0;
+}
+
+/* The leader's word that the stream is complete; with a configuration when the owner has staged
+ * what came. */
+void de_snapshot_on_message(struct de_raft *raft, const struct de_raft_message *message)
+{
+    DE_ASSERT(message->term == raft->term);
+    if (!de_append_heard(raft, message->from)) {
+        return;
+    }
+    if (message->configuration != NULL) {
+        stage(raft, message->last_index, message->last_term, message->configuration);
+    }
+    raft->following.answer_due = true;
+    raft->following.answer_rejects = false;
+    DE_ASSERT(raft->role == DE_RAFT_FOLLOWER);
+}
+
+/* Leader: what the peer needs next is not in our log any more. False when another peer's snapshot
+ * is asked for in this very step: then its turn comes later. */
+bool de_snapshot_start(struct de_raft *raft, struct de_progress *peer)
+{
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(peer->next <= raft->log.base_index);
+    if (raft->update->snapshot_to != 0) {
+        return false;
+    }
+    raft->update->snapshot_to = peer->id;
+    de_progress_become(peer, DE_PROGRESS_SNAPSHOT);
+    peer->snapshot_until_ns =
+        raft->now_ns + DE_SNAPSHOT_PATIENCE * raft->options.election_timeout_max_ns;
+    return true;
+}
+
+/* The stream has ended. The peer has yet to install it: its next answers show that, and if they do
+ * not within an election timeout, we look again. */
+int de_snapshot_sent(struct de_raft *raft, const struct de_raft_event *event)
+{
+    struct de_progress *peer = NULL;
+
+    DE_ASSERT(event->type == DE_RAFT_EV_SNAPSHOT_SENT);
+    if (raft->role == DE_RAFT_LEADER) {
+        peer = de_peer(raft, event->peer);
+    }
+    if (peer == NULL || peer->state != DE_PROGRESS_SNAPSHOT) {
+        return 0;
+    }
+    uint64_t wait_ns =
+        event->ok ? raft->options.election_timeout_max_ns : raft->options.heartbeat_interval_ns;
+    peer->snapshot_until_ns = raft->now_ns + wait_ns;
+    if (event->ok && event->index > 0) {
+        struct de_raft_message *message = de_update_message(raft, DE_RAFT_MSG_SNAPSHOT, peer->id);
+        message->last_index = event->index;
+        message->last_term = event->term;
+    }
+    DE_ASSERT(peer->state == DE_PROGRESS_SNAPSHOT);
+    return 0;
+}
