@@ -63,9 +63,17 @@ static int shown(struct dengine_slice word)
     return word.size < 40 ? (int)word.size : 40;
 }
 
+/* Where the next token starts: what a message about it points at. */
+static size_t word_start(struct de_json *json)
+{
+    (void)de_json_peek(json);
+    return json->position;
+}
+
 static int take_type(struct de_json *json, enum de_history_type *type)
 {
     struct dengine_slice word;
+    size_t start = word_start(json);
     int err = de_json_string(json, "a string for type", &word);
     if (err != 0) {
         return err;
@@ -77,6 +85,7 @@ static int take_type(struct de_json *json, enum de_history_type *type)
     }
     DE_HISTORY_TYPE_MAP(TYPE_TEST)
 #undef TYPE_TEST
+    json->position = start;
     return de_json_fail(json, "unknown type \"%.*s\"; expected invoke, ok, fail or info",
                         shown(word), (const char *)word.data);
 }
@@ -84,6 +93,7 @@ static int take_type(struct de_json *json, enum de_history_type *type)
 static int take_function(struct de_json *json, enum de_history_function *function)
 {
     struct dengine_slice word;
+    size_t start = word_start(json);
     int err = de_json_string(json, "a string for f", &word);
     if (err != 0) {
         return err;
@@ -95,6 +105,7 @@ static int take_function(struct de_json *json, enum de_history_function *functio
     }
     DE_HISTORY_FUNCTION_MAP(FUNCTION_TEST)
 #undef FUNCTION_TEST
+    json->position = start;
     return de_json_fail(json, "unknown f \"%.*s\"; expected read, write, cas or delete",
                         shown(word), (const char *)word.data);
 }
@@ -143,12 +154,14 @@ static int take_member(struct de_json *json, enum member member, struct de_histo
 static int take_pair(struct de_json *json, unsigned *seen, struct de_history_event *event)
 {
     struct dengine_slice name;
+    size_t start = word_start(json);
     int err = de_json_string(json, "a member's name", &name);
     if (err != 0) {
         return err;
     }
     enum member member = member_of(name);
     if ((*seen & (unsigned)member) != 0) {
+        json->position = start;
         return de_json_fail(json, "\"%s\" twice in one event", member_text(member));
     }
     *seen |= (unsigned)member;
