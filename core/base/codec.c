@@ -4,6 +4,8 @@
 
 #include "core/base/assert.h"
 
+DE_STATIC_ASSERT(SIZE_MAX >= UINT32_MAX, "a slice's length fits into a size_t");
+
 void de_writer_init(struct de_writer *writer, void *buffer, size_t capacity)
 {
     DE_ASSERT(writer != NULL);
@@ -21,6 +23,7 @@ static uint8_t *reserve(struct de_writer *writer, size_t size)
 
     DE_ASSERT(writer != NULL);
     DE_ASSERT(writer->size <= writer->capacity);
+    DE_ASSERT(writer->data != NULL || writer->capacity == 0);
     if (writer->failed || size > writer->capacity - writer->size) {
         writer->failed = true;
         return NULL;
@@ -120,6 +123,7 @@ static const uint8_t *take(struct de_reader *reader, size_t size)
     const uint8_t *at;
 
     DE_ASSERT(size > 0);
+    DE_ASSERT(reader->data != NULL || reader->size == 0);
     if (size > de_reader_left(reader)) {
         reader->failed = true;
         return NULL;

@@ -6,6 +6,8 @@
 #include "core/base/codec.h"
 #include "core/base/crc32c_paths.h"
 
+DE_STATIC_ASSERT(sizeof de_crc32c_table == (size_t)8 * 256 * 4, "a row for each of eight bytes");
+
 uint32_t de_crc32c_portable(uint32_t state, const uint8_t *data, size_t size)
 {
     DE_ASSERT(data != NULL || size == 0);

@@ -1,5 +1,14 @@
 #include <dengine/error.h>
 
+#include "core/base/assert.h"
+
+/* 0 is success and what is positive is no error: callers test with "< 0" and "!= 0" alike. */
+#define NEGATIVE(name, value, text) DE_STATIC_ASSERT((value) < 0, #name " must be negative");
+DENGINE_ERROR_MAP(NEGATIVE)
+#undef NEGATIVE
+DE_STATIC_ASSERT(DENGINE_OK == 0, "success is zero");
+DE_STATIC_ASSERT(DENGINE_DONE == 0, "the outcome of success is zero too");
+
 const char *dengine_strerror(int err)
 {
     switch (err) {

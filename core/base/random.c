@@ -5,6 +5,9 @@
 /* 2^64 divided by the golden ratio, odd: the step of splitmix64's counter. */
 #define GOLDEN_GAMMA UINT64_C(0x9e3779b97f4a7c15)
 
+DE_STATIC_ASSERT(GOLDEN_GAMMA % 2 == 1, "an odd step visits every 64-bit number");
+DE_STATIC_ASSERT(sizeof(struct de_random) == 32, "copied and compared as bytes: no padding");
+
 static uint64_t rotate_left(uint64_t x, unsigned count)
 {
     DE_ASSERT(count > 0 && count < 64);
