@@ -48,11 +48,17 @@ struct dengine_client {
     uint32_t timeout_ms; /* default of each call */
 };
 
+/* Makes a value that dengine_value_free() can free: a copy of bytes. NO_MEMORY leaves *value empty.
+ */
+int de_client_value_copy(struct dengine_value *value, struct dengine_slice bytes,
+                         uint64_t revision);
+
 /* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
 __attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);
 
-/* The calling thread's text. An implementation that finishes a call on another thread hands the
- * text over with the reply (client.c copies it into the waiting thread). */
+/* The calling thread's text. An implementation that finishes a call on another thread sets the text
+ * there before it calls back (an empty one when there is nothing to add); the blocking forms in
+ * client.c carry it into the waiting thread. */
 const char *de_client_get_last_error(void);
 
 #ifdef __cplusplus

@@ -1,0 +1,332 @@
+/* The public calls: arguments are checked here once, for every kind of client, and the blocking
+ * forms are the asynchronous ones plus waiting. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client_ops.h"
+#include "core/base/assert.h"
+
+/* Longest key (dengine/client.h). */
+#define KEY_BYTES_MAX 510
+
+/* ---- values ---- */
+
+int de_client_value_copy(struct dengine_value *value, struct dengine_slice bytes, uint64_t revision)
+{
+    DE_ASSERT(value != NULL);
+    DE_ASSERT(bytes.data != NULL || bytes.size == 0);
+    *value = (struct dengine_value){0};
+    value->owner = malloc(bytes.size > 0 ? bytes.size : 1);
+    if (value->owner == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    if (bytes.size > 0) {
+        memcpy(value->owner, bytes.data, bytes.size);
+    }
+    value->data = value->owner;
+    value->size = bytes.size;
+    value->revision = revision;
+    return 0;
+}
+
+void dengine_value_free(struct dengine_value *value)
+{
+    if (value != NULL) {
+        free(value->owner);
+        *value = (struct dengine_value){0};
+    }
+}
+
+/* ---- checking ---- */
+
+static int check_bytes(const char *what, struct dengine_slice bytes)
+{
+    if (bytes.data == NULL && bytes.size > 0) {
+        de_client_set_last_error("the %s has a size but no bytes", what);
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
+static int check_call(const struct de_client_call *call)
+{
+    int err = check_bytes("key", call->key);
+
+    if (err == 0 && call->key.size == 0) {
+        de_client_set_last_error("the key is empty");
+        err = DENGINE_E_INVALID;
+    }
+    if (err == 0 && call->key.size > KEY_BYTES_MAX) {
+        de_client_set_last_error("the key has %zu bytes, at most %d are allowed", call->key.size,
+                                 KEY_BYTES_MAX);
+        err = DENGINE_E_TOO_LARGE;
+    }
+    if (err == 0) {
+        err = check_bytes("value", call->value);
+    }
+    if (err == 0) {
+        err = check_bytes("expected value", call->expected);
+    }
+    if (err == 0 && (unsigned)call->consistency > (unsigned)DENGINE_EVENTUAL) {
+        de_client_set_last_error("there is no consistency %d", (int)call->consistency);
+        err = DENGINE_E_INVALID;
+    }
+    return err;
+}
+
+/* Fills in who is called back and by when, and checks everything. */
+static int prepare(const struct dengine_client *client, const struct dengine_call_options *options,
+                   struct de_client_call *call, dengine_callback *callback, void *context)
+{
+    de_client_set_last_error("%s", "");
+    if (client == NULL || callback == NULL) {
+        de_client_set_last_error("there is no %s", client == NULL ? "client" : "callback");
+        return DENGINE_E_INVALID;
+    }
+    call->callback = callback;
+    call->context = context;
+    call->timeout_ms = options != NULL ? options->timeout_ms : 0;
+    if (call->timeout_ms == 0) {
+        call->timeout_ms = client->timeout_ms;
+    }
+    DE_ASSERT(call->timeout_ms > 0);
+    return check_call(call);
+}
+
+static int start(struct dengine_client *client, const struct dengine_call_options *options,
+                 struct de_client_call *call, dengine_callback *callback, void *context)
+{
+    const int err = prepare(client, options, call, callback, context);
+
+    return err != 0 ? err : client->ops->start(client, call);
+}
+
+/* ---- blocking ---- */
+
+/* Lives on the stack of the thread that waits. */
+struct waiter {
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+    bool done;
+    struct dengine_reply reply;
+    char last_error[512];
+};
+
+static void wake(void *context, struct dengine_reply *reply)
+{
+    struct waiter *waiter = context;
+
+    (void)pthread_mutex_lock(&waiter->mutex);
+    DE_ASSERT(!waiter->done);
+    waiter->reply = *reply;
+    (void)snprintf(waiter->last_error, sizeof waiter->last_error, "%s", de_client_get_last_error());
+    waiter->done = true;
+    /* Inside the lock: the waiter is gone as soon as its thread has seen done. */
+    (void)pthread_cond_signal(&waiter->condition);
+    (void)pthread_mutex_unlock(&waiter->mutex);
+}
+
+/* Starts the call and waits for its end, which start() promises to come by the deadline. */
+static int wait_for(struct dengine_client *client, struct de_client_call *call,
+                    struct dengine_reply *reply)
+{
+    struct waiter waiter = {.done = false};
+    int err;
+
+    err = pthread_mutex_init(&waiter.mutex, NULL);
+    DE_ASSERT(err == 0);
+    err = pthread_cond_init(&waiter.condition, NULL);
+    DE_ASSERT(err == 0);
+    call->context = &waiter;
+    err = client->ops->start(client, call);
+    if (err == 0) {
+        (void)pthread_mutex_lock(&waiter.mutex);
+        while (!waiter.done) {
+            (void)pthread_cond_wait(&waiter.condition, &waiter.mutex);
+        }
+        (void)pthread_mutex_unlock(&waiter.mutex);
+        *reply = waiter.reply;
+        err = reply->status;
+        de_client_set_last_error("%s", waiter.last_error);
+    }
+    (void)pthread_cond_destroy(&waiter.condition);
+    (void)pthread_mutex_destroy(&waiter.mutex);
+    return err;
+}
+
+/* A blocking call that returns no value. */
+static int run(struct dengine_client *client, const struct dengine_call_options *options,
+               struct de_client_call *call, struct dengine_reply *reply)
+{
+    int err = prepare(client, options, call, wake, NULL);
+
+    *reply = (struct dengine_reply){0};
+    if (err == 0) {
+        err = wait_for(client, call, reply);
+    }
+    if (err != 0) {
+        reply->succeeded = false;
+    }
+    return err;
+}
+
+/* ---- the calls ---- */
+
+static struct de_client_call put_call(struct dengine_slice key, struct dengine_slice value)
+{
+    struct de_client_call call = {.type = DE_CLIENT_PUT, .key = key, .value = value};
+
+    return call;
+}
+
+static struct de_client_call get_call(struct dengine_slice key, enum dengine_consistency level)
+{
+    struct de_client_call call = {.type = DE_CLIENT_GET, .key = key, .consistency = level};
+
+    return call;
+}
+
+static struct de_client_call delete_call(struct dengine_slice key)
+{
+    struct de_client_call call = {.type = DE_CLIENT_DELETE, .key = key};
+
+    return call;
+}
+
+static struct de_client_call
+cas_call(struct dengine_slice key, const struct dengine_slice *expected, struct dengine_slice value)
+{
+    struct de_client_call call = {.type = DE_CLIENT_CAS, .key = key, .value = value};
+
+    call.expect_absent = expected == NULL;
+    if (expected != NULL) {
+        call.expected = *expected;
+    }
+    return call;
+}
+
+int dengine_put(struct dengine_client *client, struct dengine_slice key, struct dengine_slice value,
+                const struct dengine_call_options *options)
+{
+    struct de_client_call call = put_call(key, value);
+    struct dengine_reply reply;
+
+    return run(client, options, &call, &reply);
+}
+
+int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
+                      struct dengine_slice value, const struct dengine_call_options *options,
+                      dengine_callback *callback, void *context)
+{
+    struct de_client_call call = put_call(key, value);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_get(struct dengine_client *client, struct dengine_slice key,
+                enum dengine_consistency consistency, const struct dengine_call_options *options,
+                struct dengine_value *value)
+{
+    struct de_client_call call = get_call(key, consistency);
+    struct dengine_reply reply = {0};
+    int err;
+
+    if (value == NULL) {
+        de_client_set_last_error("there is no room for the value");
+        return DENGINE_E_INVALID;
+    }
+    *value = (struct dengine_value){0};
+    err = prepare(client, options, &call, wake, NULL);
+    if (err == 0) {
+        err = client->ops->get_here != NULL ? client->ops->get_here(client, &call, value)
+                                            : DENGINE_E_INVALID;
+        if (err == DENGINE_E_INVALID) { /* not one that needs no other thread */
+            err = wait_for(client, &call, &reply);
+            *value = reply.value;
+        }
+    }
+    DE_ASSERT(err == 0 || value->owner == NULL);
+    return err;
+}
+
+int dengine_get_async(struct dengine_client *client, struct dengine_slice key,
+                      enum dengine_consistency consistency,
+                      const struct dengine_call_options *options, dengine_callback *callback,
+                      void *context)
+{
+    struct de_client_call call = get_call(key, consistency);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_delete(struct dengine_client *client, struct dengine_slice key,
+                   const struct dengine_call_options *options)
+{
+    struct de_client_call call = delete_call(key);
+    struct dengine_reply reply;
+
+    return run(client, options, &call, &reply);
+}
+
+int dengine_delete_async(struct dengine_client *client, struct dengine_slice key,
+                         const struct dengine_call_options *options, dengine_callback *callback,
+                         void *context)
+{
+    struct de_client_call call = delete_call(key);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_compare_and_swap(struct dengine_client *client, struct dengine_slice key,
+                             const struct dengine_slice *expected, struct dengine_slice value,
+                             const struct dengine_call_options *options, bool *succeeded)
+{
+    struct de_client_call call = cas_call(key, expected, value);
+    struct dengine_reply reply;
+    int err;
+
+    if (succeeded == NULL) {
+        de_client_set_last_error("there is no room for the result");
+        return DENGINE_E_INVALID;
+    }
+    err = run(client, options, &call, &reply);
+    *succeeded = reply.succeeded;
+    return err;
+}
+
+int dengine_compare_and_swap_async(struct dengine_client *client, struct dengine_slice key,
+                                   const struct dengine_slice *expected, struct dengine_slice value,
+                                   const struct dengine_call_options *options,
+                                   dengine_callback *callback, void *context)
+{
+    struct de_client_call call = cas_call(key, expected, value);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_cluster_status(struct dengine_client *client,
+                           const struct dengine_call_options *options,
+                           struct dengine_cluster_status *status)
+{
+    uint32_t timeout_ms;
+
+    de_client_set_last_error("%s", "");
+    if (client == NULL || status == NULL) {
+        de_client_set_last_error("there is no %s", client == NULL ? "client" : "room for it");
+        return DENGINE_E_INVALID;
+    }
+    timeout_ms = options != NULL ? options->timeout_ms : 0;
+    *status = (struct dengine_cluster_status){0};
+    return client->ops->cluster_status(client, timeout_ms > 0 ? timeout_ms : client->timeout_ms,
+                                       status);
+}
+
+void dengine_disconnect(struct dengine_client *client)
+{
+    if (client != NULL) {
+        DE_ASSERT(client->ops->disconnect != NULL);
+        client->ops->disconnect(client);
+    }
+}

@@ -1,0 +1,214 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "client/client_ops.h"
+#include "core/base/assert.h"
+
+/* A client that answers from a thread of its own what the test tells it to. */
+struct fake {
+    struct dengine_client base;
+    struct de_client_call seen;
+    int calls;
+    int refuse; /* start() returns this */
+    struct dengine_reply reply;
+    const char *text;
+    pthread_t thread;
+};
+
+static void *answer(void *context)
+{
+    struct fake *fake = context;
+
+    de_client_set_last_error("%s", fake->text);
+    fake->seen.callback(fake->seen.context, &fake->reply);
+    return NULL;
+}
+
+static int fake_start(struct dengine_client *client, const struct de_client_call *call)
+{
+    struct fake *fake = DE_CONTAINER_OF(client, struct fake, base);
+
+    fake->calls++;
+    fake->seen = *call;
+    if (fake->refuse != 0) {
+        return fake->refuse;
+    }
+    return pthread_create(&fake->thread, NULL, answer, fake);
+}
+
+static int fake_status(struct dengine_client *client, uint32_t timeout_ms,
+                       struct dengine_cluster_status *status)
+{
+    (void)client;
+    status->leader = timeout_ms;
+    return 0;
+}
+
+static const struct de_client_ops fake_ops = {.start = fake_start, .cluster_status = fake_status};
+
+static struct fake make_fake(void)
+{
+    struct fake fake = {.base = {&fake_ops, 777}, .reply = {.succeeded = true}, .text = ""};
+
+    return fake;
+}
+
+static void join(struct fake *fake)
+{
+    assert_int_equal(pthread_join(fake->thread, NULL), 0);
+}
+
+static void test_put_passes_everything_on(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_call_options options = {.timeout_ms = 5};
+
+    (void)state;
+    assert_int_equal(dengine_put(&fake.base, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_PUT);
+    assert_int_equal(fake.seen.timeout_ms, 777);
+    assert_int_equal(fake.seen.key.size, 1);
+    assert_int_equal(dengine_put(&fake.base, DENGINE_STR("k"), DENGINE_STR(""), &options), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.timeout_ms, 5);
+}
+
+static void test_compare_and_swap_tells_value_from_absence(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_slice expected = DENGINE_STR("");
+    bool succeeded = false;
+
+    (void)state;
+    assert_int_equal(dengine_compare_and_swap(&fake.base, DENGINE_STR("k"), NULL, DENGINE_STR("v"),
+                                              NULL, &succeeded),
+                     0);
+    join(&fake);
+    assert_true(succeeded);
+    assert_true(fake.seen.expect_absent);
+    fake.reply.succeeded = false;
+    assert_int_equal(dengine_compare_and_swap(&fake.base, DENGINE_STR("k"), &expected,
+                                              DENGINE_STR("v"), NULL, &succeeded),
+                     0);
+    join(&fake);
+    assert_false(succeeded);
+    assert_false(fake.seen.expect_absent);
+}
+
+static void test_get_hands_the_value_over(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_value value;
+
+    (void)state;
+    assert_int_equal(de_client_value_copy(&fake.reply.value, DENGINE_STR("bytes"), 7), 0);
+    assert_int_equal(dengine_get(&fake.base, DENGINE_STR("k"), DENGINE_EVENTUAL, NULL, &value), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.consistency, DENGINE_EVENTUAL);
+    assert_int_equal(value.size, 5);
+    assert_memory_equal(value.data, "bytes", 5);
+    assert_int_equal(value.revision, 7);
+    dengine_value_free(&value);
+    assert_null(value.data);
+    dengine_value_free(&value);
+}
+
+static void test_the_text_travels_to_the_waiting_thread(void **state)
+{
+    struct fake fake = make_fake();
+
+    (void)state;
+    fake.reply.status = DENGINE_E_BUSY;
+    fake.text = "node 3 is busy";
+    assert_int_equal(dengine_delete(&fake.base, DENGINE_STR("k"), NULL), DENGINE_E_BUSY);
+    join(&fake);
+    assert_string_equal(dengine_last_error(&fake.base), "node 3 is busy");
+    fake.reply.status = 0;
+    fake.text = "";
+    assert_int_equal(dengine_delete(&fake.base, DENGINE_STR("k"), NULL), 0);
+    join(&fake);
+    assert_string_equal(dengine_last_error(&fake.base), "");
+}
+
+static void test_a_refused_start_is_the_answer(void **state)
+{
+    struct fake fake = make_fake();
+
+    (void)state;
+    fake.refuse = DENGINE_E_NO_MEMORY;
+    assert_int_equal(dengine_put(&fake.base, DENGINE_STR("k"), DENGINE_STR("v"), NULL),
+                     DENGINE_E_NO_MEMORY);
+}
+
+static void test_bad_arguments_never_start(void **state)
+{
+    static const char key[511] = "k";
+    struct fake fake = make_fake();
+    struct dengine_client *c = &fake.base;
+    struct dengine_slice good = DENGINE_STR("k");
+    struct dengine_slice broken = {NULL, 3};
+    struct dengine_value value;
+    bool succeeded;
+
+    (void)state;
+    assert_int_equal(dengine_put(NULL, good, good, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put(c, DENGINE_STR(""), good, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put(c, broken, good, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put(c, good, broken, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put(c, DENGINE_BYTES(key, 511), good, NULL), DENGINE_E_TOO_LARGE);
+    assert_non_null(strstr(dengine_last_error(c), "511 bytes"));
+    assert_int_equal(dengine_get(c, good, DENGINE_DEFAULT, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_get(c, good, (enum dengine_consistency)9, NULL, &value),
+                     DENGINE_E_INVALID);
+    assert_int_equal(dengine_compare_and_swap(c, good, &broken, good, NULL, &succeeded),
+                     DENGINE_E_INVALID);
+    assert_int_equal(dengine_compare_and_swap(c, good, NULL, good, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put_async(c, good, good, NULL, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_cluster_status(c, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(fake.calls, 0);
+}
+
+static void test_the_longest_key_is_taken(void **state)
+{
+    static const char key[510] = "k";
+    struct fake fake = make_fake();
+
+    (void)state;
+    assert_int_equal(
+        dengine_put(&fake.base, DENGINE_BYTES(key, sizeof key), DENGINE_STR("v"), NULL), 0);
+    join(&fake);
+}
+
+static void test_cluster_status_has_a_deadline(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_cluster_status status;
+
+    (void)state;
+    assert_int_equal(dengine_cluster_status(&fake.base, NULL, &status), 0);
+    assert_int_equal(status.leader, 777);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put_passes_everything_on),
+        cmocka_unit_test(test_compare_and_swap_tells_value_from_absence),
+        cmocka_unit_test(test_get_hands_the_value_over),
+        cmocka_unit_test(test_the_text_travels_to_the_waiting_thread),
+        cmocka_unit_test(test_a_refused_start_is_the_answer),
+        cmocka_unit_test(test_bad_arguments_never_start),
+        cmocka_unit_test(test_the_longest_key_is_taken),
+        cmocka_unit_test(test_cluster_status_has_a_deadline),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
