@@ -83,8 +83,6 @@ void de_node_persist(struct de_node *node, bool own)
         de_entry_cache_truncate(&node->cache, persist->truncate_from);
     }
     switch (persist->source) {
-    case DE_RAFT_NO_ENTRIES:
-        break;
     case DE_RAFT_FROM_EVENT:
         add_event_entries(node, work, own);
         break;
@@ -92,7 +90,7 @@ void de_node_persist(struct de_node *node, bool own)
         add_entry(node, work, persist->first_index, make_core_entry(node));
         break;
     default:
-        DE_ASSERT(!"an entry source");
+        DE_ASSERT(persist->source == DE_RAFT_NO_ENTRIES);
     }
     DE_ASSERT(node->cache.first + node->cache.count == node->view.last_index + 1);
     work->own = own && persist->source == DE_RAFT_FROM_EVENT;

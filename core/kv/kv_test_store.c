@@ -1,0 +1,311 @@
+#include "core/kv/kv_test_store.h"
+
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+
+struct dengine_kv_view {
+    struct test_table table;
+};
+
+static struct dengine_slice copy_of(struct dengine_slice bytes)
+{
+    void *data = malloc(bytes.size + 1);
+
+    DE_ASSERT(data != NULL);
+    if (bytes.size > 0) {
+        memcpy(data, bytes.data, bytes.size);
+    }
+    return dengine_bytes(data, bytes.size);
+}
+
+static int compare(struct dengine_slice a, struct dengine_slice b)
+{
+    const size_t size = a.size < b.size ? a.size : b.size;
+    const int order = memcmp(a.data, b.data, size);
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Position of the first key >= key. */
+static size_t lower_bound(const struct test_table *table, struct dengine_slice key)
+{
+    size_t i = 0;
+
+    while (i < table->count && compare(table->pairs[i].key, key) < 0) {
+        i++;
+    }
+    return i;
+}
+
+static bool found(const struct test_table *table, size_t at, struct dengine_slice key)
+{
+    return at < table->count && compare(table->pairs[at].key, key) == 0;
+}
+
+static void table_clear(struct test_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        free((void *)(uintptr_t)table->pairs[i].key.data);
+        free((void *)(uintptr_t)table->pairs[i].value.data);
+    }
+    free(table->pairs);
+    table->pairs = NULL;
+    table->count = 0;
+}
+
+static void table_copy(const struct test_table *from, struct test_table *to)
+{
+    to->pairs = calloc(from->count + 1, sizeof *to->pairs);
+    DE_ASSERT(to->pairs != NULL);
+    to->count = from->count;
+    for (size_t i = 0; i < from->count; i++) {
+        to->pairs[i].key = copy_of(from->pairs[i].key);
+        to->pairs[i].value = copy_of(from->pairs[i].value);
+    }
+}
+
+static int table_get(const struct test_table *table, struct dengine_slice key,
+                     struct dengine_slice *value)
+{
+    const size_t at = lower_bound(table, key);
+
+    if (!found(table, at, key)) {
+        return DENGINE_E_NOT_FOUND;
+    }
+    *value = table->pairs[at].value;
+    return 0;
+}
+
+static int table_remove(struct test_table *table, struct dengine_slice key)
+{
+    const size_t at = lower_bound(table, key);
+
+    if (!found(table, at, key)) {
+        return DENGINE_E_NOT_FOUND;
+    }
+    free((void *)(uintptr_t)table->pairs[at].key.data);
+    free((void *)(uintptr_t)table->pairs[at].value.data);
+    table->count--;
+    memmove(&table->pairs[at], &table->pairs[at + 1], (table->count - at) * sizeof table->pairs[0]);
+    return 0;
+}
+
+static void table_put(struct test_table *table, struct dengine_slice key,
+                      struct dengine_slice value)
+{
+    size_t at;
+
+    (void)table_remove(table, key);
+    at = lower_bound(table, key);
+    table->pairs = realloc(table->pairs, (table->count + 1) * sizeof table->pairs[0]);
+    DE_ASSERT(table->pairs != NULL);
+    memmove(&table->pairs[at + 1], &table->pairs[at], (table->count - at) * sizeof table->pairs[0]);
+    table->pairs[at].key = copy_of(key);
+    table->pairs[at].value = copy_of(value);
+    table->count++;
+}
+
+static int table_iterate(const struct test_table *table, struct dengine_slice from,
+                         int (*visit)(void *context, struct dengine_slice key,
+                                      struct dengine_slice value),
+                         void *context)
+{
+    for (size_t i = lower_bound(table, from); i < table->count; i++) {
+        const int rc = visit(context, table->pairs[i].key, table->pairs[i].value);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static bool fails(struct test_store *store)
+{
+    return store->calls++ == store->fail_at;
+}
+
+static int op_begin(void *object)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(!store->transaction);
+    if (fails(store)) {
+        return DENGINE_E_IO;
+    }
+    store->transaction = true;
+    table_copy(&store->committed, &store->open);
+    return 0;
+}
+
+static int op_get(void *object, struct dengine_slice key, struct dengine_slice *value)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    return fails(store) ? DENGINE_E_IO : table_get(&store->open, key, value);
+}
+
+static int op_put(void *object, struct dengine_slice key, struct dengine_slice value)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    DE_ASSERT(key.size >= 1 && key.size <= DENGINE_KV_KEY_MAX);
+    if (fails(store)) {
+        return DENGINE_E_IO;
+    }
+    table_put(&store->open, key, value);
+    return 0;
+}
+
+static int op_remove(void *object, struct dengine_slice key)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    return fails(store) ? DENGINE_E_IO : table_remove(&store->open, key);
+}
+
+static int op_iterate(void *object, struct dengine_slice from,
+                      int (*visit)(void *context, struct dengine_slice key,
+                                   struct dengine_slice value),
+                      void *context)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    return table_iterate(&store->open, from, visit, context);
+}
+
+static void op_abort(void *object)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    store->transaction = false;
+    table_clear(&store->open);
+}
+
+static int op_commit(void *object)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->transaction);
+    if (fails(store)) {
+        op_abort(object);
+        return DENGINE_E_IO;
+    }
+    store->transaction = false;
+    table_clear(&store->committed);
+    store->committed = store->open;
+    store->open = (struct test_table){NULL, 0};
+    store->commits++;
+    return 0;
+}
+
+static int op_view_open(void *object, struct dengine_kv_view **view)
+{
+    struct test_store *store = object;
+
+    if (fails(store)) {
+        return DENGINE_E_IO;
+    }
+    *view = malloc(sizeof **view);
+    DE_ASSERT(*view != NULL);
+    table_copy(&store->committed, &(*view)->table);
+    store->views++;
+    return 0;
+}
+
+static int op_view_get(void *object, struct dengine_kv_view *view, struct dengine_slice key,
+                       struct dengine_slice *value)
+{
+    return fails(object) ? DENGINE_E_IO : table_get(&view->table, key, value);
+}
+
+static int op_view_iterate(void *object, struct dengine_kv_view *view, struct dengine_slice from,
+                           int (*visit)(void *context, struct dengine_slice key,
+                                        struct dengine_slice value),
+                           void *context)
+{
+    return fails(object) ? DENGINE_E_IO : table_iterate(&view->table, from, visit, context);
+}
+
+static void op_view_close(void *object, struct dengine_kv_view *view)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->views > 0);
+    store->views--;
+    table_clear(&view->table);
+    free(view);
+}
+
+static int op_clear(void *object)
+{
+    struct test_store *store = object;
+
+    table_clear(&store->committed);
+    return 0;
+}
+
+static int op_sync(void *object)
+{
+    (void)object;
+    return 0;
+}
+
+static const char *op_message(void *object)
+{
+    const struct test_store *store = object;
+
+    return store->calls > store->fail_at ? "the test store was told to fail" : "";
+}
+
+static void op_close(void *object)
+{
+    test_store_deinit(object);
+}
+
+void test_store_init(struct test_store *store)
+{
+    memset(store, 0, sizeof *store);
+    store->fail_at = SIZE_MAX;
+}
+
+void test_store_deinit(struct test_store *store)
+{
+    DE_ASSERT(!store->transaction && store->views == 0);
+    table_clear(&store->committed);
+}
+
+struct dengine_kv_store test_store_table(struct test_store *store)
+{
+    static const struct dengine_kv_store_ops ops = {
+        .begin = op_begin,
+        .get = op_get,
+        .put = op_put,
+        .remove = op_remove,
+        .iterate = op_iterate,
+        .commit = op_commit,
+        .abort = op_abort,
+        .view_open = op_view_open,
+        .view_get = op_view_get,
+        .view_iterate = op_view_iterate,
+        .view_close = op_view_close,
+        .clear = op_clear,
+        .sync = op_sync,
+        .message = op_message,
+        .close = op_close,
+    };
+    struct dengine_kv_store table = {&ops, store};
+
+    return table;
+}
+
+void test_store_set(struct test_store *store, struct dengine_slice key, struct dengine_slice value)
+{
+    table_put(&store->committed, key, value);
+}
