@@ -1,0 +1,157 @@
+#include "runtime/libev/peer_inbox.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+#include "proto/peer_codec.h"
+
+/* One stream. Its lists are gRPC's thread's, but for the time between the post and its run. */
+struct inbound {
+    struct de_peer_inbox *inbox;
+    struct de_rpc_stream *stream;
+    struct de_post post;
+    bool greeted;
+    uint64_t from;
+    struct de_peer_decoded **messages; /* of the frame that the loop is to see */
+    uint32_t count;
+    uint32_t capacity;
+    char refusal[160]; /* why the stream is to end */
+};
+
+static void drop_messages(struct inbound *in)
+{
+    uint32_t i;
+
+    for (i = 0; i < in->count; i++) {
+        de_peer_decoded_free(in->messages[i]);
+    }
+    in->count = 0;
+}
+
+/* On the loop. */
+static void deliver(struct de_post *post)
+{
+    struct inbound *in = DE_CONTAINER_OF(post, struct inbound, post);
+    uint32_t i;
+
+    for (i = 0; i < in->count; i++) {
+        in->inbox->receive(in->inbox->context, &in->messages[i]->message);
+    }
+    drop_messages(in);
+    de_rpc_stream_read(in->stream);
+}
+
+static void *inbound_opened(void *context, struct de_rpc_stream *stream)
+{
+    struct inbound *in = calloc(1, sizeof(*in));
+
+    if (in != NULL) {
+        in->inbox = context;
+        in->stream = stream;
+        in->post.run = deliver;
+    }
+    return in;
+}
+
+static int on_hello(void *context, const struct de_peer_hello *hello)
+{
+    struct inbound *in = context;
+    const struct de_peer_hello *self = &in->inbox->self;
+
+    if (in->greeted) {
+        return DENGINE_E_PROTOCOL;
+    }
+    if (hello->version != self->version) {
+        (void)snprintf(in->refusal, sizeof(in->refusal),
+                       "peer protocol version %" PRIu32 " is not supported, only %" PRIu32,
+                       hello->version, self->version);
+        return DENGINE_E_VERSION;
+    }
+    if (hello->cluster_id != self->cluster_id) {
+        (void)snprintf(in->refusal, sizeof(in->refusal),
+                       "node %" PRIu64 " belongs to cluster %016" PRIx64 ", not %016" PRIx64,
+                       self->to, self->cluster_id, hello->cluster_id);
+        return DENGINE_E_FOREIGN;
+    }
+    if (hello->to != self->to || hello->from == self->to || hello->from == 0) {
+        (void)snprintf(in->refusal, sizeof(in->refusal),
+                       "this is node %" PRIu64 ", called by %" PRIu64 " as %" PRIu64, self->to,
+                       hello->from, hello->to);
+        return DENGINE_E_FOREIGN;
+    }
+    in->greeted = true;
+    in->from = hello->from;
+    return 0;
+}
+
+static int on_message(void *context, struct dengine_slice bytes)
+{
+    struct inbound *in = context;
+    int err;
+
+    if (!in->greeted) {
+        return DENGINE_E_PROTOCOL;
+    }
+    if (in->count == in->capacity) {
+        uint32_t capacity = in->capacity == 0 ? 16 : in->capacity * 2;
+        struct de_peer_decoded **grown = realloc(in->messages, capacity * sizeof(in->messages[0]));
+
+        if (grown == NULL) {
+            return DENGINE_E_NO_MEMORY;
+        }
+        in->messages = grown;
+        in->capacity = capacity;
+    }
+    err = de_peer_decode(bytes, &in->messages[in->count]);
+    if (err != 0) {
+        return err;
+    }
+    in->count++;
+    /* Whoever opened the stream speaks for itself only. */
+    return in->messages[in->count - 1]->message.raft.from == in->from ? 0 : DENGINE_E_PROTOCOL;
+}
+
+static bool inbound_message(void *object, struct dengine_slice frame)
+{
+    struct inbound *in = object;
+    struct de_peer_frame_visitor visitor = {in, on_hello, on_message};
+    int err = de_peer_frame_visit(frame, &visitor);
+
+    if (err != 0) {
+        grpc_status_code code = err == DENGINE_E_VERSION || err == DENGINE_E_FOREIGN
+                                    ? GRPC_STATUS_FAILED_PRECONDITION
+                                    : GRPC_STATUS_INVALID_ARGUMENT;
+
+        drop_messages(in);
+        if (err == DENGINE_E_NO_MEMORY) {
+            code = GRPC_STATUS_RESOURCE_EXHAUSTED;
+        }
+        de_rpc_stream_finish(in->stream, code,
+                             in->refusal[0] != '\0' ? in->refusal : dengine_strerror(err));
+        return true;
+    }
+    if (in->count == 0) {
+        return true;
+    }
+    de_loop_post(in->inbox->loop, &in->post);
+    return false;
+}
+
+static void inbound_ended(void *object)
+{
+    struct inbound *in = object;
+
+    DE_ASSERT(in->count == 0);
+    free(in->messages);
+    free(in);
+}
+
+int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server)
+{
+    static const struct de_rpc_stream_ops ops = {inbound_opened, inbound_message, inbound_ended};
+
+    DE_ASSERT(inbox->receive != NULL && inbox->loop != NULL);
+    return de_rpc_server_add_stream(server, DE_PEER_STREAM_METHOD, &ops, inbox);
+}

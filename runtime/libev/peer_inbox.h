@@ -1,0 +1,36 @@
+/* runtime/libev/peer_inbox.h - the way in: streams that peers have opened to this node.
+ *
+ * Frames are taken apart and decoded on gRPC's thread and handed to the loop whole; the next frame
+ * of a stream is read when the loop is done with the one before, so a peer that sends faster than
+ * this node works is slowed down by HTTP/2 and nothing piles up here.
+ *
+ * Threads: add before the server starts; everything else happens by itself. */
+#ifndef DE_RUNTIME_LIBEV_PEER_INBOX_H
+#define DE_RUNTIME_LIBEV_PEER_INBOX_H
+
+#include "core/node/node.h"
+#include "runtime/libev/loop.h"
+#include "runtime/libev/peer_frame.h"
+#include "runtime/libev/rpc_server.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* In its owner's memory; good until the server has stopped. */
+struct de_peer_inbox {
+    struct de_loop *loop;
+    struct de_peer_hello self; /* version, cluster_id, to: what a hello must say */
+    void *context;
+    /* On the loop. Borrows message for the call. */
+    void (*receive)(void *context, const struct de_peer_message *message);
+};
+
+/* Adds the peers' method to server. As de_rpc_server_add_stream. */
+int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

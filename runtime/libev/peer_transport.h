@@ -1,0 +1,74 @@
+/* runtime/libev/peer_transport.h - everything of an engine that talks gRPC: one completion queue,
+ * one server for peers and public services, one link to each peer.
+ *
+ * Life: new, (services are added to the server), start, close, stop, free.
+ *
+ * Threads: send and close on the loop; the rest by the thread that owns the loop. */
+#ifndef DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
+#define DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
+
+#include "core/node/node.h"
+#include "runtime/libev/loop.h"
+#include "runtime/libev/rpc_server.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_peer_transport;
+
+/* Another member. */
+struct de_peer_address {
+    uint64_t id;
+    const char *address; /* "host:port" */
+};
+
+struct de_peer_transport_options {
+    struct de_loop *loop;
+    uint64_t node_id;
+    uint64_t cluster_id;
+    const struct de_peer_address *peers; /* borrowed by new */
+    uint32_t peer_count;
+    uint32_t message_bytes_max; /* longest message that the server takes */
+    uint64_t seed;
+    void *context;
+    /* On the loop. */
+    void (*receive)(void *context, const struct de_peer_message *message);
+    void (*lost)(void *context, uint64_t peer);
+};
+
+/* Starts gRPC; opens no port yet. NO_MEMORY. */
+int de_peer_transport_new(const struct de_peer_transport_options *options,
+                          struct de_peer_transport **transport);
+
+/* The server, to add services to. */
+struct de_rpc_server *de_peer_transport_server(struct de_peer_transport *transport);
+
+/* Binds address and begins to dial the peers. While the loop runs. As de_rpc_server_start. */
+int de_peer_transport_start(struct de_peer_transport *transport, const char *address, char *message,
+                            size_t message_size);
+
+/* The port that is bound. */
+uint16_t de_peer_transport_port(const struct de_peer_transport *transport);
+
+/* Sends to message->raft.to, or drops it when that is nobody we know. */
+void de_peer_transport_send(struct de_peer_transport *transport,
+                            const struct de_peer_message *message);
+
+/* Closes the port for new calls and ends the streams to the peers. On the loop, once, after a
+ * successful start. */
+void de_peer_transport_close(struct de_peer_transport *transport);
+
+/* Waits until calls under way have been answered (cancels them after grace_ms) and all streams have
+ * ended, then stops gRPC's thread. After close, while the loop still runs; or without close when
+ * start failed or was not called. */
+void de_peer_transport_stop(struct de_peer_transport *transport, uint32_t grace_ms);
+
+/* Frees a stopped transport. The loop must have stopped. NULL is allowed. */
+void de_peer_transport_free(struct de_peer_transport *transport);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,138 @@
+#include "runtime/libev/publisher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/assert.h"
+
+void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_t cluster_id)
+{
+    pthread_condattr_t attributes;
+    int err = pthread_mutex_init(&publisher->mutex, NULL);
+
+    DE_ASSERT(err == 0);
+    err = pthread_condattr_init(&attributes);
+    DE_ASSERT(err == 0);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    err = pthread_cond_init(&publisher->changed, &attributes);
+    DE_ASSERT(err == 0);
+    (void)pthread_condattr_destroy(&attributes);
+    memset(&publisher->status, 0, sizeof(publisher->status));
+    publisher->status.node_id = node_id;
+    publisher->status.cluster_id = cluster_id;
+    publisher->status.role = DENGINE_FOLLOWER;
+    publisher->stopped = false;
+}
+
+void de_publisher_deinit(struct de_publisher *publisher)
+{
+    int err = pthread_cond_destroy(&publisher->changed);
+
+    DE_ASSERT(err == 0);
+    err = pthread_mutex_destroy(&publisher->mutex);
+    DE_ASSERT(err == 0);
+}
+
+static enum dengine_role public_role(uint32_t role)
+{
+    switch (role) {
+    case DE_RAFT_LEADER:
+        return DENGINE_LEADER;
+    case DE_RAFT_PRE_CANDIDATE:
+    case DE_RAFT_CANDIDATE:
+        return DENGINE_CANDIDATE;
+    default:
+        return DENGINE_FOLLOWER;
+    }
+}
+
+/* Having applied an entry of the present term shows that its leader has committed one, and that
+ * what was acknowledged in earlier terms can be read here. */
+static bool is_ready(const struct de_node *node, const struct de_node_status *now)
+{
+    return now->raft.leader != 0 && !now->raft.halted && !now->stopped &&
+           de_raft_term_at(de_node_raft(node), now->applied) == now->raft.term;
+}
+
+void de_publisher_update(struct de_publisher *publisher, const struct de_node *node)
+{
+    struct dengine_status *status = &publisher->status;
+    struct de_node_status now;
+    bool ready;
+
+    de_node_get_status(node, &now);
+    ready = is_ready(node, &now);
+    (void)pthread_mutex_lock(&publisher->mutex);
+    status->term = now.raft.term;
+    status->leader = now.raft.leader;
+    status->role = public_role(now.raft.role);
+    status->commit_index = now.raft.commit;
+    status->applied_index = now.applied;
+    status->last_index = now.raft.last_index;
+    status->pending_requests = now.pending_requests;
+    if (ready && !status->ready) {
+        (void)pthread_cond_broadcast(&publisher->changed);
+    }
+    status->ready = ready && !status->halted;
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+void de_publisher_halted(struct de_publisher *publisher, const char *reason)
+{
+    (void)pthread_mutex_lock(&publisher->mutex);
+    publisher->status.halted = true;
+    publisher->status.ready = false;
+    (void)snprintf(publisher->status.halt_reason, sizeof(publisher->status.halt_reason), "%s",
+                   reason);
+    (void)pthread_cond_broadcast(&publisher->changed);
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+void de_publisher_stopped(struct de_publisher *publisher)
+{
+    (void)pthread_mutex_lock(&publisher->mutex);
+    publisher->stopped = true;
+    (void)pthread_cond_broadcast(&publisher->changed);
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+void de_publisher_get(struct de_publisher *publisher, struct dengine_status *status)
+{
+    (void)pthread_mutex_lock(&publisher->mutex);
+    *status = publisher->status;
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms, uint64_t *leader)
+{
+    const struct dengine_status *status = &publisher->status;
+    struct timespec until;
+    int err = 0;
+    int result;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_ms / 1000);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_mutex_lock(&publisher->mutex);
+    while (!status->ready && !status->halted && !publisher->stopped && err != ETIMEDOUT) {
+        err = pthread_cond_timedwait(&publisher->changed, &publisher->mutex, &until);
+    }
+    if (status->halted) {
+        result = DENGINE_E_HALTED;
+    } else if (publisher->stopped) {
+        result = DENGINE_E_SHUTDOWN;
+    } else {
+        result = status->ready ? 0 : DENGINE_E_TIMEOUT;
+    }
+    if (result == 0 && leader != NULL) {
+        *leader = status->leader;
+    }
+    (void)pthread_mutex_unlock(&publisher->mutex);
+    return result;
+}

@@ -1,0 +1,67 @@
+/* runtime/libev/replica.h - one node of a cluster, running: loop, log writer, applier and, when it
+ * has an address, gRPC, around a node and the stores it was handed.
+ *
+ * Threads: any call from any thread, save that stop and free come from one thread and last. */
+#ifndef DE_RUNTIME_LIBEV_REPLICA_H
+#define DE_RUNTIME_LIBEV_REPLICA_H
+
+#include <dengine/dengine.h>
+
+#include "core/node/node.h"
+#include "runtime/libev/peer_transport.h"
+#include "runtime/libev/requests.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_replica;
+
+/* Adds methods to the server before it starts. 0 or an error of de_rpc_server_add_*. */
+typedef int de_replica_add_services(void *context, struct de_rpc_server *server);
+
+struct de_replica_options {
+    struct de_raft_options raft;
+    struct de_node_limits limits;
+    struct de_raft_configuration initial_configuration;
+    struct dengine_state_machine machine; /* stays the caller's, as the log does */
+    struct dengine_log_store log;
+    /* NULL: opens no port and starts no gRPC; then there may be no peers. */
+    const char *listen_address;
+    const struct de_peer_address *peers; /* the other members; borrowed */
+    uint32_t peer_count;
+    uint32_t message_bytes_max;            /* longest message taken from a peer or client */
+    de_replica_add_services *add_services; /* NULL: none */
+    void *services_context;
+};
+
+/* Boots the node and starts the threads. Errors as de_node_new and de_rpc_server_start; message
+ * says what was wrong. */
+int de_replica_new(const struct de_replica_options *options, struct de_replica **replica,
+                   char *message, size_t message_size);
+
+/* See requests.h. */
+void de_replica_submit(struct de_replica *replica, struct de_replica_request *request);
+
+/* A consistent picture, a moment old at most. */
+void de_replica_status(struct de_replica *replica, struct dengine_status *status);
+
+/* Waits until a leader is known and this node has applied an entry of the leader's term. leader may
+ * be NULL. 0, TIMEOUT, SHUTDOWN, HALTED. */
+int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader);
+
+/* The port that is bound; 0 when there is none. */
+uint16_t de_replica_port(const struct de_replica *replica);
+
+/* Takes no more requests, answers those under way, ends gRPC (calls under way get grace_ms) and the
+ * threads. The stores are idle when it returns. Returns the error that halted the node, or 0. */
+int de_replica_stop(struct de_replica *replica, uint32_t grace_ms);
+
+/* Frees a stopped replica. NULL is allowed. */
+void de_replica_free(struct de_replica *replica);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
