@@ -1,0 +1,168 @@
+/* client/remote.h - the remote client inside: what its files share.
+ *
+ *   remote.c          connect and disconnect, the lock, the thread of the completion queue
+ *   remote_call.c     the life of one call: parked, flying, finished
+ *   remote_route.c    endpoints: connections, who leads, what to do with parked calls
+ *   remote_message.c  requests and replies as bytes
+ *
+ * A call is always in exactly one of three lists:
+ *
+ *   parked     waits for a leader, for a connection, or for its back-off to pass
+ *   flying     has been sent to an endpoint
+ *   finished   its callback is about to be called
+ *
+ * A request is sent only on a connection that stands (channel state READY). So a failure to connect
+ * is known not to have carried the request anywhere, and a failure after that is taken as "may have
+ * arrived" (client/verdict.h).
+ *
+ * Deadlines: gRPC watches over flying calls; the thread of the queue over parked ones, by waking no
+ * later than the earliest of them (due_ns).
+ *
+ * Threads: every field of struct de_remote is guarded by mutex, except those that connect() sets
+ * for good. Callbacks run without it. */
+#ifndef DE_CLIENT_REMOTE_H
+#define DE_CLIENT_REMOTE_H
+
+#include <pthread.h>
+
+#include "client/client_ops.h"
+#include "client/endpoints.h"
+#include "client/exchange.h"
+#include "core/base/random.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_remote;
+
+/* Beside enum de_client_call_type: dengine_cluster_status. */
+#define DE_REMOTE_STATUS 100
+
+struct de_remote_endpoint {
+    struct de_remote *remote;
+    char address[DE_ENDPOINT_BYTES];
+    grpc_channel *channel; /* NULL until the first use */
+    struct de_tag watch;   /* for a change of the channel's state */
+    bool watching;
+    struct de_exchange probe; /* GetClusterMetadata */
+    bool probing;
+    uint32_t failures; /* in a row, of connecting and probing */
+    uint64_t next_ns;  /* not to be tried sooner */
+};
+
+struct de_remote_call {
+    struct de_remote_call *next;
+    struct de_remote_call **previous;
+    struct de_remote *remote;
+    struct de_exchange exchange;
+    struct de_remote_endpoint *endpoint; /* flying: where to */
+    grpc_slice request;
+    uint32_t type; /* enum de_client_call_type, or DE_REMOTE_STATUS */
+    bool write;
+    bool anywhere; /* any node may answer, not only the leader */
+    uint64_t deadline_ns;
+    uint64_t not_before_ns;
+    uint32_t failures;
+    int err; /* what it ends with when its time runs out; 0 = no attempt has failed yet */
+    dengine_callback *callback;
+    void *context;
+    struct dengine_cluster_status *status; /* DE_REMOTE_STATUS: where to put the answer */
+    struct dengine_reply reply;
+    char text[256]; /* for dengine_last_error */
+};
+
+struct de_remote {
+    struct dengine_client base;
+    uint32_t client_id;
+    grpc_completion_queue *queue;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* live fell to 0, or a status call has ended */
+
+    struct de_random random;
+    struct de_remote_endpoint *endpoints[DE_ENDPOINTS_MAX];
+    size_t endpoint_count;
+    struct de_remote_endpoint *leader; /* NULL = not known */
+    size_t turn;                       /* where the next call that goes anywhere looks first */
+    struct de_remote_call *parked;
+    struct de_remote_call *flying;
+    struct de_remote_call *finished;
+    bool unsettled; /* something happened that parked calls may have waited for */
+    bool closing;
+    size_t live;       /* calls, watches, probes and wake-ups not over */
+    char trouble[300]; /* the last thing that went wrong with an endpoint */
+
+    uint64_t due_ns;          /* when the thread has something to do by itself */
+    uint64_t asleep_until_ns; /* what it is waiting for; 0 = it is awake */
+    struct de_tag wake;
+    bool waking;
+    grpc_channel *lame;
+    grpc_call *lame_call; /* an empty batch on it wakes the thread */
+};
+
+/* remote.c: around everything that touches the object. leave() acts on what has changed, and calls
+ * back what has finished. */
+void de_remote_enter(struct de_remote *remote);
+void de_remote_leave(struct de_remote *remote);
+
+/* remote_call.c */
+int de_remote_start(struct dengine_client *client, const struct de_client_call *call);
+int de_remote_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
+                             struct dengine_cluster_status *status);
+/* Sends a parked call to endpoint. */
+void de_remote_call_send(struct de_remote_call *call, struct de_remote_endpoint *endpoint);
+/* Moves a call to the finished ones. */
+void de_remote_call_finish(struct de_remote_call *call, int err);
+/* A parked call whose deadline has passed. */
+void de_remote_call_expire(struct de_remote_call *call);
+/* Calls back and frees; without the lock. */
+void de_remote_call_deliver(struct de_remote_call *call);
+
+/* remote_route.c */
+int de_remote_add_endpoint(struct de_remote *remote, const char *address,
+                           struct de_remote_endpoint **endpoint);
+/* Whether endpoint has a connection that stands. */
+bool de_remote_ready(const struct de_remote_endpoint *endpoint);
+/* Where call can be sent right now; NULL = nowhere yet. */
+struct de_remote_endpoint *de_remote_choose(struct de_remote *remote,
+                                            const struct de_remote_call *call);
+/* endpoint is not to be taken for the leader any more, if it was. */
+void de_remote_doubt(struct de_remote *remote, const struct de_remote_endpoint *endpoint);
+/* Somebody says that the node at address leads. */
+void de_remote_learn_leader(struct de_remote *remote, const char *address);
+/* Sends or ends what is parked, looks for a leader as long as something waits for one, and works
+ * out due_ns. */
+void de_remote_settle(struct de_remote *remote, uint64_t now_ns);
+
+/* remote_message.c. Paths of the methods: */
+extern const char de_remote_write_path[];
+extern const char de_remote_read_path[];
+extern const char de_remote_metadata_path[];
+
+/* The request that call makes; NO_MEMORY. */
+int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_slice *request);
+
+/* A reply of HandleClientWrite or HandleClientRead, taken apart. */
+struct de_remote_reply {
+    bool understood;
+    int32_t error; /* ErrorCode */
+    uint64_t retry_after_ms;
+    char leader_address[DE_ENDPOINT_BYTES]; /* "" = no hint */
+    char message[200];                      /* debug_message */
+    bool succeeded;                         /* of a write */
+    bool found;                             /* of a read */
+    struct dengine_value value;             /* of a read, when found: the caller frees it */
+    int err;                                /* NO_MEMORY, or 0 */
+};
+
+void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *reply);
+
+/* A reply of GetClusterMetadata; PROTOCOL. status->leader is 0 unless the leader is a member. */
+int de_remote_unpack_status(grpc_slice bytes, struct dengine_cluster_status *status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,315 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/slice.h>
+
+#include "client/remote.h"
+#include "client/verdict.h"
+#include "core/base/assert.h"
+
+/* ---- lists ---- */
+
+static void link_call(struct de_remote_call **list, struct de_remote_call *call)
+{
+    DE_ASSERT(call->previous == NULL);
+    call->next = *list;
+    call->previous = list;
+    if (*list != NULL) {
+        (*list)->previous = &call->next;
+    }
+    *list = call;
+}
+
+static void unlink_call(struct de_remote_call *call)
+{
+    DE_ASSERT(call->previous != NULL && *call->previous == call);
+    *call->previous = call->next;
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+    call->next = NULL;
+    call->previous = NULL;
+}
+
+void de_remote_call_finish(struct de_remote_call *call, int err)
+{
+    unlink_call(call);
+    call->reply.status = err;
+    DE_ASSERT(err == 0 || call->reply.value.owner == NULL);
+    if (err != 0) {
+        call->reply.succeeded = false;
+    }
+    link_call(&call->remote->finished, call);
+}
+
+static void park(struct de_remote_call *call)
+{
+    struct de_remote *remote = call->remote;
+
+    unlink_call(call);
+    link_call(&remote->parked, call);
+    remote->unsettled = true;
+}
+
+void de_remote_call_expire(struct de_remote_call *call)
+{
+    struct de_remote *remote = call->remote;
+    int err = call->err;
+    size_t i;
+
+    if (err == 0) { /* never sent: because nobody was there, or because nobody led? */
+        err = DENGINE_E_UNAVAILABLE;
+        for (i = 0; i < remote->endpoint_count; i++) {
+            if (de_remote_ready(remote->endpoints[i])) {
+                err = DENGINE_E_NO_LEADER;
+            }
+        }
+    }
+    if (call->text[0] == '\0') {
+        (void)snprintf(call->text, sizeof call->text, "%.*s", (int)sizeof call->text - 1,
+                       remote->trouble);
+    }
+    de_remote_call_finish(call, err);
+}
+
+/* ---- one attempt ---- */
+
+static const char *path_of(const struct de_remote_call *call)
+{
+    switch (call->type) {
+    case DE_CLIENT_GET:
+        return de_remote_read_path;
+    case DE_REMOTE_STATUS:
+        return de_remote_metadata_path;
+    default:
+        return de_remote_write_path;
+    }
+}
+
+void de_remote_call_send(struct de_remote_call *call, struct de_remote_endpoint *endpoint)
+{
+    struct de_remote *remote = call->remote;
+
+    DE_ASSERT(!remote->closing);
+    DE_ASSERT(endpoint->channel != NULL);
+    unlink_call(call);
+    link_call(&remote->flying, call);
+    call->endpoint = endpoint;
+    de_exchange_start(&call->exchange, endpoint->channel, remote->queue, path_of(call),
+                      call->request, call->deadline_ns);
+}
+
+/* Puts the call back to be sent again, unless its time would be over by then. */
+static void try_again(struct de_remote_call *call, const struct de_verdict *verdict, bool hinted,
+                      uint64_t now_ns)
+{
+    struct de_remote *remote = call->remote;
+    uint64_t wait_ms = verdict->delay_ms;
+
+    call->err = verdict->err;
+    /* A hint is followed at once, but not round and round. */
+    if (!hinted || call->failures >= 3) {
+        wait_ms += de_backoff_ms(call->failures, de_random_next(&remote->random));
+    }
+    call->failures++;
+    call->not_before_ns = now_ns + wait_ms * 1000000;
+    if (call->not_before_ns >= call->deadline_ns || remote->closing) {
+        de_remote_call_finish(call, remote->closing ? DENGINE_E_SHUTDOWN : verdict->err);
+        return;
+    }
+    park(call);
+}
+
+/* Reads a write's or a read's reply into *answer and *reply. */
+static void read_reply(struct de_remote_call *call, struct de_answer *answer,
+                       struct de_remote_reply *reply)
+{
+    answer->write = call->write;
+    answer->status = call->exchange.status;
+    *reply = (struct de_remote_reply){0};
+    if (answer->status == GRPC_STATUS_OK) {
+        grpc_slice bytes = de_exchange_response(&call->exchange);
+
+        if (call->type == DE_REMOTE_STATUS) {
+            reply->understood = de_remote_unpack_status(bytes, call->status) == 0;
+        } else {
+            de_remote_unpack(call->type, bytes, reply);
+        }
+        grpc_slice_unref(bytes);
+    } else {
+        de_exchange_details(&call->exchange, reply->message, sizeof reply->message);
+    }
+    answer->understood = reply->understood;
+    answer->error = reply->error;
+    answer->retry_after_ms = reply->retry_after_ms;
+}
+
+/* The answer is final. */
+static void conclude(struct de_remote_call *call, const struct de_remote_reply *reply, int err)
+{
+    if (err == 0) {
+        err = reply->err;
+    }
+    if (err == 0 && call->type == DE_CLIENT_GET && !reply->found) {
+        err = DENGINE_E_NOT_FOUND;
+    }
+    if (err == 0) {
+        call->reply.value = reply->value;
+        call->reply.succeeded = call->write ? reply->succeeded : true;
+        call->text[0] = '\0';
+    }
+    de_remote_call_finish(call, err);
+}
+
+static void answered(struct de_tag *tag, bool ok)
+{
+    struct de_exchange *exchange = DE_CONTAINER_OF(tag, struct de_exchange, tag);
+    struct de_remote_call *call = DE_CONTAINER_OF(exchange, struct de_remote_call, exchange);
+    struct de_remote *remote = call->remote;
+    struct de_remote_reply reply;
+    struct de_verdict verdict;
+    struct de_answer answer;
+
+    DE_ASSERT(ok);
+    read_reply(call, &answer, &reply);
+    verdict = de_judge(&answer);
+    de_remote_enter(remote);
+    if (verdict.err != 0) {
+        (void)snprintf(call->text, sizeof call->text, "%.100s: %.140s", call->endpoint->address,
+                       reply.message[0] != '\0' ? reply.message : dengine_strerror(verdict.err));
+    }
+    if (verdict.leader_doubtful) {
+        de_remote_doubt(remote, call->endpoint);
+    }
+    if (verdict.err == DENGINE_E_NOT_LEADER && reply.leader_address[0] != '\0') {
+        de_remote_learn_leader(remote, reply.leader_address);
+    }
+    de_exchange_clear(&call->exchange);
+    call->endpoint = NULL;
+    if (verdict.again) {
+        try_again(call, &verdict, reply.leader_address[0] != '\0', de_exchange_now_ns());
+    } else {
+        conclude(call, &reply, verdict.err);
+    }
+    de_remote_leave(remote);
+}
+
+/* ---- beginning and end ---- */
+
+static int make_call(struct de_remote *remote, const struct de_client_call *from,
+                     struct de_remote_call **result)
+{
+    struct de_remote_call *call = calloc(1, sizeof *call);
+    int err;
+
+    if (call == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    err = de_remote_pack(from, remote->client_id, &call->request);
+    if (err != 0) {
+        free(call);
+        return err;
+    }
+    call->remote = remote;
+    call->exchange.tag.run = answered;
+    call->type = from->type;
+    call->write = from->type == DE_CLIENT_PUT || from->type == DE_CLIENT_DELETE ||
+                  from->type == DE_CLIENT_CAS;
+    call->anywhere = from->type == DE_REMOTE_STATUS ||
+                     (from->type == DE_CLIENT_GET && from->consistency == DENGINE_EVENTUAL);
+    call->deadline_ns = de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000;
+    call->callback = from->callback;
+    call->context = from->context;
+    *result = call;
+    return 0;
+}
+
+static int launch(struct de_remote *remote, struct de_remote_call *call)
+{
+    struct de_remote_endpoint *endpoint;
+
+    de_remote_enter(remote);
+    if (remote->closing) {
+        de_remote_leave(remote);
+        grpc_slice_unref(call->request);
+        free(call);
+        return DENGINE_E_SHUTDOWN;
+    }
+    remote->live++;
+    link_call(&remote->parked, call);
+    endpoint = de_remote_choose(remote, call);
+    if (endpoint != NULL) {
+        de_remote_call_send(call, endpoint);
+    } else {
+        remote->unsettled = true;
+    }
+    de_remote_leave(remote);
+    return 0;
+}
+
+int de_remote_start(struct dengine_client *client, const struct de_client_call *from)
+{
+    struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
+    struct de_remote_call *call;
+    int err = make_call(remote, from, &call);
+
+    return err != 0 ? err : launch(remote, call);
+}
+
+void de_remote_call_deliver(struct de_remote_call *call)
+{
+    DE_ASSERT(call->exchange.call == NULL);
+    de_client_set_last_error("%s", call->text);
+    call->callback(call->context, &call->reply);
+    grpc_slice_unref(call->request);
+    free(call);
+}
+
+/* What dengine_cluster_status waits for; guarded by the remote's mutex. */
+struct status_wait {
+    struct de_remote *remote;
+    bool done;
+    int err;
+    char text[256];
+};
+
+static void status_done(void *context, struct dengine_reply *reply)
+{
+    struct status_wait *wait = context;
+
+    (void)pthread_mutex_lock(&wait->remote->mutex);
+    wait->done = true;
+    wait->err = reply->status;
+    (void)snprintf(wait->text, sizeof wait->text, "%.255s", de_client_get_last_error());
+    (void)pthread_cond_broadcast(&wait->remote->changed);
+    (void)pthread_mutex_unlock(&wait->remote->mutex);
+}
+
+int de_remote_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
+                             struct dengine_cluster_status *status)
+{
+    struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
+    struct status_wait wait = {.remote = remote};
+    const struct de_client_call from = {.type = DE_REMOTE_STATUS,
+                                        .timeout_ms = timeout_ms,
+                                        .callback = status_done,
+                                        .context = &wait};
+    struct de_remote_call *call;
+    int err = make_call(remote, &from, &call);
+
+    if (err == 0) {
+        call->status = status;
+        err = launch(remote, call);
+    }
+    if (err == 0) {
+        (void)pthread_mutex_lock(&remote->mutex);
+        while (!wait.done) {
+            (void)pthread_cond_wait(&remote->changed, &remote->mutex);
+        }
+        (void)pthread_mutex_unlock(&remote->mutex);
+        err = wait.err;
+        de_client_set_last_error("%s", wait.text);
+    }
+    return err;
+}

@@ -1,0 +1,248 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grpc/slice.h>
+
+#include "client/remote.h"
+#include "core/base/assert.h"
+#include "d_engine/client.pb-c.h"
+#include "d_engine/cluster.pb-c.h"
+
+const char de_remote_write_path[] = "/d_engine.client.RaftClientService/HandleClientWrite";
+const char de_remote_read_path[] = "/d_engine.client.RaftClientService/HandleClientRead";
+const char de_remote_metadata_path[] =
+    "/d_engine.server.cluster.ClusterManagementService/GetClusterMetadata";
+
+/* ---- requests ---- */
+
+/* protobuf-c has no const; packing changes nothing. */
+static ProtobufCBinaryData binary(struct dengine_slice slice)
+{
+    ProtobufCBinaryData data = {slice.size, NULL};
+
+    memcpy(&data.data, &slice.data, sizeof data.data);
+    return data;
+}
+
+/* A slice of its own for a message, packed by pack. */
+static int pack_message(const ProtobufCMessage *message, grpc_slice *request)
+{
+    const size_t size = protobuf_c_message_get_packed_size(message);
+    size_t packed;
+
+    *request = grpc_slice_malloc(size);
+    packed = protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(*request));
+    DE_ASSERT(packed == size);
+    return 0;
+}
+
+static int pack_read(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
+    ProtobufCBinaryData key = binary(call->key);
+
+    read.client_id = client_id;
+    read.n_keys = 1;
+    read.keys = &key;
+    if (call->consistency != DENGINE_DEFAULT) {
+        read.has_consistency_policy_case =
+            D_ENGINE__CLIENT__CLIENT_READ_REQUEST__HAS_CONSISTENCY_POLICY_CONSISTENCY_POLICY;
+    }
+    switch (call->consistency) {
+    case DENGINE_DEFAULT:
+        break;
+    case DENGINE_LINEARIZABLE:
+        read.consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LINEARIZABLE_READ;
+        break;
+    case DENGINE_LEASE:
+        read.consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LEASE_READ;
+        break;
+    case DENGINE_EVENTUAL:
+        read.consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_EVENTUAL_CONSISTENCY;
+        break;
+    }
+    return pack_message(&read.base, request);
+}
+
+static int pack_command(DEngine__Client__WriteCommand *command, uint32_t client_id,
+                        grpc_slice *request)
+{
+    DEngine__Client__ClientWriteRequest write = D_ENGINE__CLIENT__CLIENT_WRITE_REQUEST__INIT;
+
+    write.client_id = client_id;
+    write.command = command;
+    return pack_message(&write.base, request);
+}
+
+static int pack_cas(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__CompareAndSwap cas =
+        D_ENGINE__CLIENT__WRITE_COMMAND__COMPARE_AND_SWAP__INIT;
+
+    cas.key = binary(call->key);
+    cas.new_value = binary(call->value);
+    if (!call->expect_absent) {
+        cas.has_expected_value_case =
+            D_ENGINE__CLIENT__WRITE_COMMAND__COMPARE_AND_SWAP__HAS_EXPECTED_VALUE_EXPECTED_VALUE;
+        cas.expected_value = binary(call->expected);
+    }
+    command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_COMPARE_AND_SWAP;
+    command.compare_and_swap = &cas;
+    return pack_command(&command, client_id, request);
+}
+
+static int pack_put(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__Insert insert = D_ENGINE__CLIENT__WRITE_COMMAND__INSERT__INIT;
+
+    insert.key = binary(call->key);
+    insert.value = binary(call->value);
+    command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT;
+    command.insert = &insert;
+    return pack_command(&command, client_id, request);
+}
+
+static int pack_delete(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__Delete remove = D_ENGINE__CLIENT__WRITE_COMMAND__DELETE__INIT;
+
+    remove.key = binary(call->key);
+    command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE;
+    command.delete_ = &remove;
+    return pack_command(&command, client_id, request);
+}
+
+int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    switch (call->type) {
+    case DE_CLIENT_GET:
+        return pack_read(call, client_id, request);
+    case DE_CLIENT_PUT:
+        return pack_put(call, client_id, request);
+    case DE_CLIENT_DELETE:
+        return pack_delete(call, client_id, request);
+    case DE_CLIENT_CAS:
+        return pack_cas(call, client_id, request);
+    case DE_REMOTE_STATUS:
+        *request = grpc_empty_slice();
+        return 0;
+    default:
+        return DENGINE_E_INVALID;
+    }
+}
+
+/* ---- replies ---- */
+
+static void unpack_metadata(const DEngine__Error__ErrorMetadata *metadata,
+                            struct de_remote_reply *reply)
+{
+    if (metadata->has_retry_after_ms_case !=
+        D_ENGINE__ERROR__ERROR_METADATA__HAS_RETRY_AFTER_MS__NOT_SET) {
+        reply->retry_after_ms = metadata->retry_after_ms;
+    }
+    if (metadata->has_leader_address_case !=
+            D_ENGINE__ERROR__ERROR_METADATA__HAS_LEADER_ADDRESS__NOT_SET &&
+        de_endpoint_check(metadata->leader_address)) {
+        (void)snprintf(reply->leader_address, sizeof reply->leader_address, "%s",
+                       metadata->leader_address);
+    }
+    if (metadata->has_debug_message_case !=
+        D_ENGINE__ERROR__ERROR_METADATA__HAS_DEBUG_MESSAGE__NOT_SET) {
+        (void)snprintf(reply->message, sizeof reply->message, "%s", metadata->debug_message);
+    }
+}
+
+static void unpack_read(const DEngine__Client__ReadResults *results, struct de_remote_reply *reply)
+{
+    reply->understood = results->n_results <= 1; /* one key was asked for */
+    reply->found = results->n_results == 1;
+    if (reply->found) {
+        const ProtobufCBinaryData *value = &results->results[0]->value;
+
+        reply->err = de_client_value_copy(&reply->value, dengine_bytes(value->data, value->len), 0);
+    }
+}
+
+void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *reply)
+{
+    DEngine__Client__ClientResponse *response = d_engine__client__client_response__unpack(
+        NULL, GRPC_SLICE_LENGTH(bytes), GRPC_SLICE_START_PTR(bytes));
+
+    *reply = (struct de_remote_reply){0};
+    if (response == NULL) {
+        return;
+    }
+    reply->error = response->error;
+    if (response->metadata != NULL) {
+        unpack_metadata(response->metadata, reply);
+    }
+    if (response->error != 0) {
+        reply->understood = true;
+    } else if (type == DE_CLIENT_GET) {
+        if (response->success_result_case ==
+            D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_READ_DATA) {
+            unpack_read(response->read_data, reply);
+        }
+    } else if (response->success_result_case ==
+               D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT) {
+        reply->understood = true;
+        reply->succeeded = response->write_result->succeeded != 0;
+    }
+    d_engine__client__client_response__free_unpacked(response, NULL);
+}
+
+static bool take_members(const DEngine__Server__Cluster__ClusterMembership *membership,
+                         struct dengine_cluster_status *status)
+{
+    const bool has_leader =
+        membership->has_current_leader_id_case !=
+        D_ENGINE__SERVER__CLUSTER__CLUSTER_MEMBERSHIP__HAS_CURRENT_LEADER_ID__NOT_SET;
+    size_t i;
+
+    if (membership->n_nodes > DENGINE_MEMBERS_MAX) {
+        return false;
+    }
+    for (i = 0; i < membership->n_nodes; i++) {
+        const DEngine__Server__Cluster__NodeMeta *node = membership->nodes[i];
+        struct dengine_member *member = &status->members[i];
+
+        if (!de_endpoint_check(node->address)) {
+            return false;
+        }
+        member->id = node->id;
+        (void)snprintf(member->address, sizeof member->address, "%s", node->address);
+        member->leader = has_leader && node->id == membership->current_leader_id;
+        if (member->leader) {
+            status->leader = member->id;
+        }
+    }
+    status->member_count = (uint32_t)membership->n_nodes;
+    return true;
+}
+
+int de_remote_unpack_status(grpc_slice bytes, struct dengine_cluster_status *status)
+{
+    DEngine__Server__Cluster__ClusterMembership *membership =
+        d_engine__server__cluster__cluster_membership__unpack(NULL, GRPC_SLICE_LENGTH(bytes),
+                                                              GRPC_SLICE_START_PTR(bytes));
+    bool ok;
+
+    *status = (struct dengine_cluster_status){0};
+    if (membership == NULL) {
+        return DENGINE_E_PROTOCOL;
+    }
+    ok = take_members(membership, status);
+    d_engine__server__cluster__cluster_membership__free_unpacked(membership, NULL);
+    if (!ok) {
+        *status = (struct dengine_cluster_status){0};
+        return DENGINE_E_PROTOCOL;
+    }
+    return 0;
+}
