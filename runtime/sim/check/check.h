@@ -29,7 +29,7 @@ enum de_check_verdict {
 
 struct de_check_options {
     const struct de_model *model;
-    uint64_t steps_max; /* per key; one step = the model asked once. Never wall time: the same
+    uint64_t steps_max; /* per key; one step = the model asked once, or as much work. No wall time: the same
                            operations give the same verdict on every machine */
 };
 

@@ -1,7 +1,8 @@
 /* runtime/sim/check/model.h - what an object does when one client at a time uses it.
  *
  * The search for a linear order knows nothing of registers: it asks a model which operations are
- * possible in a state and what state follows. States are numbers; 0 is the initial one.
+ * possible in a state and what state follows. States are numbers below
+ * DE_MODEL_ANY; 0 is the initial one.
  *
  * A model is stateless; what it needs to number states is in the context, one per key and search.
  * Thread rules: a context belongs to one thread, a model to all. */
@@ -19,12 +20,19 @@
 extern "C" {
 #endif
 
+/* Instead of a state: there is no such single state. */
+#define DE_MODEL_ANY UINT32_MAX
+
 /* An operation in the model's own terms. Two with the same kind, a and b are interchangeable: they
  * are possible in the same states and lead to the same. */
 struct de_model_op {
     uint32_t kind;
     uint32_t a;
     uint32_t b;
+    /* The only state in which it is possible, and the state it leads to whenever it is: what allows
+     * the search to look backwards for useful operations. ANY is always right, and slower. */
+    uint32_t from;
+    uint32_t to;
     /* It tells nothing and changes nothing: it surely did not happen, or it is pure and nobody
      * knows whether it happened. The search leaves it out. */
     bool ignored;

@@ -17,8 +17,8 @@ enum kind {
 
 enum { STATE_ABSENT = 0 };
 
-/* Interned values are states 0, 1, 2...; null comes first. The state UNSEEN is out of their way. */
-#define UNSEEN UINT32_MAX
+/* Interned values are states 0, 1, 2...; null comes first. UNSEEN is out of their way. */
+#define UNSEEN (DE_MODEL_ANY - 1)
 
 /* What op compares the register with; NULL if nothing. */
 static const struct de_history_value *looks_for(const struct de_history_operation *operation)
@@ -103,6 +103,28 @@ static struct de_model_op translate_one(const struct de_model_context *context,
     return op;
 }
 
+/* What the search may know of the states around op. */
+static void link(struct de_model_op *op)
+{
+    op->from = DE_MODEL_ANY;
+    op->to = DE_MODEL_ANY;
+    switch ((enum kind)op->kind) {
+    case KIND_SEES:
+        op->from = op->a;
+        op->to = op->a;
+        break;
+    case KIND_DIFFERS:
+        break;
+    case KIND_WRITES:
+        op->to = op->a;
+        break;
+    case KIND_SWAPS_FROM:
+        op->from = op->a;
+        op->to = op->b;
+        break;
+    }
+}
+
 static int translate(struct de_model_context *context,
                      const struct de_history_operation *operations, const uint32_t *chosen,
                      uint32_t count, struct de_model_op *ops)
@@ -110,6 +132,7 @@ static int translate(struct de_model_context *context,
     int err = number_values(context, operations, chosen, count);
     for (uint32_t i = 0; i < count && err == 0; i++) {
         ops[i] = translate_one(context, &operations[chosen[i]]);
+        link(&ops[i]);
     }
     return err;
 }

@@ -42,6 +42,7 @@ static int select_ops(struct de_problem *problem, const struct de_model *model,
     struct de_model_op *translated = malloc(((size_t)count + 1) * sizeof(*translated));
     problem->ops = calloc((size_t)count + 1, sizeof(*problem->ops));
     int err = DENGINE_E_NO_MEMORY;
+    problem->linked = true;
     if (translated != NULL && problem->ops != NULL) {
         err = model->translate(context, operations, chosen, count, translated);
     }
@@ -56,6 +57,7 @@ static int select_ops(struct de_problem *problem, const struct de_model *model,
             op->model = translated[i];
             op->source = chosen[i];
             problem->settled_count += is_settled(operation) ? 1 : 0;
+            problem->linked = problem->linked && (op->model.pure || op->model.to != DE_MODEL_ANY);
         }
     }
     free(translated);
@@ -118,13 +120,14 @@ static int compare_numbers(uint32_t a, uint32_t b)
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/* Interchangeable ones together, in the order of their calls. The index settles ties: ops come in
+/* By the state they lead to; interchangeable ones together, in the order of their calls. The index settles ties: ops come in
  * the caller's order, which is the same in every run. */
 static int compare_members(const void *left, const void *right)
 {
     const struct member *a = left;
     const struct member *b = right;
-    int order = compare_numbers(a->model.kind, b->model.kind);
+    int order = compare_numbers(a->model.to, b->model.to);
+    order = order != 0 ? order : compare_numbers(a->model.kind, b->model.kind);
     order = order != 0 ? order : compare_numbers(a->model.a, b->model.a);
     order = order != 0 ? order : compare_numbers(a->model.b, b->model.b);
     order = order != 0 ? order : compare_numbers(a->call_entry, b->call_entry);

@@ -44,6 +44,7 @@ struct de_problem_entry {
     bool is_return;
 };
 
+/* Classes are in the order of the states they lead to. */
 struct de_problem_class {
     uint32_t first; /* in members */
     uint32_t count;
@@ -57,6 +58,7 @@ struct de_problem {
     struct de_problem_class *classes;
     uint32_t classes_count;
     uint32_t *members; /* ops of the classes, one class after the other */
+    bool linked;       /* all that changes states has a known `to`: classes can be found by it */
     uint32_t slots_count;
 };
 

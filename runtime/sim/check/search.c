@@ -29,11 +29,14 @@ int de_search_init(struct de_search *search, struct de_problem *problem,
     search->mask = calloc(mask_words, sizeof(*search->mask));
     search->frames = malloc(((size_t)problem->ops_count + 1) * sizeof(*search->frames));
     de_config_set_init(&search->seen, mask_words);
-    if (search->used == NULL || search->mask == NULL || search->frames == NULL) {
-        de_search_deinit(search);
-        return DENGINE_E_NO_MEMORY;
+    int err = de_useful_init(&search->useful, problem);
+    if (err == 0 && (search->used == NULL || search->mask == NULL || search->frames == NULL)) {
+        err = DENGINE_E_NO_MEMORY;
     }
-    return 0;
+    if (err != 0) {
+        de_search_deinit(search);
+    }
+    return err;
 }
 
 void de_search_deinit(struct de_search *search)
@@ -42,10 +45,11 @@ void de_search_deinit(struct de_search *search)
     free(search->mask);
     free(search->frames);
     de_config_set_deinit(&search->seen);
+    de_useful_deinit(&search->useful);
     memset(search, 0, sizeof(*search));
 }
 
-static bool step(struct de_search *search, uint32_t state, uint32_t op, uint32_t *after)
+bool de_search_step(struct de_search *search, uint32_t state, uint32_t op, uint32_t *after)
 {
     search->steps++;
     return search->model->step(search->context, state, &search->problem->ops[op].model, after);
@@ -128,7 +132,7 @@ static uint32_t place_pure(struct de_search *search)
         uint32_t op = entries[entry].op;
         uint32_t after;
         entry = entries[entry].next;
-        if (search->problem->ops[op].model.pure && step(search, search->state, op, &after)) {
+        if (search->problem->ops[op].model.pure && de_search_step(search, search->state, op, &after)) {
             DE_ASSERT(after == search->state);
             /* The return that ends this loop may be that of op: then look one further. */
             entry = entry == search->problem->ops[op].return_entry ? entries[entry].next : entry;
@@ -136,64 +140,6 @@ static uint32_t place_pure(struct de_search *search)
         }
     }
     return entry;
-}
-
-/* The op of a class to try next, if its call comes before first_return. */
-static bool class_head(const struct de_search *search, uint32_t class, uint32_t skipped,
-                       uint32_t first_return, uint32_t *op)
-{
-    const struct de_problem_class *members = &search->problem->classes[class];
-    uint32_t position = search->used[class] + skipped;
-    if (position >= members->count) {
-        return false;
-    }
-    *op = search->problem->members[members->first + position];
-    return search->problem->ops[*op].call_entry <= first_return;
-}
-
-/* Reduction 4, settled o: whether o after the change is not the same as o without it. */
-static bool settled_needs(struct de_search *search, uint32_t changed, uint32_t o)
-{
-    uint32_t with;
-    uint32_t without;
-    if (!step(search, changed, o, &with)) {
-        return false;
-    }
-    if (!step(search, search->state, o, &without)) {
-        return true;
-    }
-    return with != without && !(with == changed && without == search->state);
-}
-
-/* Reduction 4, indeterminate o, which itself must change the changed state. */
-static bool indeterminate_needs(struct de_search *search, uint32_t changed, uint32_t o)
-{
-    uint32_t with;
-    uint32_t without;
-    if (!step(search, changed, o, &with) || with == changed) {
-        return false;
-    }
-    return !step(search, search->state, o, &without) || with != without;
-}
-
-/* Whether anything that can come right after the op of class needs the changed state. */
-static bool is_needed(struct de_search *search, uint32_t class, uint32_t changed,
-                      uint32_t first_return)
-{
-    const struct de_problem_entry *entries = search->problem->entries;
-    for (uint32_t entry = entries[0].next; !entries[entry].is_return; entry = entries[entry].next) {
-        if (settled_needs(search, changed, entries[entry].op)) {
-            return true;
-        }
-    }
-    for (uint32_t other = 0; other < search->problem->classes_count; other++) {
-        uint32_t op;
-        if (class_head(search, other, other == class ? 1 : 0, first_return, &op) &&
-            indeterminate_needs(search, changed, op)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Places the next settled operation from entry on that is possible; false if there is none. */
@@ -204,7 +150,7 @@ static bool try_settled(struct de_search *search, uint32_t entry)
         uint32_t op = entries[entry].op;
         uint32_t after;
         /* What is pure and was possible has been placed. */
-        if (!search->problem->ops[op].model.pure && step(search, search->state, op, &after)) {
+        if (!search->problem->ops[op].model.pure && de_search_step(search, search->state, op, &after)) {
             place_settled(search, op, after, FRAME_SETTLED);
             return true;
         }
@@ -225,21 +171,14 @@ static uint32_t first_return_of(const struct de_search *search)
 /* Places the next indeterminate operation from class on that is worth it; false if none is. */
 static bool try_indeterminate(struct de_search *search, uint32_t class)
 {
-    if (class >= search->problem->classes_count) {
+    uint32_t op;
+    uint32_t after;
+    if (class >= search->problem->classes_count ||
+        !de_useful_next(search, first_return_of(search), &class, &op, &after)) {
         return false;
     }
-    uint32_t first_return = first_return_of(search);
-    for (; class < search->problem->classes_count; class ++) {
-        uint32_t op;
-        uint32_t after;
-        if (class_head(search, class, 0, first_return, &op) &&
-            step(search, search->state, op, &after) && after != search->state &&
-            is_needed(search, class, after, first_return)) {
-            place_indeterminate(search, class, op, after);
-            return true;
-        }
-    }
-    return false;
+    place_indeterminate(search, class, op, after);
+    return true;
 }
 
 /* Takes back until there is an alternative, and places that; false when all is taken back. */

@@ -8,11 +8,8 @@
  * 2  A pure operation (it changes no state in *any* state, model.h) that is possible now is placed
  *    now, with no alternative: whoever places it later may as well place it first.
  * 3  Of interchangeable indeterminate operations only the earliest unused one is tried.
- * 4  An indeterminate operation is tried only where it changes the state and something that can be
- *    placed right after it needs that change. Among the orders that win take one with the fewest
- *    indeterminate operations, each as late as possible. If i is followed there by o, and o without
- *    i would lead to the same state, i could be left out; if o changes nothing with or without i,
- *    they could change places. Both contradict the choice.
+ * 4  An indeterminate operation is tried only where it is of use to what can be placed right after
+ *    it (useful.h says why).
  *
  * Iterative; memory is one frame per placed operation and one row per configuration. */
 #ifndef DE_RUNTIME_SIM_CHECK_SEARCH_H
@@ -25,6 +22,7 @@
 #include "runtime/sim/check/config_set.h"
 #include "runtime/sim/check/model.h"
 #include "runtime/sim/check/problem.h"
+#include "runtime/sim/check/useful.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,12 +48,13 @@ struct de_search {
     const struct de_model *model;
     struct de_model_context *context;
     uint64_t steps_max;
-    uint64_t steps; /* one step = the model asked once */
+    uint64_t steps; /* one step = the model asked once, or as much work */
 
     uint32_t state;
     uint32_t settled_left;
     uint32_t *used; /* per class, how many are placed */
     uint64_t *mask;
+    struct de_useful useful;
     struct de_search_frame *frames; /* the order so far */
     uint32_t depth;
     struct de_config_set seen;
@@ -79,6 +78,9 @@ void de_search_deinit(struct de_search *search);
 /* Runs once. With FOUND, frames[0..depth) is an order. DENGINE_E_NO_MEMORY,
  * DENGINE_E_TOO_LARGE. */
 int de_search_run(struct de_search *search, enum de_search_end *end);
+
+/* For useful.c: asks the model about an op of the problem, and counts the step. */
+bool de_search_step(struct de_search *search, uint32_t state, uint32_t op, uint32_t *after);
 
 #ifdef __cplusplus
 }
