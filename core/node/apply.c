@@ -224,14 +224,15 @@ void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t no
     node->applying = false;
     if (job->status == 0) {
         node->applied += job->count;
-    } else {
-        de_node_halt(node, job->status, "the state machine failed", job->message);
     }
     for (uint32_t i = 0; i < job->count; i++) {
         de_entry_buffer_unref(&node->allocator, job->entries[i].buffer);
         if (job->entries[i].proposal != NULL) {
             settle(node, job, job->entries[i].proposal);
         }
+    }
+    if (job->status != 0) {
+        de_node_halt(node, job->status, "the state machine failed", job->message);
     }
     de_release(&node->allocator, job->source);
     de_release(&node->allocator, job);

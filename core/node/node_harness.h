@@ -1,0 +1,158 @@
+/* core/node/node_harness.h - up to five nodes in one process, every step by hand; for the tests of
+ * core/node.
+ *
+ * Nothing happens by itself: persist, apply and read jobs and messages wait in queues until the
+ * test runs, completes, delivers or drops them. The log is an array; a write counts when its job is
+ * run, so dropping the queue is a crash. The state machine keeps the 8-byte numbers that its
+ * commands begin with. */
+#ifndef DE_CORE_NODE_NODE_HARNESS_H
+#define DE_CORE_NODE_NODE_HARNESS_H
+
+#include "core/base/random.h"
+#include "core/node/node.h"
+#include "tests/support/test_support.h"
+
+#define HARNESS_NODES_MAX    5
+#define HARNESS_QUEUE_MAX    4096
+#define HARNESS_REQUESTS_MAX 4096
+#define HARNESS_MS           UINT64_C(1000000)
+
+struct harness_entry {
+    uint64_t term;
+    uint32_t type;
+    size_t size;
+    uint8_t *data;
+};
+
+struct harness_log {
+    struct dengine_hard_state hard_state;
+    struct harness_entry *entries; /* entries[i] has index first_index + i */
+    size_t count;
+    uint64_t first_index;
+    uint64_t base_term;
+    bool created;
+    int read_error; /* every read fails with it; 0 = none */
+    size_t writes;
+};
+
+struct harness_applied {
+    uint64_t number;
+    uint64_t index;
+};
+
+struct harness_machine {
+    struct harness_applied *commands;
+    size_t count;
+    size_t open_count; /* of the batch under way; beyond count */
+    uint64_t index;
+    uint64_t term;
+    bool open;
+    int begin_error;
+    int apply_error;
+    int commit_error;
+    int applied_error;
+};
+
+struct harness_member {
+    struct harness *harness;
+    uint64_t id;
+    struct de_node *node; /* NULL: down */
+    struct de_test_heap heap;
+    struct harness_log log;
+    struct harness_machine machine;
+    /* Jobs in order; those before persist_run are written but not yet reported. */
+    struct de_persist_job *persists[HARNESS_QUEUE_MAX];
+    size_t persist_count;
+    size_t persist_run;
+    struct de_apply_job *apply;
+    bool apply_run;
+    struct de_log_read_job *reads[8];
+    size_t read_count;
+    uint64_t deadline_ns;
+    struct de_node_status status; /* as of the last changed() */
+    size_t changes;
+    int halt_err;
+    size_t halts;
+    char halt_reason[256];
+};
+
+struct harness_message {
+    struct de_peer_message message; /* payloads owned */
+    bool dead;
+};
+
+struct harness_request {
+    struct de_request request;
+    struct harness *harness;
+    uint8_t *command;
+    uint64_t number;
+    uint64_t member;
+    size_t outcomes;
+    int status;
+    struct dengine_result result;
+};
+
+struct harness {
+    uint32_t count;
+    struct harness_member members[HARNESS_NODES_MAX];
+    uint64_t now_ns;
+    struct de_node_limits limits;
+    struct de_raft_options raft;
+    struct harness_message *messages[HARNESS_QUEUE_MAX];
+    size_t message_count;
+    struct harness_request requests[HARNESS_REQUESTS_MAX];
+    size_t request_count;
+    struct de_random random;
+    /* Outgoing appends seen, for tests that look at the cutting of ranges. */
+    size_t appends_sent;
+    size_t append_bytes_largest; /* with more than one entry */
+    bool in_callback;
+};
+
+/* count members, none started. Free with harness_free. */
+struct harness *harness_new(uint32_t count, uint64_t seed);
+void harness_free(struct harness *h);
+
+/* Boots member i from its stores; what de_node_new said. */
+int harness_start(struct harness *h, uint32_t i, char *message, size_t message_size);
+/* Stops and frees it; jobs that were not run are lost, messages to it stay. */
+void harness_crash(struct harness *h, uint32_t i);
+
+/* Submits (no flush); returns the request's slot. size >= 8 bytes of command. */
+struct harness_request *harness_write(struct harness *h, uint32_t i, size_t size);
+struct harness_request *harness_read(struct harness *h, uint32_t i);
+void harness_flush(struct harness *h, uint32_t i);
+
+/* One step each; false when there was nothing to do. */
+bool harness_run_persist(struct harness *h, uint32_t i);
+bool harness_report_persist(struct harness *h, uint32_t i, int status);
+bool harness_run_apply(struct harness *h, uint32_t i);
+bool harness_report_apply(struct harness *h, uint32_t i);
+bool harness_run_read(struct harness *h, uint32_t i);
+/* Persist, apply and read jobs of i until none is left. */
+void harness_drain(struct harness *h, uint32_t i);
+/* Takes message at position out of the queue and hands it over (or drops it). */
+void harness_deliver(struct harness *h, size_t position);
+void harness_drop(struct harness *h, size_t position);
+void harness_drop_all(struct harness *h);
+/* Fires the timer of i at its deadline; time moves there if it lies ahead. */
+void harness_fire(struct harness *h, uint32_t i);
+
+/* Everything that can happen without time passing, until nothing is left. */
+void harness_settle(struct harness *h);
+/* Lets time pass, with all links good, until i leads and is ready. */
+void harness_elect(struct harness *h, uint32_t i);
+/* One random step among all that are possible, failures included; `faults`: also losses and
+ * crashes. */
+void harness_random_step(struct harness *h, bool faults);
+
+struct de_node_status harness_status(struct harness *h, uint32_t i);
+/* How often the number was applied at member i. */
+size_t harness_applied_count(const struct harness *h, uint32_t i, uint64_t number);
+/* Adds an entry to the log of i, before it is started. */
+void harness_append(struct harness *h, uint32_t i, uint64_t term, uint32_t type, const void *data,
+                    size_t size);
+/* Adds a COMMAND entry with one command of that number. */
+void harness_append_command(struct harness *h, uint32_t i, uint64_t term, uint64_t number);
+
+#endif
