@@ -1,0 +1,225 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "storage/wal/wal_kit.h"
+
+static int setup(void **state)
+{
+    struct de_wal_kit *kit = calloc(1, sizeof(*kit));
+
+    assert_non_null(kit);
+    de_wal_kit_init(kit);
+    assert_int_equal(de_wal_kit_open(kit), 0);
+    *state = kit;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    de_wal_kit_deinit(kit);
+    free(kit);
+    return 0;
+}
+
+static void expect(struct de_wal_kit *kit, const struct de_log_model *model)
+{
+    struct de_contract_report report = {""};
+
+    if (!de_wal_kit_matches(kit, model, &report)) {
+        fail_msg("%s", report.message);
+    }
+}
+
+static void one_call_costs_one_sync(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct dengine_entry entry = {1, DENGINE_ENTRY_COMMAND, {"data", 4}};
+    struct dengine_log_write writes[20];
+    uint64_t syncs = de_fault_dir_syncs(kit->fault);
+
+    memset(writes, 0, sizeof(writes));
+    for (size_t i = 0; i < 20; i++) {
+        writes[i].entries = &entry;
+        writes[i].entry_count = 1;
+        writes[i].first_index = i + 1;
+    }
+    assert_int_equal(kit->store.ops->write(kit->store.object, writes, 20), 0);
+    assert_int_equal(de_fault_dir_syncs(kit->fault), syncs + 1);
+}
+
+/* The file's sync error is final: pages may be gone although a second sync says 0. */
+static void a_failed_sync_breaks_the_log_for_good(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    uint64_t operations;
+
+    assert_int_equal(de_wal_kit_append(kit, 1, 10), 0);
+    operations = de_fault_dir_operations(kit->fault);
+    de_fault_dir_fail_at(kit->fault, operations + 1, DENGINE_E_IO, true);
+    assert_int_equal(de_wal_kit_append(kit, 1, 10), DENGINE_E_IO);
+    assert_non_null(strstr(kit->store.ops->message(kit->store.object), "nothing is retried"));
+    operations = de_fault_dir_operations(kit->fault);
+    assert_int_equal(kit->store.ops->write(kit->store.object, NULL, 0), DENGINE_E_IO);
+    assert_int_equal(kit->store.ops->compact(kit->store.object, 1, 0), DENGINE_E_IO);
+    assert_int_equal(kit->store.ops->reset(kit->store.object, 9, 0, &kit->model->hard_state),
+                     DENGINE_E_IO);
+    assert_int_equal(de_fault_dir_operations(kit->fault), operations);
+    expect(kit, kit->model);
+}
+
+static void a_failed_write_breaks_the_log_for_good(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    assert_int_equal(de_wal_kit_append(kit, 1, 10), 0);
+    de_fault_dir_fail_at(kit->fault, de_fault_dir_operations(kit->fault), DENGINE_E_IO, true);
+    assert_int_equal(de_wal_kit_append(kit, 1, 10), DENGINE_E_IO);
+    assert_int_equal(kit->store.ops->write(kit->store.object, NULL, 0), DENGINE_E_IO);
+    expect(kit, kit->model);
+}
+
+/* Every operation of a run fails once: the log never says 0 afterwards and recovers. */
+static void any_failed_operation_breaks_the_log_for_good(void **state)
+{
+    struct de_wal_kit *unused = *state;
+
+    (void)unused;
+    for (uint64_t at = 0; at < 150; at++) {
+        struct de_wal_kit kit;
+        struct de_random random;
+        struct de_contract_report report = {""};
+        int error;
+
+        de_wal_kit_init(&kit);
+        assert_int_equal(de_wal_kit_open(&kit), 0);
+        de_random_init(&random, 4);
+        de_fault_dir_fail_at(kit.fault, de_fault_dir_operations(kit.fault) + at, DENGINE_E_IO,
+                             true);
+        do {
+            error = de_wal_kit_random(&kit, &random);
+        } while (error == 0);
+        assert_int_equal(error, DENGINE_E_IO);
+        assert_int_equal(kit.store.ops->write(kit.store.object, NULL, 0), DENGINE_E_IO);
+        de_wal_kit_close(&kit);
+        de_fault_dir_crash(kit.fault, DE_FAULT_KEEP_ALL, 0);
+        assert_int_equal(de_wal_kit_open(&kit), 0);
+        if (!de_wal_kit_matches(&kit, kit.model, &report)) {
+            expect(&kit, kit.next);
+        }
+        de_wal_kit_deinit(&kit);
+    }
+}
+
+static void a_full_disk_is_announced_refused_and_survived(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct de_wal_usage usage;
+    unsigned announced = 0;
+    int error;
+
+    de_fault_dir_set_space(kit->fault, 4 * 8192 + 100);
+    for (;;) {
+        error = de_wal_kit_append(kit, 2, 300);
+        if (error != 0) {
+            break;
+        }
+        de_wal_usage(kit->store, &usage);
+        announced += usage.low_on_space;
+    }
+    assert_int_equal(error, DENGINE_E_NO_SPACE);
+    assert_non_null(strstr(kit->store.ops->message(kit->store.object), "no space is left"));
+    assert_true(announced >= 2);
+    expect(kit, kit->model);
+    /* Nothing was written, so trying again is allowed; the answer stays the same. */
+    assert_int_equal(de_wal_kit_append(kit, 2, 300), DENGINE_E_NO_SPACE);
+    de_fault_dir_set_space(kit->fault, UINT64_MAX);
+    assert_int_equal(de_wal_kit_append(kit, 2, 300), 0);
+    de_wal_usage(kit->store, &usage);
+    assert_false(usage.low_on_space);
+    de_wal_kit_close(kit);
+    assert_int_equal(de_wal_kit_open(kit), 0);
+    expect(kit, kit->model);
+}
+
+static void compaction_makes_room_on_a_full_disk(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    de_fault_dir_set_space(kit->fault, 3 * 8192);
+    while (de_wal_kit_append(kit, 1, 200) == 0) {
+        continue;
+    }
+    assert_int_equal(de_wal_kit_compact(kit, kit->model->last_index), 0);
+    assert_int_equal(de_wal_kit_append(kit, 1, 200), 0);
+    de_wal_kit_close(kit);
+    assert_int_equal(de_wal_kit_open(kit), 0);
+    expect(kit, kit->model);
+}
+
+static void a_group_larger_than_a_segment_gets_its_own(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    assert_int_equal(de_wal_kit_append(kit, 1, 100), 0);
+    assert_int_equal(de_wal_kit_append(kit, 10, 5000), 0);
+    assert_int_equal(de_wal_kit_append(kit, 1, 100), 0);
+    expect(kit, kit->model);
+    de_wal_kit_close(kit);
+    assert_int_equal(de_wal_kit_open(kit), 0);
+    expect(kit, kit->model);
+}
+
+/* The next segment is ready before the current one is full: no sync but the group's own. */
+static void rotation_does_not_wait_for_a_new_segment(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct de_wal_usage usage;
+    uint64_t segments = 1;
+
+    for (int i = 0; i < 60; i++) {
+        uint64_t operations = de_fault_dir_operations(kit->fault);
+
+        assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
+        de_wal_usage(kit->store, &usage);
+        if (usage.segments != segments) {
+            segments = usage.segments;
+            /* write, sync, mark */
+            assert_int_equal(de_fault_dir_operations(kit->fault), operations + 3);
+        }
+    }
+    assert_true(segments >= 3);
+}
+
+static void wrong_options_are_refused(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    de_wal_kit_close(kit);
+    kit->segment_bytes = 5000;
+    assert_int_equal(de_wal_kit_open(kit), DENGINE_E_INVALID);
+    assert_non_null(strstr(kit->message, "multiple of 4096"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_call_costs_one_sync),
+        TEST(a_failed_sync_breaks_the_log_for_good),
+        TEST(a_failed_write_breaks_the_log_for_good),
+        TEST(any_failed_operation_breaks_the_log_for_good),
+        TEST(a_full_disk_is_announced_refused_and_survived),
+        TEST(compaction_makes_room_on_a_full_disk),
+        TEST(a_group_larger_than_a_segment_gets_its_own),
+        TEST(rotation_does_not_wait_for_a_new_segment),
+        TEST(wrong_options_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
