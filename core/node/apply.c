@@ -181,15 +181,15 @@ static void answer(struct de_proposal *proposal)
 void de_apply_job_run(struct de_apply_job *job)
 {
     bool machine_failed = false;
-    struct de_text text;
+    struct de_sentence text;
 
     DE_ASSERT(job->count > 0);
     DE_ASSERT(job->status == 0);
     job->status = run_entries(job, &machine_failed);
     if (job->status != 0) {
-        de_text_init(&text, job->message, sizeof job->message);
-        de_text_add(&text, machine_failed ? job->machine.ops->message(job->machine.object)
-                                          : "a committed entry is not a batch of commands");
+        de_sentence_init(&text, job->message, sizeof job->message);
+        de_sentence_add(&text, machine_failed ? job->machine.ops->message(job->machine.object)
+                                              : "a committed entry is not a batch of commands");
         return;
     }
     for (uint32_t i = 0; i < job->count; i++) {

@@ -13,7 +13,7 @@ struct found_configuration {
 
 struct scan {
     struct de_node *node;
-    struct de_text *text;
+    struct de_sentence *text;
     struct de_raft_term_run *runs;
     uint32_t run_count;
     uint32_t run_capacity;
@@ -126,10 +126,10 @@ static int scan_entry(void *context, uint64_t index, const struct dengine_entry 
     rc = rc != 0 ? rc : add_run(scan, index, entry->term);
     rc = rc != 0 ? rc : warm_cache(scan->node, index, entry);
     if (rc != 0) {
-        de_text_add(scan->text, "log entry ");
-        de_text_add_u64(scan->text, index);
-        de_text_add(scan->text, rc == DENGINE_E_NO_MEMORY ? ": out of memory"
-                                                          : ": is not an entry of this format");
+        de_sentence_add(scan->text, "log entry ");
+        de_sentence_add_u64(scan->text, index);
+        de_sentence_add(scan->text, rc == DENGINE_E_NO_MEMORY ? ": out of memory"
+                                                              : ": is not an entry of this format");
     }
     return rc;
 }
@@ -165,12 +165,12 @@ static int check_applied(const struct scan *scan, const struct dengine_log_state
     if (what == NULL) {
         return 0;
     }
-    de_text_add(scan->text, what);
-    de_text_add_u64(scan->text, index);
-    de_text_add(scan->text, ", the log has ");
-    de_text_add_u64(scan->text, state->first_index);
-    de_text_add(scan->text, " to ");
-    de_text_add_u64(scan->text, state->last_index);
+    de_sentence_add(scan->text, what);
+    de_sentence_add_u64(scan->text, index);
+    de_sentence_add(scan->text, ", the log has ");
+    de_sentence_add_u64(scan->text, state->first_index);
+    de_sentence_add(scan->text, " to ");
+    de_sentence_add_u64(scan->text, state->last_index);
     return DENGINE_E_CORRUPT;
 }
 
@@ -188,7 +188,7 @@ static int scan_log(struct scan *scan, const struct dengine_log_store log,
     rc = log.ops->read(log.object, state->first_index, state->last_index, scan_entry, scan);
     if (rc != 0) {
         if (scan->text->size == 0) {
-            de_text_add(scan->text, log.ops->message(log.object));
+            de_sentence_add(scan->text, log.ops->message(log.object));
         }
         return rc;
     }
@@ -237,7 +237,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
     }
     rc = de_raft_init(node->raft_memory, &node->raft_options, &boot, &node->raft, &node->update);
     if (rc != 0) {
-        de_text_add(scan->text, "the hard state and the log contradict each other");
+        de_sentence_add(scan->text, "the hard state and the log contradict each other");
         return rc;
     }
     de_raft_get_view(node->raft, &node->view);
@@ -248,7 +248,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
 int de_node_boot(struct de_node *node, const struct de_node_options *options, uint64_t now_ns,
                  char *message, size_t message_size)
 {
-    struct de_text text;
+    struct de_sentence text;
     struct scan scan = {.node = node, .text = &text};
     struct dengine_log_state state;
     uint64_t applied_term = 0;
@@ -256,13 +256,13 @@ int de_node_boot(struct de_node *node, const struct de_node_options *options, ui
 
     DE_ASSERT(node->raft == NULL);
     DE_ASSERT(options->log.ops != NULL && options->machine.ops != NULL);
-    de_text_init(&text, message, message_size);
+    de_sentence_init(&text, message, message_size);
     memset(&state, 0, sizeof state);
     options->log.ops->state(options->log.object, &state);
     de_entry_cache_init(&node->cache, &node->allocator, state.first_index);
     rc = node->machine.ops->applied(node->machine.object, &node->applied, &applied_term);
     if (rc != 0) {
-        de_text_add(&text, node->machine.ops->message(node->machine.object));
+        de_sentence_add(&text, node->machine.ops->message(node->machine.object));
         goto out;
     }
     rc = scan_log(&scan, options->log, &state);
@@ -272,7 +272,7 @@ int de_node_boot(struct de_node *node, const struct de_node_options *options, ui
     node->applied_told = node->applied;
 out:
     if (rc != 0 && text.size == 0) {
-        de_text_add(&text, dengine_strerror(rc));
+        de_sentence_add(&text, dengine_strerror(rc));
     }
     de_release(&node->allocator, scan.runs);
     de_release(&node->allocator, scan.configurations);

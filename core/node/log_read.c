@@ -66,7 +66,7 @@ static int take_entry(void *context, uint64_t index, const struct dengine_entry 
 
 void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store log)
 {
-    struct de_text text;
+    struct de_sentence text;
 
     DE_ASSERT(job->count == 0 && job->status == 0);
     DE_ASSERT(job->first <= job->last);
@@ -75,8 +75,8 @@ void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store l
         job->status = 0;
     }
     if (job->status != 0) {
-        de_text_init(&text, job->message, sizeof job->message);
-        de_text_add(&text, log.ops->message(log.object));
+        de_sentence_init(&text, job->message, sizeof job->message);
+        de_sentence_add(&text, log.ops->message(log.object));
     }
 }
 

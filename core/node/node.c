@@ -42,15 +42,15 @@ static const char *check_limits(const struct de_node_limits *limits)
 static int check_options(const struct de_node_options *options, char *message, size_t message_size)
 {
     const char *reason = check_limits(&options->limits);
-    struct de_text text;
+    struct de_sentence text;
 
     DE_ASSERT(options->allocator.resize != NULL && options->allocator.release != NULL);
     DE_ASSERT(options->env.send != NULL && options->env.persist != NULL);
     if (reason == NULL && de_raft_check_options(&options->raft, &reason) == 0) {
         return 0;
     }
-    de_text_init(&text, message, message_size);
-    de_text_add(&text, reason != NULL ? reason : "invalid options");
+    de_sentence_init(&text, message, message_size);
+    de_sentence_add(&text, reason != NULL ? reason : "invalid options");
     return DENGINE_E_CONFIG;
 }
 
@@ -127,10 +127,10 @@ int de_node_new(const struct de_node_options *options, uint64_t now_ns, struct d
             free_memory(made);
         }
         if (rc == DENGINE_E_NO_MEMORY) {
-            struct de_text text;
+            struct de_sentence text;
 
-            de_text_init(&text, message, message_size);
-            de_text_add(&text, dengine_strerror(rc));
+            de_sentence_init(&text, message, message_size);
+            de_sentence_add(&text, dengine_strerror(rc));
         }
         return rc;
     }

@@ -54,7 +54,7 @@ void de_node_notify(struct de_node *node)
 
 void de_node_halt(struct de_node *node, int err, const char *what, const char *detail)
 {
-    struct de_text text;
+    struct de_sentence text;
 
     DE_ASSERT(err != 0);
     DE_ASSERT(node->inside);
@@ -62,11 +62,11 @@ void de_node_halt(struct de_node *node, int err, const char *what, const char *d
         return;
     }
     node->halt_err = err;
-    de_text_init(&text, node->halt_reason, sizeof node->halt_reason);
-    de_text_add(&text, what);
+    de_sentence_init(&text, node->halt_reason, sizeof node->halt_reason);
+    de_sentence_add(&text, what);
     if (detail != NULL && detail[0] != '\0') {
-        de_text_add(&text, ": ");
-        de_text_add(&text, detail);
+        de_sentence_add(&text, ": ");
+        de_sentence_add(&text, detail);
     }
     de_node_end_all(node, DENGINE_E_HALTED);
     node->env.halted(node->env.context, err, node->halt_reason);

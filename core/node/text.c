@@ -4,7 +4,7 @@
 
 #include "core/base/assert.h"
 
-void de_text_init(struct de_text *text, char *buffer, size_t capacity)
+void de_sentence_init(struct de_sentence *text, char *buffer, size_t capacity)
 {
     DE_ASSERT(text != NULL);
     DE_ASSERT(buffer != NULL || capacity == 0);
@@ -16,7 +16,7 @@ void de_text_init(struct de_text *text, char *buffer, size_t capacity)
     }
 }
 
-void de_text_add(struct de_text *text, const char *string)
+void de_sentence_add(struct de_sentence *text, const char *string)
 {
     DE_ASSERT(string != NULL);
     DE_ASSERT(text->capacity == 0 || text->size < text->capacity);
@@ -26,7 +26,7 @@ void de_text_add(struct de_text *text, const char *string)
     }
 }
 
-void de_text_add_u64(struct de_text *text, uint64_t number)
+void de_sentence_add_u64(struct de_sentence *text, uint64_t number)
 {
     char digits[21];
     size_t at = sizeof digits - 1;
@@ -37,5 +37,5 @@ void de_text_add_u64(struct de_text *text, uint64_t number)
         number /= 10;
     } while (number > 0);
     DE_ASSERT(at < sizeof digits - 1);
-    de_text_add(text, digits + at);
+    de_sentence_add(text, digits + at);
 }

@@ -10,15 +10,15 @@ extern "C" {
 #endif
 
 /* Always a terminated string; what does not fit is left out. */
-struct de_text {
+struct de_sentence {
     char *buffer;
     size_t capacity; /* with the terminator; 0: nothing is written */
     size_t size;
 };
 
-void de_text_init(struct de_text *text, char *buffer, size_t capacity);
-void de_text_add(struct de_text *text, const char *string);
-void de_text_add_u64(struct de_text *text, uint64_t number);
+void de_sentence_init(struct de_sentence *text, char *buffer, size_t capacity);
+void de_sentence_add(struct de_sentence *text, const char *string);
+void de_sentence_add_u64(struct de_sentence *text, uint64_t number);
 
 #ifdef __cplusplus
 }
