@@ -1,0 +1,267 @@
+#include "runtime/sim/disk_inode.h"
+
+#include "core/base/assert.h"
+#include "runtime/sim/memory.h"
+#include "runtime/sim/trace.h"
+
+struct de_disk_inode *de_disk_inode_new(void)
+{
+    return de_sim_allocate_zeroed(sizeof(struct de_disk_inode));
+}
+
+static void content_deinit(struct de_disk_content *content)
+{
+    for (size_t i = 0; i < content->page_count; i++) {
+        de_sim_free(content->pages[i]);
+    }
+    de_sim_free(content->pages);
+    memset(content, 0, sizeof(*content));
+}
+
+static void ops_clear(struct de_disk_inode *inode)
+{
+    for (size_t i = 0; i < inode->op_count; i++) {
+        de_sim_free(inode->ops[i].data);
+    }
+    inode->op_count = 0;
+}
+
+void de_disk_inode_free(struct de_disk_inode *inode)
+{
+    content_deinit(&inode->now);
+    content_deinit(&inode->durable);
+    ops_clear(inode);
+    de_sim_free(inode->ops);
+    de_sim_free(inode);
+}
+
+static uint8_t *content_page(struct de_disk_content *content, uint64_t number)
+{
+    while (content->page_count <= number) {
+        content->pages = de_sim_grow(content->pages, content->page_count, &content->page_capacity,
+                                     sizeof(content->pages[0]));
+        content->pages[content->page_count++] = NULL;
+    }
+    if (content->pages[number] == NULL) {
+        content->pages[number] = de_sim_allocate_zeroed(DE_DISK_PAGE_BYTES);
+    }
+    return content->pages[number];
+}
+
+/* How much of [offset, offset + size) lies before the next multiple of unit. */
+static size_t piece_size(uint64_t offset, size_t size, size_t unit)
+{
+    size_t room = unit - (size_t)(offset % unit);
+
+    return size < room ? size : room;
+}
+
+static void content_write(struct de_disk_content *content, uint64_t offset, const uint8_t *data,
+                          size_t size)
+{
+    if (offset + size > content->size_bytes) {
+        content->size_bytes = offset + size;
+    }
+    while (size > 0) {
+        size_t piece = piece_size(offset, size, DE_DISK_PAGE_BYTES);
+        uint8_t *page = content_page(content, offset / DE_DISK_PAGE_BYTES);
+
+        memcpy(page + offset % DE_DISK_PAGE_BYTES, data, piece);
+        offset += piece;
+        data += piece;
+        size -= piece;
+    }
+}
+
+static void content_resize(struct de_disk_content *content, uint64_t size_bytes)
+{
+    uint64_t whole = (size_bytes + DE_DISK_PAGE_BYTES - 1) / DE_DISK_PAGE_BYTES;
+    size_t tail = (size_t)(size_bytes % DE_DISK_PAGE_BYTES);
+
+    if (size_bytes < content->size_bytes) {
+        /* What is cut off reads as zeros should the file grow again. */
+        while (content->page_count > whole) {
+            de_sim_free(content->pages[--content->page_count]);
+        }
+        if (tail != 0 && content->page_count == whole && content->pages[whole - 1] != NULL) {
+            memset(content->pages[whole - 1] + tail, 0, DE_DISK_PAGE_BYTES - tail);
+        }
+    }
+    content->size_bytes = size_bytes;
+}
+
+static void content_copy(struct de_disk_content *to, const struct de_disk_content *from)
+{
+    content_deinit(to);
+    to->size_bytes = from->size_bytes;
+    for (size_t i = 0; i < from->page_count; i++) {
+        if (from->pages[i] != NULL) {
+            memcpy(content_page(to, i), from->pages[i], DE_DISK_PAGE_BYTES);
+        }
+    }
+}
+
+bool de_disk_inode_read(const struct de_disk_inode *inode, uint64_t offset, void *data, size_t size)
+{
+    const struct de_disk_content *content = &inode->now;
+    uint8_t *to = data;
+
+    if (offset > content->size_bytes || size > content->size_bytes - offset) {
+        return false;
+    }
+    while (size > 0) {
+        size_t piece = piece_size(offset, size, DE_DISK_PAGE_BYTES);
+        uint64_t number = offset / DE_DISK_PAGE_BYTES;
+
+        if (number < content->page_count && content->pages[number] != NULL) {
+            memcpy(to, content->pages[number] + offset % DE_DISK_PAGE_BYTES, piece);
+        } else {
+            memset(to, 0, piece);
+        }
+        offset += piece;
+        to += piece;
+        size -= piece;
+    }
+    return true;
+}
+
+static struct de_disk_op *ops_add(struct de_disk_inode *inode)
+{
+    struct de_disk_op *op;
+
+    inode->ops =
+        de_sim_grow(inode->ops, inode->op_count, &inode->op_capacity, sizeof(inode->ops[0]));
+    op = &inode->ops[inode->op_count++];
+    memset(op, 0, sizeof(*op));
+    return op;
+}
+
+void de_disk_inode_write(struct de_disk_inode *inode, uint64_t offset, const void *data,
+                         size_t size)
+{
+    struct de_disk_op *op;
+
+    if (size == 0) {
+        return;
+    }
+    op = ops_add(inode);
+    op->offset = offset;
+    op->size = size;
+    op->data = de_sim_allocate(size);
+    memcpy(op->data, data, size);
+    content_write(&inode->now, offset, data, size);
+    op->size_after = inode->now.size_bytes;
+}
+
+void de_disk_inode_resize(struct de_disk_inode *inode, uint64_t size_bytes)
+{
+    struct de_disk_op *op = ops_add(inode);
+
+    op->resize = true;
+    op->size_after = size_bytes;
+    content_resize(&inode->now, size_bytes);
+}
+
+static void op_replay(struct de_disk_content *content, const struct de_disk_op *op, size_t size)
+{
+    DE_ASSERT(size <= op->size);
+    if (op->resize) {
+        content_resize(content, op->size_after);
+    } else if (size > 0) {
+        content_write(content, op->offset, op->data, size);
+    }
+}
+
+void de_disk_inode_sync(struct de_disk_inode *inode)
+{
+    for (size_t i = 0; i < inode->op_count; i++) {
+        op_replay(&inode->durable, &inode->ops[i], inode->ops[i].size);
+    }
+    ops_clear(inode);
+    DE_ASSERT(inode->durable.size_bytes == inode->now.size_bytes);
+}
+
+static void cut_prefix(struct de_disk_inode *inode, struct de_dice *dice)
+{
+    size_t kept = (size_t)de_dice_below(dice, inode->op_count + 1);
+
+    for (size_t i = 0; i < kept; i++) {
+        op_replay(&inode->durable, &inode->ops[i], inode->ops[i].size);
+    }
+    if (kept < inode->op_count && !inode->ops[kept].resize) {
+        size_t sectors = inode->ops[kept].size / DE_DISK_SECTOR_BYTES + 1;
+        size_t torn = (size_t)de_dice_below(dice, sectors) * DE_DISK_SECTOR_BYTES;
+
+        /* Where a sector begins on the medium, not in the buffer. */
+        torn -= torn > 0 ? (size_t)(inode->ops[kept].offset % DE_DISK_SECTOR_BYTES) : 0;
+        op_replay(&inode->durable, &inode->ops[kept], torn);
+    }
+}
+
+/* Each aligned unit that was written since the last sync goes to the medium as a whole or not at
+ * all, whatever the order of the writes was: the fate is drawn per unit, so two writes to one unit
+ * share it. A shorter size is metadata with a fate of its own. */
+static void cut_subset(struct de_disk_inode *inode, size_t unit, struct de_dice *dice)
+{
+    uint64_t fate = de_dice_next(dice);
+
+    for (size_t i = 0; i < inode->op_count; i++) {
+        const struct de_disk_op *op = &inode->ops[i];
+        uint64_t offset = op->offset;
+        const uint8_t *data = op->data;
+        size_t left = op->size;
+
+        if (op->resize && (de_dice_draw(fate, DE_DICE_DISK, i, 1) & 1) != 0) {
+            op_replay(&inode->durable, op, 0);
+        }
+        while (left > 0) {
+            size_t piece = piece_size(offset, left, unit);
+
+            if ((de_dice_draw(fate, DE_DICE_DISK, offset / unit, 0) & 1) != 0) {
+                content_write(&inode->durable, offset, data, piece);
+            }
+            offset += piece;
+            data += piece;
+            left -= piece;
+        }
+    }
+}
+
+void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct de_dice *dice)
+{
+    if (inode->op_count == 0) {
+        return; /* all of it is on the medium */
+    }
+    switch (cut) {
+    case DE_DISK_CUT_ALL:
+        break;
+    case DE_DISK_CUT_PREFIX:
+        cut_prefix(inode, dice);
+        break;
+    case DE_DISK_CUT_PAGES:
+        cut_subset(inode, DE_DISK_PAGE_BYTES, dice);
+        break;
+    case DE_DISK_CUT_SECTORS:
+        cut_subset(inode, DE_DISK_SECTOR_BYTES, dice);
+        break;
+    case DE_DISK_CUT_NONE:
+        de_disk_inode_sync(inode);
+        break;
+    }
+    ops_clear(inode);
+    content_copy(&inode->now, &inode->durable);
+}
+
+uint64_t de_disk_inode_digest(const struct de_disk_inode *inode)
+{
+    uint8_t page[DE_DISK_PAGE_BYTES];
+    uint64_t hash = inode->now.size_bytes;
+
+    for (uint64_t at = 0; at < inode->now.size_bytes; at += DE_DISK_PAGE_BYTES) {
+        size_t piece = piece_size(at, (size_t)(inode->now.size_bytes - at), DE_DISK_PAGE_BYTES);
+
+        DE_ASSERT(de_disk_inode_read(inode, at, page, piece));
+        hash = de_trace_mix(hash, de_trace_hash_bytes(page, piece));
+    }
+    return hash;
+}

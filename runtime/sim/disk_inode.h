@@ -1,0 +1,56 @@
+/* runtime/sim/disk_inode.h - the content of one simulated file: what a process sees, what is on the
+ * medium, and the writes in between. Part of disk.h, used by nobody else. */
+#ifndef DE_RUNTIME_SIM_DISK_INODE_H
+#define DE_RUNTIME_SIM_DISK_INODE_H
+
+#include "runtime/sim/disk.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A write or a change of size that is not synced yet. */
+struct de_disk_op {
+    bool resize; /* the file got size_after bytes; no data */
+    uint64_t offset;
+    size_t size;
+    uint64_t size_after;
+    uint8_t *data; /* owned */
+};
+
+/* Missing pages are zeros. */
+struct de_disk_content {
+    uint8_t **pages;
+    size_t page_count;
+    size_t page_capacity;
+    uint64_t size_bytes;
+};
+
+struct de_disk_inode {
+    struct de_disk_inode *next;
+    struct de_disk_content now;
+    struct de_disk_content durable;
+    struct de_disk_op *ops;
+    size_t op_count;
+    size_t op_capacity;
+};
+
+struct de_disk_inode *de_disk_inode_new(void);
+void de_disk_inode_free(struct de_disk_inode *inode);
+
+/* Reads exactly size bytes; false when the file is shorter. */
+bool de_disk_inode_read(const struct de_disk_inode *inode, uint64_t offset, void *data,
+                        size_t size);
+void de_disk_inode_write(struct de_disk_inode *inode, uint64_t offset, const void *data,
+                         size_t size);
+void de_disk_inode_resize(struct de_disk_inode *inode, uint64_t size_bytes);
+void de_disk_inode_sync(struct de_disk_inode *inode);
+/* Loses what the cut loses; afterwards now and durable are equal. */
+void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct de_dice *dice);
+uint64_t de_disk_inode_digest(const struct de_disk_inode *inode);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,335 @@
+#include "runtime/sim/host.h"
+
+#include "core/base/assert.h"
+#include "proto/peer_codec.h"
+#include "runtime/sim/dice.h"
+
+#define PPM 1000000
+
+uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns)
+{
+    struct de_dice dice;
+
+    de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_HOST,
+                 (uint64_t)host->id << 48 | host->draws++);
+    return mean_ns / 4 + de_dice_exponential(&dice, mean_ns - mean_ns / 4);
+}
+
+void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64_t content,
+                  void *data)
+{
+    struct de_kernel *kernel = host->shared->kernel;
+
+    DE_ASSERT(host->running);
+    de_kernel_post_bound(kernel, kernel->now_ns + delay_ns, kind, host->id, content, data);
+}
+
+uint64_t de_host_clock(const struct de_host *host)
+{
+    int64_t now = (int64_t)host->shared->kernel->now_ns;
+
+    return host->clock_offset_ns + (uint64_t)(now + now / PPM * host->clock_drift_ppm +
+                                              now % PPM * host->clock_drift_ppm / PPM);
+}
+
+uint64_t de_host_kernel_time(const struct de_host *host, uint64_t clock_ns)
+{
+    uint64_t now_ns = host->shared->kernel->now_ns;
+    uint64_t mine_ns = de_host_clock(host);
+    uint64_t left_ns;
+
+    if (clock_ns <= mine_ns) {
+        return now_ns;
+    }
+    left_ns = clock_ns - mine_ns;
+    /* Rounded up, so that the clock has reached it then; a large drift would need another turn. */
+    return now_ns + left_ns - (uint64_t)((int64_t)(left_ns / PPM) * host->clock_drift_ppm) +
+           (host->clock_drift_ppm == 0 ? 0 : left_ns / PPM + 2);
+}
+
+void de_host_init(struct de_host *host, const struct de_host_shared *shared, uint32_t id)
+{
+    struct de_dice dice;
+
+    memset(host, 0, sizeof(*host));
+    host->shared = shared;
+    host->id = id;
+    host->disk_slowness = 1;
+    de_disk_init(&host->disk);
+    de_sim_pool_init(&host->node_pool, shared->memory_fill);
+    de_sim_pool_init(&host->kv_pool, shared->memory_fill);
+    de_dice_init(&dice, shared->kernel->seed, DE_DICE_CLOCK, id);
+    host->clock_offset_ns = de_dice_between(&dice, DE_NS_PER_S, 100000 * DE_NS_PER_S);
+    host->clock_drift_ppm = (int64_t)de_dice_below(&dice, 401) - 200;
+}
+
+void de_host_deinit(struct de_host *host)
+{
+    DE_ASSERT(!host->running);
+    if (host->kv_exists) {
+        host->kv_store.ops->close(host->kv_store.object);
+        host->kv_exists = false;
+    }
+    de_disk_deinit(&host->disk);
+}
+
+static int mirror_visit(void *context, uint64_t index, const struct dengine_entry *entry)
+{
+    struct de_log_mirror *mirror = context;
+
+    DE_ASSERT(index == mirror->last + 1);
+    de_log_mirror_add(mirror, de_mirror_entry_of(entry));
+    return 0;
+}
+
+/* Opens the log and shows the oracle what is in it. */
+static bool open_log(struct de_host *host, char *message, size_t message_size, bool *created)
+{
+    const struct de_host_shared *shared = host->shared;
+    struct de_sim_log_options options = {host->id, shared->raft.cluster_id, shared->segment_bytes};
+    struct dengine_log_state state;
+    struct de_log_mirror found;
+    int err;
+
+    err = shared->stores->log_open(shared->stores->context, de_disk_dir(&host->disk), &options,
+                                   &host->log, message, message_size);
+    if (err != 0) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns,
+                        "durability", "node %u cannot open its log after a crash: %s (%s)",
+                        host->id, message, dengine_error_name(err));
+        return false;
+    }
+    host->log.ops->state(host->log.object, &state);
+    *created = state.created;
+    de_log_mirror_init(&found);
+    found.term = state.hard_state.term;
+    found.vote = state.hard_state.vote;
+    if (state.last_index >= state.first_index) {
+        err = host->log.ops->read(host->log.object, state.first_index, state.last_index,
+                                  mirror_visit, &found);
+        DE_ASSERT(err == 0);
+    }
+    de_oracle_booted(shared->oracle, shared->kernel->now_ns, host->id, &found);
+    de_log_mirror_deinit(&found);
+    return true;
+}
+
+static void open_machine(struct de_host *host)
+{
+    const struct de_host_shared *shared = host->shared;
+    uint64_t index = 0;
+    uint64_t term = 0;
+    int err;
+
+    if (!host->kv_exists) {
+        err = shared->stores->kv_new(shared->stores->context, &host->kv_store);
+        DE_ASSERT(err == 0);
+        host->kv_exists = true;
+    }
+    err = de_kv_new(host->kv_store, &host->kv_pool.allocator, &host->kv);
+    DE_ASSERT(err == 0);
+    host->machine = de_kv_state_machine(host->kv);
+    err = host->machine.ops->applied(host->machine.object, &index, &term);
+    DE_ASSERT(err == 0);
+    de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index);
+}
+
+static void node_options(struct de_host *host, struct de_node_options *options)
+{
+    const struct de_host_shared *shared = host->shared;
+
+    memset(options, 0, sizeof(*options));
+    options->raft = shared->raft;
+    options->raft.id = host->id;
+    options->raft.seed = de_dice_draw(shared->kernel->seed, DE_DICE_RAFT, host->id, host->lives);
+    options->limits = shared->limits;
+    options->initial_configuration = shared->initial_configuration;
+    options->env = de_host_env(host);
+    options->allocator = host->node_pool.allocator;
+    options->machine = de_host_probe(host);
+    options->log = host->log;
+}
+
+void de_host_start(struct de_host *host)
+{
+    const struct de_host_shared *shared = host->shared;
+    struct de_node_options options;
+    char message[256] = "";
+    bool created;
+    int err;
+
+    DE_ASSERT(!host->running && host->node == NULL);
+    host->running = true;
+    host->lives++;
+    host->deadline_ns = UINT64_MAX;
+    host->timer_at_ns = UINT64_MAX;
+    host->role = DE_RAFT_FOLLOWER;
+    host->term = 0;
+    host->leader = 0;
+    host->paused_until_ns = 0;
+    if (!open_log(host, message, sizeof(message), &created)) {
+        host->log.ops = NULL;
+        return;
+    }
+    open_machine(host);
+    node_options(host, &options);
+    err = de_node_new(&options, de_host_clock(host), &host->node, message, sizeof(message));
+    if (err != 0) {
+        host->node = NULL;
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "boot",
+                        "node %u does not boot: %s (%s)", host->id, message,
+                        dengine_error_name(err));
+        return;
+    }
+    de_host_stepped(host);
+}
+
+/* Everything that ends with the process. */
+static void end_life(struct de_host *host)
+{
+    de_kernel_end_life(host->shared->kernel, host->id);
+    de_disk_kill(&host->disk);
+    if (host->log.ops != NULL) {
+        host->log.ops->close(host->log.object);
+        host->log.ops = NULL;
+    }
+    if (host->kv != NULL) {
+        de_kv_free(host->kv);
+        host->kv = NULL;
+    }
+    de_sim_pool_clear(&host->node_pool);
+    de_sim_pool_clear(&host->kv_pool);
+    host->node = NULL;
+    host->persist_head = NULL;
+    host->persist_tail = NULL;
+    host->writing = NULL;
+    host->writing_count = 0;
+    host->writer_busy = false;
+    host->flush_posted = false;
+    host->trap = DE_TRAP_NONE;
+    host->trap_sprung = false;
+    host->running = false;
+}
+
+void de_host_crash(struct de_host *host, const struct de_host_crash *how)
+{
+    struct de_dice dice;
+
+    if (!host->running) {
+        return;
+    }
+    host->crashes++;
+    end_life(host);
+    de_host_requests_clear(host, false);
+    de_oracle_crashed(host->shared->oracle, host->id);
+    if (!how->power_cut) {
+        de_disk_process_crash(&host->disk);
+        return;
+    }
+    de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_DISK,
+                 (uint64_t)host->id << 32 | host->lives);
+    de_disk_power_cut(&host->disk, how->cut, &dice);
+    if (host->kv_exists) {
+        /* An unclean view of another boot: thrown away and rebuilt from the log. */
+        host->kv_store.ops->close(host->kv_store.object);
+        host->kv_exists = false;
+    }
+}
+
+void de_host_stepped(struct de_host *host)
+{
+    const struct de_host_shared *shared = host->shared;
+    struct de_node_status status;
+
+    if (host->node == NULL) {
+        return;
+    }
+    if (!host->trap_sprung || host->trap == DE_TRAP_AFTER_SEND) {
+        de_node_get_status(host->node, &status);
+        de_oracle_stepped(shared->oracle, shared->kernel->now_ns, host->id, &status.raft);
+    }
+    if (host->trap_sprung) {
+        de_host_crash(host, &host->trap_crash);
+        if (shared->trapped != NULL) {
+            shared->trapped(shared->context, host->id);
+        }
+    }
+}
+
+void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
+                     struct dengine_slice bytes)
+{
+    struct de_peer_decoded *decoded;
+    int err;
+
+    if (!host->running || host->node == NULL ||
+        host->paused_until_ns > host->shared->kernel->now_ns) {
+        return;
+    }
+    if (from_client) {
+        de_host_request(host, from, bytes);
+    } else {
+        err = de_peer_decode(bytes, &decoded);
+        if (err != 0) {
+            const struct de_host_shared *shared = host->shared;
+
+            de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns,
+                            "codec", "node %u cannot decode a message of node %u: %s", host->id,
+                            from, dengine_error_name(err));
+            return;
+        }
+        de_node_receive(host->node, &decoded->message, de_host_clock(host));
+        de_peer_decoded_free(decoded);
+    }
+    de_host_stepped(host);
+}
+
+void de_host_pause(struct de_host *host, uint64_t until_ns)
+{
+    if (host->running && until_ns > host->paused_until_ns) {
+        host->paused_until_ns = until_ns;
+        for (uint32_t from = 0; from < DE_NETWORK_ENDPOINTS_MAX; from++) {
+            de_network_clog(host->shared->network, from, host->id, until_ns);
+        }
+    }
+}
+
+void de_host_stop(struct de_host *host)
+{
+    DE_ASSERT(host->running);
+    if (host->node != NULL) {
+        de_node_stop(host->node);
+    }
+}
+
+bool de_host_stopped(const struct de_host *host)
+{
+    return host->node == NULL || de_node_idle(host->node);
+}
+
+void de_host_finish(struct de_host *host)
+{
+    if (host->node != NULL) {
+        DE_ASSERT(de_node_idle(host->node));
+        de_node_free(host->node);
+        host->node = NULL;
+        if (host->node_pool.blocks != NULL) {
+            de_verdict_fail(host->shared->verdict, DE_VERDICT_CORRECTNESS,
+                            host->shared->kernel->now_ns, "leak",
+                            "node %u was freed and left memory behind", host->id);
+        }
+    }
+    end_life(host);
+    de_host_requests_clear(host, true);
+    de_oracle_crashed(host->shared->oracle, host->id);
+    de_disk_process_crash(&host->disk);
+}
+
+void de_host_view(const struct de_host *host, struct de_raft_view *view)
+{
+    struct de_node_status status;
+
+    DE_ASSERT(host->running && host->node != NULL);
+    de_node_get_status(host->node, &status);
+    *view = status.raft;
+}

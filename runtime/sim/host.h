@@ -1,0 +1,176 @@
+/* runtime/sim/host.h - one simulated machine with one replica on it.
+ *
+ * The replica is the production node over the production log store and state machine. The host
+ * gives it an environment: its jobs (persist, apply, log read) run as events after random delays,
+ * one writer and one applier as in production, so a crash may fall before a write, inside it,
+ * between the write and its completion, or after. A crash throws the memory of the node away
+ * without asking it. After a process crash the disk has its page cache and the state machine what
+ * it committed; after a power cut the disk has what was synced (disk.h) and the state machine is
+ * empty and rebuilt from the log.
+ *
+ * A host has a clock of its own: it starts at some offset and runs at its own rate.
+ *
+ * Threads: one, the kernel's. */
+#ifndef DE_RUNTIME_SIM_HOST_H
+#define DE_RUNTIME_SIM_HOST_H
+
+#include "core/kv/kv.h"
+#include "core/node/node.h"
+#include "runtime/sim/disk.h"
+#include "runtime/sim/memory.h"
+#include "runtime/sim/network.h"
+#include "runtime/sim/oracle.h"
+#include "runtime/sim/stores.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Kinds of kernel events that hosts use. */
+enum de_host_event {
+    DE_HOST_TIMER = 1,
+    DE_HOST_FLUSH = 2,
+    DE_HOST_PERSIST_RUN = 3,
+    DE_HOST_PERSIST_DONE = 4,
+    DE_HOST_APPLY_RUN = 5,
+    DE_HOST_APPLY_DONE = 6,
+    DE_HOST_LOG_READ_RUN = 7,
+    DE_HOST_LOG_READ_DONE = 8,
+};
+
+/* What all hosts of a run share. */
+struct de_host_shared {
+    struct de_kernel *kernel;
+    struct de_network *network;
+    struct de_oracle *oracle;
+    struct de_verdict *verdict;
+    const struct de_sim_stores *stores;
+    uint8_t memory_fill;
+    /* Template: id, seed and such are filled in per host. */
+    struct de_raft_options raft;
+    struct de_node_limits limits;
+    struct de_raft_configuration initial_configuration;
+    uint32_t segment_bytes;   /* of the log store */
+    uint64_t disk_latency_ns; /* about one sync */
+    uint64_t cpu_latency_ns;  /* about one hop between threads */
+    /* A node has become leader; called inside a step, so only post events. */
+    void (*elected)(void *context, uint32_t id, uint64_t term);
+    /* A host crashed where a trap (below) was set. */
+    void (*trapped)(void *context, uint32_t id);
+    void *context;
+};
+
+/* How a machine stops. */
+struct de_host_crash {
+    bool power_cut;
+    enum de_disk_cut cut; /* for a power cut */
+};
+
+/* Where a trap waits for the replica: the next time it does this, it crashes. */
+enum de_host_trap {
+    DE_TRAP_NONE = 0,
+    DE_TRAP_IN_WRITE = 1,    /* between the parts of a write to the log store */
+    DE_TRAP_AFTER_WRITE = 2, /* written, completion not yet told */
+    DE_TRAP_AFTER_SEND = 3,  /* just after a message left */
+    DE_TRAP_AFTER_APPLY = 4, /* applied, completion not yet told */
+};
+
+struct de_host_request;
+struct de_host;
+
+/* The environment of the node on host (host_env.c). */
+struct de_node_env de_host_env(struct de_host *host);
+/* The state machine of host behind a probe that tells the oracle (host_probe.c). */
+struct dengine_state_machine de_host_probe(struct de_host *host);
+/* A client's request (host_request.c); submits it to the node. */
+void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice bytes);
+/* All requests of this life are forgotten; with ended_required each must have ended. */
+void de_host_requests_clear(struct de_host *host, bool ended_required);
+/* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */
+void de_host_stepped(struct de_host *host);
+/* A delay of about mean_ns, drawn at the address of this host's next job. */
+uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns);
+/* Posts an event bound to this life of host. */
+void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64_t content,
+                  void *data);
+/* Kernel time at which the host's own clock shows clock_ns (not before now). */
+uint64_t de_host_kernel_time(const struct de_host *host, uint64_t clock_ns);
+
+struct de_host {
+    const struct de_host_shared *shared;
+    uint32_t id;
+    bool running;
+    uint64_t lives; /* starts so far */
+    struct de_disk disk;
+    /* Survive a process crash. */
+    struct dengine_kv_store kv_store;
+    bool kv_exists;
+    /* One life. */
+    struct de_sim_pool node_pool;
+    struct de_sim_pool kv_pool;
+    struct de_kv *kv;
+    struct dengine_state_machine machine; /* the real one, behind the probe */
+    struct dengine_log_store log;
+    struct de_node *node;
+    struct de_persist_job *persist_head;
+    struct de_persist_job *persist_tail;
+    struct de_persist_job *writing; /* linked; written, completion under way */
+    size_t writing_count;
+    bool writer_busy;
+    bool flush_posted;
+    uint64_t deadline_ns; /* own clock */
+    uint64_t timer_at_ns; /* kernel time of the earliest timer event; UINT64_MAX = none */
+    uint32_t role;        /* as last told by the node */
+    uint64_t term;
+    uint64_t leader;                  /* 0 = unknown */
+    struct de_host_request *requests; /* of this life */
+    /* Troubles. */
+    uint64_t paused_until_ns;
+    uint64_t disk_slowness; /* factor, 1 = normal */
+    uint32_t trap;          /* enum de_host_trap */
+    bool trap_sprung;       /* AFTER_SEND: crash when the step is over */
+    struct de_host_crash trap_crash;
+    uint64_t clock_offset_ns;
+    int64_t clock_drift_ppm;
+    uint64_t draws; /* jobs that have drawn a delay */
+    uint64_t requests_ended;
+    uint64_t crashes;
+};
+
+/* Registers the handlers of all host events; hosts[id] for id in 1..count. */
+void de_host_register(struct de_kernel *kernel, struct de_host *hosts);
+
+void de_host_init(struct de_host *host, const struct de_host_shared *shared, uint32_t id);
+/* The host must be down. */
+void de_host_deinit(struct de_host *host);
+
+/* Boots the replica from what is on its disk. A failure goes to the verdict. */
+void de_host_start(struct de_host *host);
+
+/* Stops the machine at once. Not from inside a step. */
+void de_host_crash(struct de_host *host, const struct de_host_crash *how);
+
+/* Ends the replica in an orderly way: de_host_stopped is true once its jobs are done, then
+ * de_host_finish frees it. Each request must then have ended. */
+void de_host_stop(struct de_host *host);
+bool de_host_stopped(const struct de_host *host);
+void de_host_finish(struct de_host *host);
+
+/* A packet from an endpoint that is a node (from <= nodes) or a client. */
+void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
+                     struct dengine_slice bytes);
+
+/* The replica does nothing until then, while its clock goes on. */
+void de_host_pause(struct de_host *host, uint64_t until_ns);
+
+/* The replica's own clock. */
+uint64_t de_host_clock(const struct de_host *host);
+
+/* Its view, for those who steer faults and for liveness; the host must run. */
+void de_host_view(const struct de_host *host, struct de_raft_view *view);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

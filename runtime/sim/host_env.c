@@ -1,0 +1,316 @@
+/* The environment that a host gives to its node: messages, the timer, and the jobs of the log
+ * writer and the applier as events. Each handler is one turn of one thread of production. */
+#include "core/base/assert.h"
+#include "proto/peer_codec.h"
+#include "runtime/sim/host.h"
+
+static bool is_promise(const struct de_raft_message *message)
+{
+    return message->type == DE_RAFT_MSG_VOTE_REQUEST || message->type == DE_RAFT_MSG_APPEND_REPLY ||
+           (message->type == DE_RAFT_MSG_VOTE_REPLY && message->granted);
+}
+
+static void env_send(void *context, const struct de_peer_message *message)
+{
+    struct de_host *host = context;
+    const struct de_host_shared *shared = host->shared;
+    struct de_packet *packet;
+    uint8_t *bytes;
+    size_t size = de_peer_encoded_size(message);
+    size_t written;
+
+    de_oracle_message(shared->oracle, shared->kernel->now_ns, &message->raft);
+    packet = de_packet_new(size, &bytes);
+    memset(bytes, shared->memory_fill, size);
+    written = de_peer_encode(message, bytes);
+    DE_ASSERT(written == size);
+    de_network_send(shared->network, host->id, (uint32_t)message->raft.to, packet);
+    if (host->trap == DE_TRAP_AFTER_SEND && is_promise(&message->raft)) {
+        host->trap_sprung = true;
+    }
+}
+
+static void env_arm(void *context, uint64_t deadline_ns)
+{
+    struct de_host *host = context;
+    uint64_t at_ns;
+
+    host->deadline_ns = deadline_ns;
+    if (deadline_ns == UINT64_MAX) {
+        return;
+    }
+    at_ns = de_host_kernel_time(host, deadline_ns);
+    if (at_ns < host->timer_at_ns) {
+        host->timer_at_ns = at_ns;
+        de_host_post(host, at_ns - host->shared->kernel->now_ns, DE_HOST_TIMER, 0, NULL);
+    }
+}
+
+static void writer_start(struct de_host *host)
+{
+    if (!host->writer_busy && host->persist_head != NULL) {
+        host->writer_busy = true;
+        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_PERSIST_RUN,
+                     host->persist_head->ticket, NULL);
+    }
+}
+
+static void env_persist(void *context, struct de_persist_job *job)
+{
+    struct de_host *host = context;
+    const struct de_host_shared *shared = host->shared;
+
+    de_oracle_submitted(shared->oracle, shared->kernel->now_ns, host->id, &job->write);
+    job->next = NULL;
+    if (host->persist_tail != NULL) {
+        host->persist_tail->next = job;
+    } else {
+        host->persist_head = job;
+    }
+    host->persist_tail = job;
+    writer_start(host);
+}
+
+static void env_apply(void *context, struct de_apply_job *job)
+{
+    struct de_host *host = context;
+
+    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_APPLY_RUN, 0,
+                 job);
+}
+
+static void env_read_log(void *context, struct de_log_read_job *job)
+{
+    struct de_host *host = context;
+
+    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_LOG_READ_RUN, 0,
+                 job);
+}
+
+static void env_changed(void *context, const struct de_node_status *status)
+{
+    struct de_host *host = context;
+    bool elected = status->raft.role == DE_RAFT_LEADER &&
+                   (host->role != DE_RAFT_LEADER || host->term != status->raft.term);
+
+    host->role = status->raft.role;
+    host->term = status->raft.term;
+    host->leader = status->raft.leader;
+    if (elected && host->shared->elected != NULL) {
+        host->shared->elected(host->shared->context, host->id, status->raft.term);
+    }
+}
+
+static void env_halted(void *context, int err, const char *reason)
+{
+    struct de_host *host = context;
+    const struct de_host_shared *shared = host->shared;
+
+    de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "halted",
+                    "node %u halted with %s: %s", host->id, dengine_error_name(err), reason);
+}
+
+struct de_node_env de_host_env(struct de_host *host)
+{
+    struct de_node_env env = {host,      env_send,     env_arm,     env_persist,
+                              env_apply, env_read_log, env_changed, env_halted};
+
+    return env;
+}
+
+/* ---- handlers ---- */
+
+/* The host of event when its replica may act now. While it is paused the event waits. */
+static struct de_host *awake(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = (struct de_host *)context + event->entity;
+    struct de_kernel *kernel = host->shared->kernel;
+
+    DE_ASSERT(host->running);
+    if (host->paused_until_ns > kernel->now_ns) {
+        de_kernel_post_bound(kernel, host->paused_until_ns, event->kind, event->entity,
+                             event->content, event->data);
+        if (event->kind == DE_HOST_TIMER && event->time_ns == host->timer_at_ns) {
+            host->timer_at_ns = host->paused_until_ns;
+        }
+        return NULL;
+    }
+    return host;
+}
+
+static void run_timer(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+    uint64_t clock_ns;
+
+    if (host == NULL || event->time_ns != host->timer_at_ns) {
+        return; /* paused, or replaced by an earlier one */
+    }
+    host->timer_at_ns = UINT64_MAX;
+    clock_ns = de_host_clock(host);
+    if (clock_ns >= host->deadline_ns) {
+        host->deadline_ns = UINT64_MAX;
+        de_node_timer(host->node, clock_ns);
+        de_host_stepped(host);
+    } else {
+        env_arm(host, host->deadline_ns);
+    }
+}
+
+static void run_flush(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host != NULL) {
+        host->flush_posted = false;
+        de_node_flush(host->node, de_host_clock(host));
+        de_host_stepped(host);
+    }
+}
+
+/* Takes what waits as one group and writes it. Returns the store's status. */
+static int write_group(struct de_host *host)
+{
+    struct dengine_log_write *writes;
+    struct de_persist_job *job;
+    size_t count = 0;
+    int err;
+
+    for (job = host->persist_head; job != NULL; job = job->next) {
+        count++;
+    }
+    DE_ASSERT(count > 0 && host->writing == NULL);
+    writes = de_sim_allocate(count * sizeof(*writes));
+    count = 0;
+    for (job = host->persist_head; job != NULL; job = job->next) {
+        writes[count++] = job->write;
+    }
+    host->writing = host->persist_head;
+    host->writing_count = count;
+    host->persist_head = NULL;
+    host->persist_tail = NULL;
+    err = host->log.ops->write(host->log.object, writes, count);
+    de_sim_free(writes);
+    return err;
+}
+
+static void run_persist(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+    const struct de_host_shared *shared;
+    uint64_t latency_ns;
+    int err;
+
+    if (host == NULL) {
+        return;
+    }
+    shared = host->shared;
+    if (host->trap == DE_TRAP_IN_WRITE) {
+        de_disk_die_in(&host->disk, de_host_delay(host, UINT64_C(1) << 32) % 3);
+    }
+    err = write_group(host);
+    if (err == 0) {
+        de_oracle_durable(shared->oracle, shared->kernel->now_ns, host->id, host->writing_count);
+    }
+    if (host->trap == DE_TRAP_IN_WRITE || host->trap == DE_TRAP_AFTER_WRITE) {
+        host->trap_sprung = true;
+        de_host_stepped(host);
+        return;
+    }
+    latency_ns = de_host_delay(host, shared->disk_latency_ns * host->disk_slowness);
+    de_host_post(host, latency_ns, DE_HOST_PERSIST_DONE, (uint64_t)(uint32_t)-err, NULL);
+}
+
+static void run_persisted(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+    int status = -(int)event->content;
+    uint64_t life;
+
+    if (host == NULL) {
+        return;
+    }
+    life = host->lives;
+    host->writer_busy = false;
+    while (host->writing != NULL) {
+        struct de_persist_job *job = host->writing;
+
+        host->writing = job->next;
+        de_node_persisted(host->node, job, status, host->log.ops->message(host->log.object),
+                          de_host_clock(host));
+        de_host_stepped(host);
+        if (!host->running || host->lives != life) {
+            return;
+        }
+    }
+    writer_start(host);
+}
+
+static void run_apply(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host == NULL) {
+        return;
+    }
+    de_apply_job_run(event->data);
+    if (host->trap == DE_TRAP_AFTER_APPLY) {
+        host->trap_sprung = true;
+        de_host_stepped(host);
+        return;
+    }
+    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_APPLY_DONE, 0,
+                 event->data);
+}
+
+static void run_applied(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host != NULL) {
+        de_node_applied(host->node, event->data, de_host_clock(host));
+        de_host_stepped(host);
+    }
+}
+
+static void run_log_read(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host != NULL) {
+        de_log_read_job_run(event->data, host->log);
+        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_LOG_READ_DONE,
+                     0, event->data);
+    }
+}
+
+static void run_log_was_read(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host != NULL) {
+        de_node_log_read(host->node, event->data, de_host_clock(host));
+        de_host_stepped(host);
+    }
+}
+
+void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
+{
+    const struct {
+        uint32_t kind;
+        struct de_kernel_handler handler;
+    } table[] = {
+        {DE_HOST_TIMER, {"timer", hosts, run_timer, NULL}},
+        {DE_HOST_FLUSH, {"flush", hosts, run_flush, NULL}},
+        {DE_HOST_PERSIST_RUN, {"persist", hosts, run_persist, NULL}},
+        {DE_HOST_PERSIST_DONE, {"persisted", hosts, run_persisted, NULL}},
+        {DE_HOST_APPLY_RUN, {"apply", hosts, run_apply, NULL}},
+        {DE_HOST_APPLY_DONE, {"applied", hosts, run_applied, NULL}},
+        {DE_HOST_LOG_READ_RUN, {"log-read", hosts, run_log_read, NULL}},
+        {DE_HOST_LOG_READ_DONE, {"log-was-read", hosts, run_log_was_read, NULL}},
+    };
+
+    for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {
+        de_kernel_set_handler(kernel, table[i].kind, &table[i].handler);
+    }
+}

@@ -1,0 +1,66 @@
+/* The state machine of a host behind a probe: the oracle sees what is applied. */
+#include "runtime/sim/host.h"
+
+static int probe_applied(void *object, uint64_t *index, uint64_t *term)
+{
+    struct de_host *host = object;
+
+    return host->machine.ops->applied(host->machine.object, index, term);
+}
+
+static int probe_begin(void *object)
+{
+    struct de_host *host = object;
+
+    return host->machine.ops->begin(host->machine.object);
+}
+
+static int probe_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
+                       struct dengine_result *result)
+{
+    struct de_host *host = object;
+
+    de_oracle_applying(host->shared->oracle, host->shared->kernel->now_ns, host->id, index, term,
+                       command);
+    return host->machine.ops->apply(host->machine.object, index, term, command, result);
+}
+
+static int probe_commit(void *object, uint64_t index, uint64_t term)
+{
+    struct de_host *host = object;
+    uint64_t digest = 0;
+    int err = host->machine.ops->commit(host->machine.object, index, term);
+
+    if (err == 0) {
+        err = host->machine.ops->digest(host->machine.object, &digest);
+    }
+    if (err == 0) {
+        de_oracle_applied(host->shared->oracle, host->shared->kernel->now_ns, host->id, index,
+                          digest);
+    }
+    return err;
+}
+
+static int probe_digest(void *object, uint64_t *digest)
+{
+    struct de_host *host = object;
+
+    return host->machine.ops->digest(host->machine.object, digest);
+}
+
+static const char *probe_message(void *object)
+{
+    struct de_host *host = object;
+
+    return host->machine.ops->message(host->machine.object);
+}
+
+struct dengine_state_machine de_host_probe(struct de_host *host)
+{
+    static const struct dengine_state_machine_ops ops = {
+        probe_applied, probe_begin, probe_apply, probe_commit, probe_digest, probe_message,
+    };
+    struct dengine_state_machine machine = {&ops, host};
+
+    return machine;
+}

@@ -1,0 +1,43 @@
+/* runtime/sim/memory.h - memory of the simulator.
+ *
+ * The simulator is a test tool: when there is no memory for it, it cannot say anything true about
+ * the run, so it stops. A pool remembers every block it gave, so that the memory of a crashed
+ * process can be thrown away without asking its owner. One thread. */
+#ifndef DE_RUNTIME_SIM_MEMORY_H
+#define DE_RUNTIME_SIM_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/allocator.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* As malloc, realloc and calloc, but never NULL. */
+void *de_sim_allocate(size_t size);
+void *de_sim_resize(void *memory, size_t size);
+void *de_sim_allocate_zeroed(size_t size);
+void de_sim_free(void *memory);
+
+/* Makes room for one more element: doubles *capacity when count has reached it. */
+void *de_sim_grow(void *array, size_t count, size_t *capacity, size_t element_size);
+
+struct de_sim_block;
+
+struct de_sim_pool {
+    struct de_allocator allocator; /* hand &pool->allocator out; the pool must not move */
+    struct de_sim_block *blocks;
+    uint8_t fill; /* fresh memory holds this byte, so what reads it uninitialised shows */
+};
+
+void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill);
+/* Frees every block that is still out. */
+void de_sim_pool_clear(struct de_sim_pool *pool);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

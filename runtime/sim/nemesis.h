@@ -1,0 +1,69 @@
+/* runtime/sim/nemesis.h - carries out a schedule of faults.
+ *
+ * Most faults start and end on their own. Two wait for the replicas: a trap crashes its target when
+ * that does a certain thing, and churn cuts off every new leader soon after it was elected, alone
+ * or with one friend, and lets the one before come back. Churn is what Raft figure 8 needs: leaders
+ * that append, fall silent, and return with what they appended. One thread. */
+#ifndef DE_RUNTIME_SIM_NEMESIS_H
+#define DE_RUNTIME_SIM_NEMESIS_H
+
+#include "runtime/sim/host.h"
+#include "runtime/sim/schedule.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Kinds of kernel events that the nemesis uses; its entity is 0. */
+enum de_nemesis_event {
+    DE_NEMESIS_START = 13,
+    DE_NEMESIS_END = 14,
+    DE_NEMESIS_RESTART = 15,
+    DE_NEMESIS_CHURN = 16,
+};
+
+/* What a fault did, so that its end can undo it. */
+struct de_nemesis_fault {
+    bool active;
+    uint32_t target; /* resolved */
+};
+
+struct de_nemesis {
+    struct de_kernel *kernel;
+    struct de_network *network;
+    struct de_host *hosts; /* by id, from 1 */
+    uint32_t nodes;
+    const struct de_schedule *schedule;
+    struct de_nemesis_fault *states;           /* by number of the fault */
+    uint64_t down_ns[DE_ORACLE_NODES_MAX + 1]; /* how long a trapped host stays down */
+    /* Churn: the active fault, who is cut off, and with whom. */
+    bool churning;
+    struct de_fault churn;
+    uint32_t cut_off; /* 0 = nobody */
+    uint32_t cut_friend;
+    uint64_t reactions;
+    bool healed; /* from then on no fault starts and nobody restarts by itself */
+    uint64_t started;
+};
+
+void de_nemesis_init(struct de_nemesis *nemesis, struct de_kernel *kernel,
+                     struct de_network *network, struct de_host *hosts, uint32_t nodes,
+                     const struct de_schedule *schedule);
+void de_nemesis_deinit(struct de_nemesis *nemesis);
+
+/* Hooks of de_host_shared. */
+void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term);
+void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id);
+
+/* The running host that leads the highest term; 0 = none. */
+uint32_t de_nemesis_leader(const struct de_nemesis *nemesis);
+
+/* Heals a core: a quorum drawn from the seed is connected, running and in good health; of the
+ * others each may stay down, cut off or deaf for good. Returns the core as a bit mask of ids. */
+uint32_t de_nemesis_heal(struct de_nemesis *nemesis);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,107 @@
+/* runtime/sim/network.h - the simulated network: directed links between endpoints.
+ *
+ * Every link has a latency (minimum plus exponential, now and then a heavy tail), loses, duplicates
+ * and replays packets seconds later, and may be blocked, clogged or full. In stream mode packets of
+ * a link arrive in the order in which they were sent (replays apart, which stand for packets of a
+ * connection before); in datagram mode they overtake one another. What happens to a packet is drawn
+ * at the address (link, packet number): it does not depend on other links or packets.
+ *
+ * Endpoints are numbered 1..DE_NETWORK_ENDPOINTS_MAX - 1; nodes and clients alike. One thread. */
+#ifndef DE_RUNTIME_SIM_NETWORK_H
+#define DE_RUNTIME_SIM_NETWORK_H
+
+#include <dengine/types.h>
+
+#include "runtime/sim/kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_NETWORK_ENDPOINTS_MAX 32u
+
+/* Bytes under way, shared by all copies of them. */
+struct de_packet;
+
+/* Rates of trouble, on all links together; faults add and later subtract. */
+struct de_network_trouble {
+    uint32_t loss_ppm;
+    uint32_t duplicate_ppm;
+    uint32_t replay_ppm; /* of packets that come once more, up to replay_ns later */
+    uint32_t tail_ppm;   /* of packets that are late by up to tail_ns */
+};
+
+struct de_link {
+    uint64_t minimum_ns;
+    uint64_t mean_ns; /* on top of the minimum */
+    uint32_t blocked; /* by so many faults at once */
+    uint32_t in_flight;
+    uint64_t packets; /* sent so far */
+    uint64_t last_ns; /* latest delivery so far, for stream mode */
+    uint64_t clogged_until_ns;
+    uint64_t released_ns; /* latest release of a packet held by a clog */
+};
+
+struct de_network_stats {
+    uint64_t sent;
+    uint64_t delivered;
+    uint64_t lost;
+    uint64_t blocked;
+    uint64_t overflowed;
+    uint64_t duplicated;
+    uint64_t replayed;
+};
+
+struct de_network_options {
+    bool stream;
+    uint64_t latency_ns;            /* about the usual one; each link draws its own around it */
+    uint64_t tail_ns;               /* longest extra delay */
+    uint64_t replay_ns;             /* longest delay of a replay */
+    uint32_t in_flight_max;         /* per link; what exceeds it is lost */
+    struct de_network_trouble base; /* trouble of the healthy network */
+};
+
+struct de_network {
+    struct de_kernel *kernel;
+    struct de_network_options options;
+    struct de_network_trouble trouble;
+    struct de_link links[DE_NETWORK_ENDPOINTS_MAX][DE_NETWORK_ENDPOINTS_MAX]; /* [from][to] */
+    struct de_network_stats stats;
+    uint32_t kind; /* of its kernel events */
+    void *context;
+    void (*deliver)(void *context, uint32_t from, uint32_t to, struct dengine_slice bytes);
+};
+
+/* Takes over the kernel's events of this kind. deliver is called for each packet that arrives. */
+void de_network_init(struct de_network *network, struct de_kernel *kernel, uint32_t kind,
+                     const struct de_network_options *options,
+                     void (*deliver)(void *context, uint32_t from, uint32_t to,
+                                     struct dengine_slice bytes),
+                     void *context);
+
+/* A packet with room for size bytes, and where to put them. */
+struct de_packet *de_packet_new(size_t size, uint8_t **bytes);
+
+/* Sends (or loses) the packet, which becomes the network's. */
+void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
+                     struct de_packet *packet);
+
+/* Blocks or unblocks one direction; calls nest. What arrives on a blocked link is lost. */
+void de_network_block(struct de_network *network, uint32_t from, uint32_t to);
+void de_network_unblock(struct de_network *network, uint32_t from, uint32_t to);
+
+/* Holds back what arrives on this link until then. */
+void de_network_clog(struct de_network *network, uint32_t from, uint32_t to, uint64_t until_ns);
+
+/* Adds (or with sign -1 takes away) trouble. */
+void de_network_add_trouble(struct de_network *network, const struct de_network_trouble *trouble,
+                            int sign);
+
+/* No trouble, no block, no clog from now on; what is under way still arrives. */
+void de_network_heal(struct de_network *network);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

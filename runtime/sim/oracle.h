@@ -1,0 +1,142 @@
+/* runtime/sim/oracle.h - the white-box invariants, checked after every step of every node.
+ *
+ * Each check looks only at what the step changed. The oracle keeps its own books: what every node
+ * gave its log store (the log in memory), what of it is durable, who led which term, which votes
+ * were seen on the wire, and one committed log for the whole cluster. It trusts nothing that a core
+ * says of itself when it can be had from outside.
+ *
+ *   election-safety      at most one leader in a term (Raft figure 3)
+ *   single-vote          at most one vote per (node, term) on the wire, across restarts
+ *   vote-durable         no vote leaves before it is durable (Raft 5.2, rule R4)
+ *   log-matching         equal (index, term) means equal entry and equal predecessor's term
+ *   leader-completeness  who is elected has all that lower terms committed
+ *   committed            the committed prefix never changes, whoever looks at it
+ *   commit-quorum        what is committed is durable on a majority of voters
+ *   commit-monotonic     no node's commit index shrinks within a life
+ *   ack-prefix           an acknowledged prefix is the leader's, and durable (rule R4)
+ *   durable-view         no core takes for durable what is not; its log is what it wrote
+ *   durability           after a restart the log is what was durable, plus whole writes under way
+ *   term-monotonic       no node's term shrinks, not even across a restart
+ *   apply-committed      only committed entries are applied, in order, none twice
+ *   state-digest         equal applied index, equal state
+ *   acknowledged         an acknowledged write stands at its revision in the committed log
+ *   halted               no node halts: there is no fault in a run that allows it
+ *
+ * A failure goes to the verdict; later checks are then meaningless and the run ends. One thread. */
+#ifndef DE_RUNTIME_SIM_ORACLE_H
+#define DE_RUNTIME_SIM_ORACLE_H
+
+#include "core/node/node.h"
+#include "runtime/sim/log_mirror.h"
+#include "runtime/sim/verdict.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_ORACLE_NODES_MAX 8u
+
+/* An entry once seen at (index, term) anywhere; chained per index. */
+struct de_known_entry {
+    uint64_t term;
+    uint64_t hash;
+    uint64_t prev_term;
+    uint8_t *data; /* owned copy of the payload */
+    size_t data_size;
+    uint32_t type;
+    size_t next; /* position + 1; 0 = none */
+};
+
+struct de_committed_entry {
+    struct de_mirror_entry entry;
+    uint64_t commit_term; /* of the node that was first to call it committed */
+};
+
+struct de_oracle_node {
+    bool up;
+    struct de_log_mirror memory;    /* everything given to the store in this life and before */
+    struct de_log_mirror durable;   /* what the store has acknowledged */
+    struct de_mirror_write *writes; /* given, not acknowledged; oldest first */
+    size_t write_count;
+    size_t write_capacity;
+    uint64_t term;   /* last seen */
+    uint64_t commit; /* in this life */
+    uint32_t role;
+    uint64_t applied; /* by the state machine that exists now */
+    uint64_t *votes;  /* votes[term] = candidate seen on the wire; 0 = none */
+    size_t votes_capacity;
+};
+
+struct de_oracle {
+    struct de_verdict *verdict;
+    uint32_t node_count;
+    struct de_oracle_node nodes[DE_ORACLE_NODES_MAX + 1]; /* by id, from 1 */
+    uint64_t *leaders;                                    /* leaders[term]; 0 = none */
+    size_t leaders_capacity;
+    size_t *known_first; /* by index: position + 1 in known; 0 = none */
+    size_t known_first_capacity;
+    struct de_known_entry *known;
+    size_t known_count;
+    size_t known_capacity;
+    struct de_committed_entry *committed; /* committed[index - 1] */
+    size_t committed_count;
+    size_t committed_capacity;
+    uint64_t *digests; /* by applied index; 0 = none yet */
+    size_t digests_capacity;
+    uint64_t elections; /* terms that had a leader */
+};
+
+void de_oracle_init(struct de_oracle *oracle, struct de_verdict *verdict, uint32_t node_count);
+void de_oracle_deinit(struct de_oracle *oracle);
+
+/* ---- what happens to logs (oracle_log.c) ---- */
+
+/* node hands its log store a write. */
+void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                         const struct dengine_log_write *write);
+/* The store has acknowledged the oldest count writes. */
+void de_oracle_durable(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, size_t count);
+void de_oracle_crashed(struct de_oracle *oracle, uint32_t node);
+/* node boots and has found this on its disk. */
+void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                      const struct de_log_mirror *found);
+
+/* ---- what nodes do (oracle.c) ---- */
+
+/* node is about to send message. */
+void de_oracle_message(struct de_oracle *oracle, uint64_t now_ns,
+                       const struct de_raft_message *message);
+/* A step of node is over. */
+void de_oracle_stepped(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                       const struct de_raft_view *view);
+
+/* ---- what becomes of entries (oracle_state.c) ---- */
+
+/* node calls everything up to commit committed (part of stepped). */
+void de_oracle_committed(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                         const struct de_raft_view *view);
+/* The state machine of node was opened and says that it has applied up to index. */
+void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                              uint64_t index);
+/* The state machine of node is given a command of the entry (index, term). */
+void de_oracle_applying(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                        uint64_t term, struct dengine_slice command);
+/* The state machine of node has committed (index, term). */
+void de_oracle_applied(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                       uint64_t digest);
+/* node tells client that command was done at revision. */
+void de_oracle_acknowledged(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                            uint64_t client, uint64_t revision, struct dengine_slice command);
+
+/* The entry seen at (index, term); NULL when there was none. Lives until the next write. */
+const struct de_known_entry *de_oracle_known(const struct de_oracle *oracle, uint64_t index,
+                                             uint64_t term);
+
+/* A zero-filled element of a growing array of u64 by number. */
+uint64_t *de_oracle_cell(uint64_t **array, size_t *capacity, uint64_t number);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,178 @@
+/* What happens to logs: log matching, durability, atomicity. */
+#include "core/base/assert.h"
+#include "runtime/sim/memory.h"
+#include "runtime/sim/oracle.h"
+
+static void fail(struct de_oracle *oracle, uint64_t now_ns, const char *name, const char *sentence)
+{
+    de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, name, "%s", sentence);
+}
+
+static size_t *known_head(struct de_oracle *oracle, uint64_t index)
+{
+    size_t old = oracle->known_first_capacity;
+
+    while (index >= oracle->known_first_capacity) {
+        oracle->known_first = de_sim_grow(oracle->known_first, oracle->known_first_capacity,
+                                          &oracle->known_first_capacity, sizeof(size_t));
+    }
+    for (size_t i = old; i < oracle->known_first_capacity; i++) {
+        oracle->known_first[i] = 0;
+    }
+    return &oracle->known_first[index];
+}
+
+const struct de_known_entry *de_oracle_known(const struct de_oracle *oracle, uint64_t index,
+                                             uint64_t term)
+{
+    size_t at = index < oracle->known_first_capacity ? oracle->known_first[index] : 0;
+
+    while (at != 0 && oracle->known[at - 1].term != term) {
+        at = oracle->known[at - 1].next;
+    }
+    return at == 0 ? NULL : &oracle->known[at - 1];
+}
+
+static void known_add(struct de_oracle *oracle, uint64_t index, uint64_t hash, uint64_t prev_term,
+                      const struct dengine_entry *entry)
+{
+    size_t *head = known_head(oracle, index);
+    struct de_known_entry *known;
+
+    oracle->known = de_sim_grow(oracle->known, oracle->known_count, &oracle->known_capacity,
+                                sizeof(oracle->known[0]));
+    known = &oracle->known[oracle->known_count++];
+    known->term = entry->term;
+    known->hash = hash;
+    known->prev_term = prev_term;
+    known->type = entry->type;
+    known->data_size = entry->data.size;
+    known->data = NULL;
+    if (entry->data.size > 0) {
+        known->data = de_sim_allocate(entry->data.size);
+        memcpy(known->data, entry->data.data, entry->data.size);
+    }
+    known->next = *head;
+    *head = oracle->known_count;
+}
+
+/* Log Matching (Raft figure 3): same index and term, same entry and, by induction over the
+ * predecessors, same log before it. */
+static void match_entry(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                        uint64_t prev_term, const struct dengine_entry *entry)
+{
+    struct de_mirror_entry mirrored = de_mirror_entry_of(entry);
+    const struct de_known_entry *known = de_oracle_known(oracle, index, entry->term);
+
+    if (known == NULL) {
+        known_add(oracle, index, mirrored.hash, prev_term, entry);
+    } else if (known->hash != mirrored.hash || known->prev_term != prev_term) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "log-matching",
+                        "node %u writes an entry at index %llu of term %llu that differs from what "
+                        "another node has there: %s",
+                        node, (unsigned long long)index, (unsigned long long)entry->term,
+                        known->hash != mirrored.hash ? "other content" : "other predecessor");
+    }
+}
+
+void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                         const struct dengine_log_write *write)
+{
+    struct de_oracle_node *state = &oracle->nodes[node];
+    struct de_mirror_write *mirrored;
+    uint64_t prev_term;
+    uint64_t index = write->first_index;
+
+    state->writes = de_sim_grow(state->writes, state->write_count, &state->write_capacity,
+                                sizeof(state->writes[0]));
+    mirrored = &state->writes[state->write_count++];
+    de_mirror_write_init(mirrored, write);
+    if (mirrored->set_hard_state && mirrored->term < state->memory.term) {
+        fail(oracle, now_ns, "term-monotonic",
+             "a node writes a term below the one it wrote before");
+    }
+    if (write->truncate_from != 0) {
+        de_log_mirror_truncate(&state->memory, write->truncate_from);
+    }
+    if (write->entry_count > 0 && index != state->memory.last + 1) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "durable-view",
+                        "node %u writes entries from index %llu while its log ends at %llu", node,
+                        (unsigned long long)index, (unsigned long long)state->memory.last);
+        return;
+    }
+    prev_term = de_log_mirror_term(&state->memory, state->memory.last);
+    for (size_t i = 0; i < write->entry_count; i++) {
+        match_entry(oracle, now_ns, node, index + i, prev_term, &write->entries[i]);
+        prev_term = write->entries[i].term;
+    }
+    DE_ASSERT(de_log_mirror_write(&state->memory, mirrored));
+}
+
+static void writes_forget(struct de_oracle_node *state, size_t count)
+{
+    DE_ASSERT(count <= state->write_count);
+    for (size_t i = 0; i < count; i++) {
+        de_mirror_write_deinit(&state->writes[i]);
+    }
+    state->write_count -= count;
+    if (state->write_count > 0) {
+        memmove(state->writes, state->writes + count,
+                state->write_count * sizeof(state->writes[0]));
+    }
+}
+
+void de_oracle_durable(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, size_t count)
+{
+    struct de_oracle_node *state = &oracle->nodes[node];
+
+    for (size_t i = 0; i < count; i++) {
+        if (!de_log_mirror_write(&state->durable, &state->writes[i])) {
+            fail(oracle, now_ns, "durable-view", "writes reach the log store out of order");
+        }
+    }
+    writes_forget(state, count);
+}
+
+void de_oracle_crashed(struct de_oracle *oracle, uint32_t node)
+{
+    oracle->nodes[node].up = false;
+}
+
+/* What a crash may leave: the durable log, then the first so many of the writes that were under
+ * way, each of them whole or not at all. */
+static bool found_is_legal(struct de_oracle_node *state, const struct de_log_mirror *found)
+{
+    bool legal = de_log_mirror_equal(&state->durable, found);
+
+    for (size_t i = 0; !legal && i < state->write_count; i++) {
+        if (!de_log_mirror_write(&state->durable, &state->writes[i])) {
+            break;
+        }
+        legal = de_log_mirror_equal(&state->durable, found);
+    }
+    return legal;
+}
+
+void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                      const struct de_log_mirror *found)
+{
+    struct de_oracle_node *state = &oracle->nodes[node];
+    unsigned long long durable_last = state->durable.last;
+    unsigned long long durable_term = state->durable.term;
+    unsigned long long durable_vote = state->durable.vote;
+
+    if (!found_is_legal(state, found)) {
+        de_verdict_fail(
+            oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "durability",
+            "node %u restarts and finds %llu entries, term %llu, vote %llu on its disk; "
+            "its log store had acknowledged %llu entries, term %llu, vote %llu",
+            node, (unsigned long long)found->last, (unsigned long long)found->term,
+            (unsigned long long)found->vote, durable_last, durable_term, durable_vote);
+    }
+    writes_forget(state, state->write_count);
+    de_log_mirror_copy(&state->durable, found);
+    de_log_mirror_copy(&state->memory, found);
+    state->up = true;
+    state->commit = 0;
+    state->role = 0;
+}

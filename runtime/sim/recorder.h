@@ -1,0 +1,49 @@
+/* runtime/sim/recorder.h - the history of what simulated clients did and saw, for the black-box
+ * checker and for files (formats: check/history.h). One thread. */
+#ifndef DE_RUNTIME_SIM_RECORDER_H
+#define DE_RUNTIME_SIM_RECORDER_H
+
+#include "runtime/sim/check/history.h"
+#include "runtime/sim/verdict.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_recorder {
+    struct de_history_operation *operations; /* INFO until they end */
+    bool *withdrawn;                         /* surely did nothing and saw nothing */
+    size_t count;
+    size_t capacity;
+    size_t withdrawn_capacity;
+    uint64_t position; /* of the next event */
+};
+
+void de_recorder_init(struct de_recorder *recorder);
+void de_recorder_deinit(struct de_recorder *recorder);
+
+/* An operation begins; returns its number. Strings in key are borrowed until deinit. */
+size_t de_recorder_invoke(struct de_recorder *recorder, int64_t process,
+                          enum de_history_function function, struct de_history_value key,
+                          struct de_history_value expected, struct de_history_value value,
+                          uint64_t now_ns);
+/* It ends. value is what an ok read saw; ignored for others. */
+void de_recorder_end(struct de_recorder *recorder, size_t operation, enum de_history_type outcome,
+                     struct de_history_value value, uint64_t now_ns);
+/* It surely had no effect and taught nothing: as if it had never been. */
+void de_recorder_withdraw(struct de_recorder *recorder, size_t operation);
+
+/* What stays, in order; owned by the caller (de_sim_free). */
+struct de_history_operation *de_recorder_operations(const struct de_recorder *recorder,
+                                                    size_t *count);
+
+/* Checks linearizability per key. A violation or an unknown verdict goes to verdict; *unknown gets
+ * the number of keys without a verdict. */
+void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, uint64_t now_ns,
+                       struct de_verdict *verdict, size_t *unknown);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,158 @@
+#include "runtime/sim/scenario.h"
+
+#include "core/base/assert.h"
+#include "runtime/sim/dice.h"
+
+#define FAULT(name) (UINT32_C(1) << DE_FAULT_##name)
+#define ALL_FAULTS  ((UINT32_C(1) << DE_FAULT_KINDS) - 1)
+
+static const struct de_scenario scenarios[] = {
+    {
+        .name = "elect",
+        .text = "leaders fall and rise: crashes, traps and partitions, hardly any load",
+        .nodes_max = 7,
+        .clients_min = 1,
+        .clients_max = 1,
+        .faults = ALL_FAULTS & ~FAULT(SLOW_DISK),
+        .write_ppm = 500000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 20 * DE_NS_PER_S,
+        .fault_gap_ns = 300 * DE_NS_PER_MS,
+    },
+    {
+        .name = "replicate",
+        .text = "logs diverge and are repaired: many writes, leaders cut off with what they have",
+        .nodes_max = 5,
+        .clients_min = 4,
+        .clients_max = 12,
+        .faults = ALL_FAULTS,
+        .write_ppm = 900000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 400 * DE_NS_PER_MS,
+    },
+    {
+        .name = "register",
+        .text = "read, write, compare-and-swap and delete under all faults, linearizable per key",
+        .nodes_max = 5,
+        .clients_min = 1,
+        .clients_max = 12,
+        .faults = ALL_FAULTS,
+        .write_ppm = 250000,
+        .cas_ppm = 250000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 500 * DE_NS_PER_MS,
+    },
+    {.name = NULL},
+};
+
+const struct de_scenario *de_scenarios(void)
+{
+    return scenarios;
+}
+
+const struct de_scenario *de_scenario_find(const char *name)
+{
+    for (const struct de_scenario *scenario = scenarios; scenario->name != NULL; scenario++) {
+        if (strcmp(scenario->name, name) == 0) {
+            return scenario;
+        }
+    }
+    return NULL;
+}
+
+static uint32_t pick(struct de_dice *dice, const uint32_t *values, size_t count)
+{
+    return values[de_dice_below(dice, count)];
+}
+
+static void draw_raft(struct de_dice *dice, struct de_raft_options *raft)
+{
+    static const uint32_t entries[] = {1, 1, 2, 8, 64};
+    static const uint32_t windows[] = {1, 2, 4, 16};
+    static const uint32_t bytes[] = {256, 4096, 1024 * 1024};
+    uint64_t minimum_ns = DE_NS_PER_MS * de_dice_between(dice, 100, 300);
+
+    raft->cluster_id = 1 + de_dice_below(dice, 1000000);
+    raft->election_timeout_min_ns = minimum_ns;
+    raft->election_timeout_max_ns = minimum_ns * de_dice_between(dice, 3, 6) / 2;
+    raft->heartbeat_interval_ns = minimum_ns / de_dice_between(dice, 3, 10);
+    raft->drift_ppm = 500;
+    raft->append_entries_max = pick(dice, entries, DE_ARRAY_SIZE(entries));
+    raft->append_bytes_max = pick(dice, bytes, DE_ARRAY_SIZE(bytes));
+    raft->window_messages_max = pick(dice, windows, DE_ARRAY_SIZE(windows));
+    raft->window_bytes_max = UINT64_C(4) * 1024 * 1024;
+    raft->uncommitted_bytes_max = UINT64_C(1) << de_dice_between(dice, 12, 24);
+    raft->term_runs_max = 1024;
+    raft->size_ring = UINT32_C(1) << de_dice_between(dice, 6, 12);
+}
+
+static void draw_limits(struct de_dice *dice, struct de_node_limits *limits)
+{
+    static const uint32_t commands[] = {1, 2, 16, 128};
+
+    de_node_limits_default(limits);
+    limits->batch_commands_max = pick(dice, commands, DE_ARRAY_SIZE(commands));
+    limits->batch_bytes_max = UINT32_C(1) << de_dice_between(dice, 12, 20);
+    limits->cache_bytes_max = UINT64_C(1) << de_dice_between(dice, 10, 20);
+    limits->apply_entries_max = pick(dice, commands, DE_ARRAY_SIZE(commands));
+    limits->persist_jobs_max = (uint32_t)de_dice_between(dice, 1, 4);
+}
+
+static void draw_network(struct de_dice *dice, struct de_network_options *network)
+{
+    network->stream = de_dice_chance(dice, 500000);
+    network->latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(dice, 7));
+    network->tail_ns = 500 * DE_NS_PER_MS;
+    network->replay_ns = 3 * DE_NS_PER_S;
+    network->in_flight_max = UINT32_C(16) << de_dice_below(dice, 6);
+    network->base.tail_ppm = 1000;
+    if (de_dice_chance(dice, 300000)) {
+        network->base.loss_ppm = 2000;
+        network->base.duplicate_ppm = 2000;
+    }
+}
+
+static void draw_workload(struct de_dice *dice, const struct de_scenario *scenario, uint32_t nodes,
+                          struct de_workload_options *workload)
+{
+    static const uint32_t paddings[] = {0, 0, 40, 400};
+
+    workload->nodes = nodes;
+    workload->clients =
+        (uint32_t)de_dice_between(dice, scenario->clients_min, scenario->clients_max);
+    workload->keys = (workload->clients + 2) / 3 + (uint32_t)de_dice_below(dice, 2);
+    workload->think_ns = DE_NS_PER_MS * (UINT64_C(4) << de_dice_below(dice, 5));
+    workload->attempt_ns = DE_NS_PER_MS * de_dice_between(dice, 200, 800);
+    workload->operation_ns = DE_NS_PER_S;
+    workload->write_ppm = scenario->write_ppm;
+    workload->cas_ppm = scenario->cas_ppm;
+    workload->delete_ppm = scenario->delete_ppm;
+    workload->value_bytes_max = pick(dice, paddings, DE_ARRAY_SIZE(paddings));
+}
+
+void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
+{
+    /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
+    static const uint32_t sizes[] = {3, 3, 3, 5, 5, 5, 4, 2, 1, 7};
+    struct de_dice dice;
+    const char *reason = "";
+
+    memset(cluster, 0, sizeof(*cluster));
+    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 0);
+    cluster->nodes = pick(&dice, sizes, DE_ARRAY_SIZE(sizes));
+    if (cluster->nodes > scenario->nodes_max) {
+        cluster->nodes = scenario->nodes_max;
+    }
+    draw_raft(&dice, &cluster->raft);
+    draw_limits(&dice, &cluster->limits);
+    draw_network(&dice, &cluster->network);
+    draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
+    cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
+    cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
+    cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);
+    cluster->raft.id = 1;
+    DE_ASSERT(de_raft_check_options(&cluster->raft, &reason) == 0);
+}

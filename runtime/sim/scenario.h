@@ -1,0 +1,51 @@
+/* runtime/sim/scenario.h - what kinds of runs there are, and how a seed becomes a cluster. */
+#ifndef DE_RUNTIME_SIM_SCENARIO_H
+#define DE_RUNTIME_SIM_SCENARIO_H
+
+#include "runtime/sim/host.h"
+#include "runtime/sim/schedule.h"
+#include "runtime/sim/workload.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_scenario {
+    const char *name;
+    const char *text; /* one line */
+    uint32_t nodes_max;
+    uint32_t clients_min;
+    uint32_t clients_max;
+    uint32_t faults; /* allowed kinds, bit mask */
+    uint32_t write_ppm;
+    uint32_t cas_ppm;
+    uint32_t delete_ppm;
+    uint64_t warm_ns;
+    uint64_t chaos_ns;
+    uint64_t fault_gap_ns; /* mean */
+};
+
+/* The table, ended by an element without a name. Static. */
+const struct de_scenario *de_scenarios(void);
+/* NULL when there is none of that name. */
+const struct de_scenario *de_scenario_find(const char *name);
+
+/* Everything about a run that the seed decides before it starts. */
+struct de_cluster {
+    uint32_t nodes;
+    struct de_raft_options raft;
+    struct de_node_limits limits;
+    struct de_network_options network;
+    struct de_workload_options workload;
+    uint32_t segment_bytes; /* of the log store */
+    uint64_t disk_latency_ns;
+    uint64_t cpu_latency_ns;
+};
+
+void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,348 @@
+#include "runtime/sim/workload.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+#include "core/kv/kv.h"
+#include "core/node/node.h"
+#include "runtime/sim/dice.h"
+#include "runtime/sim/memory.h"
+#include "runtime/sim/rpc.h"
+
+/* A key with so many operations of unknown outcome is retired, and so is one with a long history.
+ */
+#define OPEN_ENDS_MAX      5
+#define KEY_OPERATIONS_MAX 300
+#define VALUE_BYTES_MAX    512
+
+static void client_dice(const struct de_workload *workload, const struct de_client *client,
+                        struct de_dice *dice, uint64_t purpose)
+{
+    de_dice_init(dice, workload->kernel->seed, DE_DICE_CLIENT,
+                 (uint64_t)client->endpoint << 56 | purpose << 48 | client->operations);
+}
+
+static void key_renew(struct de_workload *workload, uint32_t slot)
+{
+    struct de_workload_key *key = de_sim_allocate_zeroed(sizeof(*key));
+
+    (void)snprintf(key->name, sizeof(key->name), "k%" PRIu32 ".%zu", slot, workload->all_count);
+    workload->all_keys = de_sim_grow(workload->all_keys, workload->all_count,
+                                     &workload->all_capacity, sizeof(workload->all_keys[0]));
+    workload->all_keys[workload->all_count++] = key;
+    workload->keys[slot] = key;
+}
+
+static void choose_operation(struct de_workload *workload, struct de_client *client)
+{
+    const struct de_workload_options *options = &workload->options;
+    struct de_dice dice;
+    uint32_t slot;
+    uint64_t point;
+
+    client_dice(workload, client, &dice, 1);
+    slot = (uint32_t)de_dice_below(&dice, options->keys);
+    if (workload->keys[slot]->open_ends >= OPEN_ENDS_MAX ||
+        workload->keys[slot]->operations >= KEY_OPERATIONS_MAX) {
+        key_renew(workload, slot);
+    }
+    client->key = workload->keys[slot];
+    client->key->operations++;
+    client->value = (int64_t)client->endpoint * 10000000 + (int64_t)client->operations;
+    client->expected = de_dice_chance(&dice, 900000) ? client->key->recent : 0;
+    point = de_dice_below(&dice, DE_DICE_CERTAIN_PPM);
+    if (point < options->write_ppm) {
+        client->function = DE_HISTORY_WRITE;
+    } else if (point < options->write_ppm + options->cas_ppm) {
+        client->function = DE_HISTORY_CAS;
+    } else if (point < options->write_ppm + options->cas_ppm + options->delete_ppm) {
+        client->function = DE_HISTORY_DELETE;
+    } else {
+        client->function = DE_HISTORY_READ;
+    }
+}
+
+static size_t print_value(const struct de_workload *workload, int64_t value, char *text)
+{
+    size_t width = 0;
+
+    if (workload->options.value_bytes_max > 0) {
+        width = (size_t)value % (workload->options.value_bytes_max + 1);
+    }
+    return (size_t)snprintf(text, VALUE_BYTES_MAX, "%0*" PRId64, (int)width, value);
+}
+
+static struct de_packet *make_request(const struct de_workload *workload,
+                                      const struct de_client *client)
+{
+    struct de_rpc_request request = {DE_REQUEST_READ, client->attempt,
+                                     dengine_str(client->key->name)};
+    struct de_kv_command command = {0};
+    char value[VALUE_BYTES_MAX];
+    char expected[VALUE_BYTES_MAX];
+    uint8_t encoded[4 * VALUE_BYTES_MAX];
+
+    if (client->function != DE_HISTORY_READ) {
+        command.type = client->function == DE_HISTORY_WRITE ? DE_KV_PUT
+                       : client->function == DE_HISTORY_CAS ? DE_KV_CAS
+                                                            : DE_KV_DELETE;
+        command.key = dengine_str(client->key->name);
+        if (command.type != DE_KV_DELETE) {
+            command.value = dengine_bytes(value, print_value(workload, client->value, value));
+        }
+        command.expect_absent = command.type == DE_KV_CAS && client->expected == 0;
+        if (command.type == DE_KV_CAS && client->expected != 0) {
+            command.expected =
+                dengine_bytes(expected, print_value(workload, client->expected, expected));
+        }
+        DE_ASSERT(de_kv_command_size(&command) <= sizeof(encoded));
+        request.type = DE_REQUEST_WRITE;
+        request.body =
+            dengine_bytes(encoded, de_kv_command_encode(&command, encoded, sizeof(encoded)));
+    }
+    return de_rpc_request_encode(&request);
+}
+
+static void client_attempt(struct de_workload *workload, struct de_client *client)
+{
+    struct de_dice dice;
+
+    client->attempt++;
+    if (client->target == 0) {
+        client_dice(workload, client, &dice, 2 + client->attempt % 64);
+        client->target = 1 + (uint32_t)de_dice_below(&dice, workload->options.nodes);
+    }
+    de_network_send(workload->network, client->endpoint, client->target,
+                    make_request(workload, client));
+    de_kernel_post(workload->kernel, workload->kernel->now_ns + workload->options.attempt_ns,
+                   DE_CLIENT_TIMEOUT, client->endpoint, client->attempt, NULL);
+}
+
+static struct de_history_value value_of(int64_t value)
+{
+    return value == 0 ? de_history_null() : de_history_integer(value);
+}
+
+static void client_begin(struct de_workload *workload, struct de_client *client)
+{
+    bool cas = client->function == DE_HISTORY_CAS;
+    bool writes = cas || client->function == DE_HISTORY_WRITE;
+
+    client->busy = true;
+    client->deadline_ns = workload->kernel->now_ns + workload->options.operation_ns;
+    client->recorded = de_recorder_invoke(workload->recorder, client->process, client->function,
+                                          de_history_string(dengine_str(client->key->name)),
+                                          cas ? value_of(client->expected) : de_history_null(),
+                                          writes ? value_of(client->value) : de_history_null(),
+                                          workload->kernel->now_ns);
+    client_attempt(workload, client);
+}
+
+static void final_next(struct de_workload *workload, struct de_client *client)
+{
+    if (workload->final_key == workload->options.keys) {
+        workload->final_done = true;
+        return;
+    }
+    client->operations++;
+    client->final = true;
+    client->key = workload->keys[workload->final_key++];
+    client->function = DE_HISTORY_READ;
+    client_begin(workload, client);
+}
+
+/* The operation is over; think, then the next. */
+static void client_rest(struct de_workload *workload, struct de_client *client)
+{
+    struct de_dice dice;
+
+    client->busy = false;
+    if (client->final) {
+        client->final = false;
+        final_next(workload, client);
+        return;
+    }
+    client_dice(workload, client, &dice, 0);
+    de_kernel_post(workload->kernel,
+                   workload->kernel->now_ns +
+                       de_dice_exponential(&dice, workload->options.think_ns),
+                   DE_CLIENT_NEXT, client->endpoint, client->operations, NULL);
+}
+
+static void client_end(struct de_workload *workload, struct de_client *client,
+                       enum de_history_type outcome, int64_t seen)
+{
+    de_recorder_end(workload->recorder, client->recorded, outcome, value_of(seen),
+                    workload->kernel->now_ns);
+    if (outcome == DE_HISTORY_OK) {
+        workload->ok++;
+        if (client->function == DE_HISTORY_READ) {
+            client->key->recent = seen;
+        } else {
+            workload->last_ok_write_ns = workload->kernel->now_ns;
+            client->key->recent = client->function == DE_HISTORY_DELETE ? 0 : client->value;
+        }
+    } else if (outcome == DE_HISTORY_FAIL) {
+        workload->failed++;
+    } else {
+        workload->unknown++;
+        client->key->open_ends++;
+        client->process = workload->next_process++;
+    }
+    client_rest(workload, client);
+}
+
+/* This attempt had no effect. Try another node a little later, or give up. */
+static void client_try_elsewhere(struct de_workload *workload, struct de_client *client,
+                                 uint64_t hint)
+{
+    struct de_dice dice;
+
+    client->target = hint <= workload->options.nodes ? (uint32_t)hint : 0;
+    if (workload->kernel->now_ns >= client->deadline_ns && !client->final) {
+        de_recorder_withdraw(workload->recorder, client->recorded);
+        workload->withdrawn++;
+        client_rest(workload, client);
+        return;
+    }
+    client->attempt++; /* late answers to the old one are ignored */
+    client_dice(workload, client, &dice, 100 + client->attempt % 64);
+    de_kernel_post(workload->kernel,
+                   workload->kernel->now_ns + DE_NS_PER_MS +
+                       de_dice_below(&dice, workload->options.attempt_ns / 8),
+                   DE_CLIENT_RETRY, client->endpoint, client->attempt, NULL);
+}
+
+static struct de_client *client_of(struct de_workload *workload, uint32_t endpoint)
+{
+    DE_ASSERT(endpoint >= DE_WORKLOAD_ENDPOINT);
+    DE_ASSERT(endpoint < DE_WORKLOAD_ENDPOINT + workload->options.clients);
+    return &workload->clients[endpoint - DE_WORKLOAD_ENDPOINT];
+}
+
+void de_workload_receive(struct de_workload *workload, uint32_t endpoint,
+                         struct dengine_slice bytes)
+{
+    struct de_client *client = client_of(workload, endpoint);
+    struct de_rpc_reply reply;
+    char text[VALUE_BYTES_MAX + 1] = "";
+    bool read = client->function == DE_HISTORY_READ;
+
+    if (!de_rpc_reply_decode(bytes, &reply) || !client->busy || reply.attempt != client->attempt) {
+        return;
+    }
+    if (read && reply.status == 0) {
+        if (reply.found) {
+            DE_ASSERT(reply.value.size < sizeof(text));
+            memcpy(text, reply.value.data, reply.value.size);
+        }
+        client_end(workload, client, DE_HISTORY_OK, reply.found ? strtoll(text, NULL, 10) : 0);
+    } else if (!read && reply.revision != 0) {
+        client_end(workload, client, reply.succeeded ? DE_HISTORY_OK : DE_HISTORY_FAIL, 0);
+    } else if (read || dengine_outcome(reply.status) == DENGINE_NOT_DONE) {
+        client_try_elsewhere(workload, client, reply.leader);
+    } else {
+        client->target = 0;
+        client_end(workload, client, DE_HISTORY_INFO, 0);
+    }
+}
+
+static void run_next(void *context, const struct de_sim_event *event)
+{
+    struct de_workload *workload = context;
+    struct de_client *client = client_of(workload, event->entity);
+
+    if (!workload->stopped && !client->busy) {
+        client->operations++;
+        choose_operation(workload, client);
+        client_begin(workload, client);
+    }
+}
+
+static void run_timeout(void *context, const struct de_sim_event *event)
+{
+    struct de_workload *workload = context;
+    struct de_client *client = client_of(workload, event->entity);
+
+    if (!client->busy || client->attempt != event->content) {
+        return;
+    }
+    client->target = 0;
+    if (client->function == DE_HISTORY_READ) {
+        client_try_elsewhere(workload, client, 0);
+    } else {
+        client_end(workload, client, DE_HISTORY_INFO, 0);
+    }
+}
+
+static void run_retry(void *context, const struct de_sim_event *event)
+{
+    struct de_workload *workload = context;
+    struct de_client *client = client_of(workload, event->entity);
+
+    if (client->busy && client->attempt == event->content) {
+        client_attempt(workload, client);
+    }
+}
+
+void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
+                      struct de_network *network, struct de_recorder *recorder,
+                      const struct de_workload_options *options)
+{
+    const struct de_kernel_handler next = {"client-next", workload, run_next, NULL};
+    const struct de_kernel_handler timeout = {"client-timeout", workload, run_timeout, NULL};
+    const struct de_kernel_handler retry = {"client-retry", workload, run_retry, NULL};
+
+    DE_ASSERT(options->clients <= DE_WORKLOAD_CLIENTS_MAX);
+    DE_ASSERT(options->keys >= 1 && options->keys <= DE_WORKLOAD_KEYS_MAX);
+    memset(workload, 0, sizeof(*workload));
+    workload->kernel = kernel;
+    workload->network = network;
+    workload->recorder = recorder;
+    workload->options = *options;
+    de_kernel_set_handler(kernel, DE_CLIENT_NEXT, &next);
+    de_kernel_set_handler(kernel, DE_CLIENT_TIMEOUT, &timeout);
+    de_kernel_set_handler(kernel, DE_CLIENT_RETRY, &retry);
+    for (uint32_t slot = 0; slot < options->keys; slot++) {
+        key_renew(workload, slot);
+    }
+    for (uint32_t i = 0; i < options->clients; i++) {
+        workload->clients[i].endpoint = DE_WORKLOAD_ENDPOINT + i;
+        workload->clients[i].process = workload->next_process++;
+        client_rest(workload, &workload->clients[i]);
+    }
+}
+
+void de_workload_deinit(struct de_workload *workload)
+{
+    for (size_t i = 0; i < workload->all_count; i++) {
+        de_sim_free(workload->all_keys[i]);
+    }
+    de_sim_free(workload->all_keys);
+    memset(workload, 0, sizeof(*workload));
+}
+
+void de_workload_stop(struct de_workload *workload)
+{
+    workload->stopped = true;
+}
+
+bool de_workload_idle(const struct de_workload *workload)
+{
+    for (uint32_t i = 0; i < workload->options.clients; i++) {
+        if (workload->clients[i].busy) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void de_workload_final_reads(struct de_workload *workload)
+{
+    DE_ASSERT(workload->stopped && de_workload_idle(workload));
+    DE_ASSERT(workload->options.clients > 0);
+    workload->final_reading = true;
+    final_next(workload, &workload->clients[0]);
+}

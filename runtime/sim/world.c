@@ -1,0 +1,377 @@
+#include "runtime/sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/base/assert.h"
+#include "runtime/sim/check/history_json.h"
+#include "runtime/sim/dice.h"
+#include "runtime/sim/nemesis.h"
+
+/* Kernel events of kind 17: packets. */
+#define DELIVER 17
+/* Steps that the black-box search may take for one key. */
+#define CHECK_STEPS_MAX 2000000
+
+struct world {
+    const struct de_run_options *options;
+    struct de_run_result *result;
+    struct de_cluster cluster;
+    struct de_kernel kernel;
+    struct de_network network;
+    struct de_oracle oracle;
+    struct de_recorder recorder;
+    struct de_workload workload;
+    struct de_schedule schedule;
+    struct de_nemesis nemesis;
+    struct de_host_shared shared;
+    struct de_host hosts[DE_ORACLE_NODES_MAX + 1];
+    uint32_t core; /* healed nodes, bit mask */
+    uint64_t healed_ns;
+};
+
+static void world_deliver(void *context, uint32_t from, uint32_t to, struct dengine_slice bytes)
+{
+    struct world *world = context;
+
+    if (to >= DE_WORKLOAD_ENDPOINT) {
+        de_workload_receive(&world->workload, to, bytes);
+    } else {
+        de_host_receive(&world->hosts[to], from, from >= DE_WORKLOAD_ENDPOINT, bytes);
+    }
+}
+
+static void world_elected(void *context, uint32_t id, uint64_t term)
+{
+    struct world *world = context;
+
+    de_nemesis_elected(&world->nemesis, id, term);
+}
+
+static void world_trapped(void *context, uint32_t id)
+{
+    struct world *world = context;
+
+    de_nemesis_trapped(&world->nemesis, id);
+}
+
+static bool failed(const struct world *world)
+{
+    return de_verdict_failed(&world->result->verdict);
+}
+
+/* Runs until then, or until done says so (NULL: never), or until something fails. True when done.
+ */
+static bool run_until(struct world *world, uint64_t until_ns, bool (*done)(struct world *))
+{
+    while (!failed(world) && (done == NULL || !done(world))) {
+        if (!de_kernel_run_one(&world->kernel, until_ns)) {
+            if (world->kernel.now_ns < until_ns) {
+                de_kernel_advance(&world->kernel, until_ns);
+            }
+            return false;
+        }
+    }
+    return !failed(world);
+}
+
+static void fill_shared(struct world *world)
+{
+    struct de_host_shared *shared = &world->shared;
+
+    shared->kernel = &world->kernel;
+    shared->network = &world->network;
+    shared->oracle = &world->oracle;
+    shared->verdict = &world->result->verdict;
+    shared->stores = world->options->stores;
+    shared->memory_fill = world->options->memory_fill;
+    shared->raft = world->cluster.raft;
+    shared->limits = world->cluster.limits;
+    shared->segment_bytes = world->cluster.segment_bytes;
+    shared->disk_latency_ns = world->cluster.disk_latency_ns;
+    shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
+    shared->elected = world_elected;
+    shared->trapped = world_trapped;
+    shared->context = world;
+    shared->initial_configuration.count = world->cluster.nodes;
+    for (uint32_t i = 0; i < world->cluster.nodes; i++) {
+        shared->initial_configuration.members[i].id = i + 1;
+        shared->initial_configuration.members[i].flags = DE_RAFT_VOTER;
+    }
+}
+
+static void world_init(struct world *world, const struct de_run_options *options,
+                       struct de_run_result *result)
+{
+    const struct de_scenario *scenario = options->scenario;
+    struct de_schedule_options faults = {options->seed,     0, scenario->faults,
+                                         scenario->warm_ns, 0, scenario->fault_gap_ns};
+
+    memset(world, 0, sizeof(*world));
+    world->options = options;
+    world->result = result;
+    de_cluster_draw(&world->cluster, scenario, options->seed);
+    de_kernel_init(&world->kernel, options->seed);
+    world->kernel.trace.keep = options->trace != NULL;
+    de_network_init(&world->network, &world->kernel, DELIVER, &world->cluster.network,
+                    world_deliver, world);
+    de_oracle_init(&world->oracle, &result->verdict, world->cluster.nodes);
+    de_recorder_init(&world->recorder);
+    fill_shared(world);
+    de_host_register(&world->kernel, world->hosts);
+    de_schedule_init(&world->schedule);
+    faults.nodes = world->cluster.nodes;
+    faults.end_ns = scenario->warm_ns + scenario->chaos_ns;
+    de_schedule_draw(&world->schedule, &faults);
+    de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
+                    world->cluster.nodes, &world->schedule);
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        de_host_init(&world->hosts[id], &world->shared, id);
+    }
+    de_workload_init(&world->workload, &world->kernel, &world->network, &world->recorder,
+                     &world->cluster.workload);
+}
+
+static void world_deinit(struct world *world)
+{
+    struct de_host_crash how = {false, DE_DISK_CUT_ALL};
+
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        de_host_crash(&world->hosts[id], &how);
+        de_host_deinit(&world->hosts[id]);
+    }
+    if (world->options->trace != NULL) {
+        *world->options->trace = world->kernel.trace;
+        de_trace_init(&world->kernel.trace);
+    }
+    if (world->options->schedule != NULL) {
+        *world->options->schedule = world->schedule;
+        de_schedule_init(&world->schedule);
+    }
+    de_kernel_deinit(&world->kernel);
+    de_nemesis_deinit(&world->nemesis);
+    de_schedule_deinit(&world->schedule);
+    de_workload_deinit(&world->workload);
+    de_recorder_deinit(&world->recorder);
+    de_oracle_deinit(&world->oracle);
+}
+
+static bool has_leader(struct world *world)
+{
+    return world->oracle.elections > 0 && world->oracle.committed_count > 0;
+}
+
+static void liveness(struct world *world, const char *oracle, const char *what)
+{
+    char core[64] = "";
+    size_t used = 0;
+
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if ((world->core >> id & 1) != 0) {
+            used += (size_t)snprintf(core + used, sizeof(core) - used, " %" PRIu32, id);
+        }
+    }
+    de_verdict_fail(&world->result->verdict, DE_VERDICT_LIVENESS, world->kernel.now_ns, oracle,
+                    "%s (healthy nodes:%s)", what, used > 0 ? core : " all");
+}
+
+/* Someone leads the core and has committed an own entry, and a client's write has been done since
+ * the healing. */
+static bool serves(struct world *world)
+{
+    return world->workload.last_ok_write_ns > world->healed_ns;
+}
+
+static bool idle(struct world *world)
+{
+    return de_workload_idle(&world->workload);
+}
+
+static bool all_read(struct world *world)
+{
+    return world->workload.final_done;
+}
+
+/* All of the core have committed and applied everything that is committed anywhere. */
+static bool converged(struct world *world)
+{
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if ((world->core >> id & 1) != 0 &&
+            (!world->hosts[id].running ||
+             world->oracle.nodes[id].commit != world->oracle.committed_count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool applied(struct world *world)
+{
+    struct de_raft_view view;
+
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if ((world->core >> id & 1) != 0) {
+            if (!world->hosts[id].running) {
+                return false;
+            }
+            de_host_view(&world->hosts[id], &view);
+            if (view.applied != world->oracle.committed_count) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void run_healed(struct world *world)
+{
+    uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns + 8 * DE_NS_PER_S;
+
+    world->core = de_nemesis_heal(&world->nemesis);
+    world->healed_ns = world->kernel.now_ns;
+    if (!run_until(world, world->healed_ns + bound_ns, serves)) {
+        liveness(world, "recovers", "no write has been done in time after a quorum was healed");
+        return;
+    }
+    (void)run_until(world, world->kernel.now_ns + DE_NS_PER_S, NULL);
+    de_workload_stop(&world->workload);
+    if (!run_until(world, world->kernel.now_ns + bound_ns, idle)) {
+        liveness(world, "answers", "a client's operation does not end after a quorum was healed");
+    }
+    if (!run_until(world, world->kernel.now_ns + bound_ns, converged) ||
+        !run_until(world, world->kernel.now_ns + bound_ns, applied)) {
+        liveness(world, "converges", "healthy nodes do not reach the committed end of the log");
+    }
+    if (failed(world)) {
+        return;
+    }
+    de_workload_final_reads(&world->workload);
+    if (!run_until(world, world->kernel.now_ns + bound_ns, all_read)) {
+        liveness(world, "final-reads", "a linearizable read is not answered by a healthy quorum");
+    }
+}
+
+static bool stopped(struct world *world)
+{
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if (world->hosts[id].running && !de_host_stopped(&world->hosts[id])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void run_stop(struct world *world)
+{
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if (world->hosts[id].running) {
+            de_host_stop(&world->hosts[id]);
+        }
+    }
+    if (!run_until(world, world->kernel.now_ns + 60 * DE_NS_PER_S, stopped)) {
+        liveness(world, "stops", "a node does not finish its jobs after it was told to stop");
+        return;
+    }
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if (world->hosts[id].running) {
+            de_host_finish(&world->hosts[id]);
+        }
+    }
+}
+
+static void run_phases(struct world *world)
+{
+    const struct de_scenario *scenario = world->options->scenario;
+    uint64_t until_ns = world->options->until_ns;
+
+    for (uint32_t id = 1; id <= world->cluster.nodes && !failed(world); id++) {
+        de_host_start(&world->hosts[id]);
+    }
+    if (until_ns != 0) {
+        (void)run_until(world, until_ns, NULL);
+        return;
+    }
+    /* A new cluster elects well within the warm-up: some ten election time-outs. */
+    if (!run_until(world, scenario->warm_ns, has_leader)) {
+        liveness(world, "warm-up", "a healthy new cluster has elected nobody");
+    }
+    (void)run_until(world, scenario->warm_ns + scenario->chaos_ns, NULL);
+    if (!failed(world)) {
+        run_healed(world);
+    }
+    if (!failed(world)) {
+        run_stop(world);
+    }
+}
+
+static void fill_result(struct world *world)
+{
+    struct de_run_result *result = world->result;
+    uint64_t hash = world->kernel.trace.hash;
+
+    result->seed = world->options->seed;
+    result->time_ns = world->kernel.now_ns;
+    result->nodes = world->cluster.nodes;
+    result->clients = world->cluster.workload.clients;
+    result->events = world->kernel.trace.count;
+    result->elections = world->oracle.elections;
+    result->faults = world->nemesis.started;
+    result->committed = world->oracle.committed_count;
+    result->messages = world->network.stats.sent;
+    result->ops_ok = world->workload.ok;
+    result->ops_failed = world->workload.failed;
+    result->ops_unknown = world->workload.unknown;
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        result->crashes += world->hosts[id].crashes;
+        hash = de_trace_mix(hash, de_disk_digest(&world->hosts[id].disk));
+    }
+    for (size_t i = 0; i < world->oracle.digests_capacity; i++) {
+        if (world->oracle.digests[i] != 0) {
+            hash = de_trace_mix(hash, world->oracle.digests[i]);
+        }
+    }
+    result->trace_hash = hash;
+}
+
+static void write_history(struct world *world)
+{
+    size_t count;
+    struct de_history_operation *operations = de_recorder_operations(&world->recorder, &count);
+    int err = de_history_json_write_operations(operations, count, world->options->history);
+
+    DE_ASSERT(err == 0);
+    de_sim_free(operations);
+}
+
+void de_run(const struct de_run_options *options, struct de_run_result *result)
+{
+    struct world *world = de_sim_allocate(sizeof(*world));
+    size_t unknown = 0;
+
+    memset(result, 0, sizeof(*result));
+    de_verdict_init(&result->verdict);
+    world_init(world, options, result);
+    run_phases(world);
+    if (!failed(world)) {
+        de_recorder_check(&world->recorder, CHECK_STEPS_MAX, world->kernel.now_ns, &result->verdict,
+                          &unknown);
+    }
+    result->keys_unknown = unknown;
+    fill_result(world);
+    if (options->history != NULL) {
+        write_history(world);
+    }
+    world_deinit(world);
+    de_sim_free(world);
+}
+
+const char *de_run_event_name(uint32_t kind)
+{
+    static const char *const names[] = {
+        "none",         "timer",       "flush",        "persist", "persisted",   "apply",
+        "applied",      "log-read",    "log-was-read", "none",    "client-next", "client-timeout",
+        "client-retry", "fault-start", "fault-end",    "restart", "churn",       "deliver",
+    };
+
+    return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";
+}

@@ -1,0 +1,212 @@
+#include "sim-tests/tool/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/sim/kernel.h"
+
+static bool complain(const char *what, const char *value)
+{
+    (void)fprintf(stderr, "dengine-sim: %s: %s (try dengine-sim --help)\n", what, value);
+    return false;
+}
+
+static bool parse_number(const char *text, uint64_t *number, const char **end)
+{
+    char *stop;
+
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    errno = 0;
+    *number = strtoull(text, &stop, 0);
+    *end = stop;
+    return errno == 0;
+}
+
+static bool parse_seeds(const char *text, struct de_tool_options *options, bool range)
+{
+    const char *end;
+
+    if (!parse_number(text, &options->first_seed, &end)) {
+        return complain("not a seed", text);
+    }
+    options->last_seed = options->first_seed;
+    if (range && strncmp(end, "..", 2) == 0) {
+        if (!parse_number(end + 2, &options->last_seed, &end)) {
+            return complain("not a range of seeds A..B", text);
+        }
+    }
+    if (*end != '\0' || options->last_seed < options->first_seed) {
+        return complain(range ? "not a range of seeds A..B" : "not a seed", text);
+    }
+    return true;
+}
+
+static bool parse_jobs(const char *text, struct de_tool_options *options)
+{
+    const char *end;
+    uint64_t jobs;
+
+    if (!parse_number(text, &jobs, &end) || *end != '\0' || jobs > 256) {
+        return complain("not a number of jobs from 0 to 256", text);
+    }
+    options->jobs = (uint32_t)jobs;
+    return true;
+}
+
+/* Seconds, or with the suffix ms milliseconds. */
+static bool parse_until(const char *text, struct de_tool_options *options)
+{
+    const char *end;
+    uint64_t value;
+    uint64_t unit = DE_NS_PER_S;
+
+    if (!parse_number(text, &value, &end)) {
+        return complain("not a time in seconds (12) or milliseconds (1500ms)", text);
+    }
+    if (strcmp(end, "ms") == 0) {
+        unit = DE_NS_PER_MS;
+    } else if (*end != '\0' && strcmp(end, "s") != 0) {
+        return complain("not a time in seconds (12) or milliseconds (1500ms)", text);
+    }
+    if (value == 0 || value > 3600 * DE_NS_PER_S / unit) {
+        return complain("time out of range (up to one hour)", text);
+    }
+    options->until_ns = value * unit;
+    return true;
+}
+
+static bool parse_scenario(const char *text, struct de_tool_options *options)
+{
+    options->scenario = NULL;
+    if (strcmp(text, "all") == 0) {
+        return true;
+    }
+    options->scenario = de_scenario_find(text);
+    return options->scenario != NULL || complain("no such scenario", text);
+}
+
+static bool parse_flag(const char *flag, struct de_tool_options *options)
+{
+    if (strcmp(flag, "--check-determinism") == 0) {
+        options->check_determinism = true;
+    } else if (strcmp(flag, "--json") == 0) {
+        options->json = true;
+    } else if (strcmp(flag, "--expect-failure") == 0) {
+        options->expect_failure = true;
+    } else if (strcmp(flag, "--keep-going") == 0) {
+        options->keep_going = true;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool parse_valued(const char *flag, const char *value, struct de_tool_options *options,
+                         bool *seeds_given)
+{
+    bool range = strcmp(flag, "--seeds") == 0;
+
+    if (value == NULL) {
+        return complain("a value is missing after", flag);
+    }
+    if (range || strcmp(flag, "--seed") == 0) {
+        *seeds_given = true;
+        return parse_seeds(value, options, range);
+    }
+    if (strcmp(flag, "--scenario") == 0) {
+        return parse_scenario(value, options);
+    }
+    if (strcmp(flag, "--jobs") == 0) {
+        return parse_jobs(value, options);
+    }
+    if (strcmp(flag, "--until") == 0) {
+        return parse_until(value, options);
+    }
+    options->history = value;
+    return true;
+}
+
+static bool takes_value(const char *flag)
+{
+    static const char *const flags[] = {"--seed", "--seeds", "--scenario",
+                                        "--jobs", "--until", "--history"};
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (strcmp(flag, flags[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_run(int argc, char **argv, struct de_tool_options *options)
+{
+    bool seeds_given = false;
+
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            options->command = DE_TOOL_HELP;
+            return true;
+        }
+        if (parse_flag(argv[i], options)) {
+            continue;
+        }
+        if (!takes_value(argv[i])) {
+            return complain("unknown argument", argv[i]);
+        }
+        if (!parse_valued(argv[i], argv[i + 1], options, &seeds_given)) {
+            return false;
+        }
+        i++;
+    }
+    if (!seeds_given) {
+        return complain("which seed", "give --seed N or --seeds A..B");
+    }
+    if (options->history != NULL && options->first_seed != options->last_seed) {
+        return complain("--history", "needs a single --seed");
+    }
+    return true;
+}
+
+bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
+{
+    memset(options, 0, sizeof(*options));
+    options->jobs = 1;
+    options->scenario = de_scenario_find("register");
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        options->command = DE_TOOL_HELP;
+        return argc >= 2 || complain("which command", "run, list, --help or --version");
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        options->command = DE_TOOL_VERSION;
+        return true;
+    }
+    if (strcmp(argv[1], "list") == 0) {
+        options->command = DE_TOOL_LIST;
+        return argc == 2 || complain("list takes no argument", argv[2]);
+    }
+    if (strcmp(argv[1], "run") == 0) {
+        options->command = DE_TOOL_RUN;
+        return parse_run(argc, argv, options);
+    }
+    return complain("unknown command", argv[1]);
+}
+
+const struct de_scenario *de_tool_scenario(const struct de_tool_options *options, uint64_t seed)
+{
+    const struct de_scenario *all = de_scenarios();
+    uint64_t count = 0;
+
+    if (options->scenario != NULL) {
+        return options->scenario;
+    }
+    while (all[count].name != NULL) {
+        count++;
+    }
+    return &all[seed % count];
+}

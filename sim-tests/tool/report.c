@@ -1,0 +1,132 @@
+#include "sim-tests/tool/report.h"
+
+#include <inttypes.h>
+
+#ifndef DE_VERSION
+#define DE_VERSION "unknown"
+#endif
+
+/* How many of the last faults before a failure are shown. */
+#define FAULTS_SHOWN 12
+
+void de_report_help(FILE *file)
+{
+    (void)fputs(
+        "dengine-sim - runs whole clusters in virtual time, from a seed\n"
+        "\n"
+        "  dengine-sim run --seed N | --seeds A..B [options]\n"
+        "  dengine-sim list                the scenarios\n"
+        "  dengine-sim --help | --version\n"
+        "\n"
+        "Options of run:\n"
+        "  --scenario NAME       which scenario; default register; all: each seed takes its turn\n"
+        "  --jobs N              run on N processes; default 1; 0: in this process (debugger)\n"
+        "  --check-determinism   run each seed twice and compare every event\n"
+        "  --history FILE        write what clients did and saw as JSON Lines (dengine-check)\n"
+        "  --until T             stop at this virtual time: 12 (seconds) or 1500ms\n"
+        "  --json                one JSON object per run instead of text\n"
+        "  --keep-going          go on after a failure\n"
+        "  --expect-failure      exit 0 when a seed fails, 1 when none does\n"
+        "\n"
+        "Exit status: 0 ok, 1 usage, 127 crash, 128 liveness, 129 correctness, 130 unknown,\n"
+        "131 nondeterminism.\n",
+        file);
+}
+
+void de_report_version(FILE *file)
+{
+    (void)fprintf(file, "dengine-sim %s\n", DE_VERSION);
+}
+
+void de_report_list(FILE *file)
+{
+    for (const struct de_scenario *s = de_scenarios(); s->name != NULL; s++) {
+        (void)fprintf(file, "%-12s %s\n", s->name, s->text);
+    }
+}
+
+static void json_string(FILE *file, const char *text)
+{
+    (void)fputc('"', file);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            (void)fprintf(file, "\\%c", *text);
+        } else if ((unsigned char)*text < 0x20) {
+            (void)fprintf(file, "\\u%04x", (unsigned)(unsigned char)*text);
+        } else {
+            (void)fputc(*text, file);
+        }
+    }
+    (void)fputc('"', file);
+}
+
+void de_report_json(FILE *file, const struct de_run_result *r, const char *scenario)
+{
+    (void)fprintf(file,
+                  "{\"seed\":%" PRIu64 ",\"scenario\":\"%s\",\"verdict\":\"%s\",\"status\":%" PRIu32
+                  ",\"trace_hash\":\"%016" PRIx64 "\",\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64
+                  ",\"nodes\":%" PRIu32 ",\"clients\":%" PRIu32 ",\"elections\":%" PRIu64
+                  ",\"crashes\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"committed\":%" PRIu64
+                  ",\"messages\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"fail\":%" PRIu64
+                  ",\"info\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
+                  r->seed, scenario, de_verdict_name(r->verdict.status), r->verdict.status,
+                  r->trace_hash, r->events, r->time_ns, r->nodes, r->clients, r->elections,
+                  r->crashes, r->faults, r->committed, r->messages, r->ops_ok, r->ops_failed,
+                  r->ops_unknown, r->keys_unknown);
+    if (de_verdict_failed(&r->verdict)) {
+        (void)fputs(",\"oracle\":", file);
+        json_string(file, r->verdict.oracle);
+        (void)fputs(",\"sentence\":", file);
+        json_string(file, r->verdict.sentence);
+    }
+    (void)fputs("}\n", file);
+}
+
+void de_report_line(FILE *file, const struct de_run_result *r, const char *scenario)
+{
+    (void)fprintf(file,
+                  "seed %" PRIu64 " %s: %s, %" PRIu32 " nodes, %" PRIu32 " clients, %" PRIu64
+                  ".%03" PRIu64 " s, %" PRIu64 " events, %" PRIu64 " elections, %" PRIu64
+                  " crashes, %" PRIu64 " faults, %" PRIu64 " entries, operations %" PRIu64
+                  " ok %" PRIu64 " failed %" PRIu64 " unknown, trace %016" PRIx64 "\n",
+                  r->seed, scenario, de_verdict_name(r->verdict.status), r->nodes, r->clients,
+                  r->time_ns / DE_NS_PER_S, r->time_ns % DE_NS_PER_S / DE_NS_PER_MS, r->events,
+                  r->elections, r->crashes, r->faults, r->committed, r->ops_ok, r->ops_failed,
+                  r->ops_unknown, r->trace_hash);
+}
+
+void de_report_failure(FILE *file, const struct de_run_result *r, const char *scenario,
+                       const struct de_tool_options *options)
+{
+    (void)fprintf(file,
+                  "FAILED: %s\n"
+                  "  oracle   %s\n"
+                  "  at       %" PRIu64 ".%06" PRIu64 " s of virtual time, event %" PRIu64 "\n"
+                  "  what     %s\n"
+                  "  cluster  %" PRIu32 " nodes, %" PRIu32 " clients, scenario %s\n"
+                  "  seed     %" PRIu64 "\n"
+                  "  trace    %016" PRIx64 "\n"
+                  "  build    %s\n"
+                  "  replay   dengine-sim run --scenario %s --seed %" PRIu64 "%s\n",
+                  de_verdict_name(r->verdict.status), r->verdict.oracle,
+                  r->verdict.time_ns / DE_NS_PER_S, r->verdict.time_ns % DE_NS_PER_S / DE_NS_PER_US,
+                  r->events, r->verdict.sentence, r->nodes, r->clients, scenario, r->seed,
+                  r->trace_hash, DE_VERSION, scenario, r->seed,
+                  options->check_determinism ? " --check-determinism" : "");
+}
+
+void de_report_schedule(FILE *file, const struct de_schedule *schedule, uint64_t until_ns)
+{
+    size_t started = 0;
+    char text[128];
+
+    while (started < schedule->count && schedule->faults[started].start_ns <= until_ns) {
+        started++;
+    }
+    (void)fprintf(file, "  faults   %zu, the last ones (start_us duration_us kind target a b):\n",
+                  started);
+    for (size_t i = started > FAULTS_SHOWN ? started - FAULTS_SHOWN : 0; i < started; i++) {
+        de_fault_print(&schedule->faults[i], text, sizeof(text));
+        (void)fprintf(file, "           %s\n", text);
+    }
+}

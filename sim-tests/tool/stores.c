@@ -1,0 +1,28 @@
+#include "sim-tests/tool/stores.h"
+
+#include "storage/mem/mem_kv.h"
+#include "storage/wal/wal.h"
+
+static int open_wal(void *context, struct dengine_dir dir, const struct de_sim_log_options *wanted,
+                    struct dengine_log_store *store, char *message, size_t message_size)
+{
+    struct de_wal_options options;
+
+    (void)context;
+    de_wal_options_init(&options, wanted->node_id, wanted->cluster_id);
+    options.segment_bytes = wanted->segment_bytes;
+    return de_wal_open(dir, &options, store, message, message_size);
+}
+
+static int new_mem_kv(void *context, struct dengine_kv_store *store)
+{
+    (void)context;
+    return de_mem_kv_open(NULL, store);
+}
+
+struct de_sim_stores de_tool_stores(void)
+{
+    struct de_sim_stores stores = {NULL, open_wal, new_mem_kv};
+
+    return stores;
+}

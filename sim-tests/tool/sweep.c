@@ -1,0 +1,304 @@
+#include "sim-tests/tool/sweep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim-tests/tool/seed_run.h"
+
+#define WORKERS_MAX 256u
+
+struct worker {
+    pid_t pid; /* 0 = none */
+    int pipe;  /* read end */
+    FILE *errors;
+    uint64_t next_seed; /* not answered for yet */
+    uint8_t buffer[sizeof(struct de_run_result)];
+    size_t filled;
+};
+
+struct sweep {
+    const struct de_tool_options *options;
+    struct worker workers[WORKERS_MAX];
+    uint32_t count;
+    struct de_sweep_totals *totals;
+    void (*each)(void *context, const struct de_run_result *result);
+    void *context;
+    struct timespec started;
+    bool terminal;
+};
+
+static uint64_t wall_ns(const struct sweep *sweep)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)((now.tv_sec - sweep->started.tv_sec) * 1000000000 + now.tv_nsec -
+                      sweep->started.tv_nsec);
+}
+
+static bool write_all(int fd, const void *data, size_t size)
+{
+    const uint8_t *at = data;
+
+    while (size > 0) {
+        ssize_t written = write(fd, at, size);
+
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
+        at += written;
+        size -= (size_t)written;
+    }
+    return true;
+}
+
+_Noreturn static void worker_main(const struct sweep *sweep, int fd, FILE *errors, uint64_t seed)
+{
+    const struct de_tool_options *options = sweep->options;
+
+    (void)dup2(fileno(errors), STDERR_FILENO);
+    for (; seed >= options->first_seed && seed <= options->last_seed; seed += sweep->count) {
+        struct de_run_result result;
+
+        memset(&result, 0, sizeof(result));
+        de_seed_run(options, seed, NULL, NULL, &result);
+        if (!write_all(fd, &result, sizeof(result)) || seed > UINT64_MAX - sweep->count) {
+            break;
+        }
+    }
+    _exit(0);
+}
+
+static bool worker_start(struct sweep *sweep, struct worker *worker, uint64_t seed)
+{
+    int fds[2];
+
+    worker->pid = 0;
+    worker->filled = 0;
+    worker->next_seed = seed;
+    worker->errors = tmpfile();
+    if (worker->errors == NULL || pipe(fds) != 0) {
+        perror("dengine-sim");
+        return false;
+    }
+    (void)fflush(NULL);
+    worker->pid = fork();
+    if (worker->pid == 0) {
+        (void)close(fds[0]);
+        worker_main(sweep, fds[1], worker->errors, seed);
+    }
+    (void)close(fds[1]);
+    worker->pipe = fds[0];
+    if (worker->pid < 0) {
+        perror("dengine-sim: fork");
+        worker->pid = 0;
+        (void)close(fds[0]);
+        return false;
+    }
+    return true;
+}
+
+/* Waits for the worker; true when it ended by itself and in order. */
+static bool worker_end(struct worker *worker, int *status)
+{
+    while (waitpid(worker->pid, status, 0) < 0 && errno == EINTR) {
+    }
+    (void)close(worker->pipe);
+    worker->pid = 0;
+    return WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
+}
+
+static void sweep_take(struct sweep *sweep, const struct de_run_result *result)
+{
+    struct de_sweep_totals *totals = sweep->totals;
+
+    totals->seeds++;
+    totals->events += result->events;
+    totals->time_ns += result->time_ns;
+    totals->ops_ok += result->ops_ok;
+    totals->elections += result->elections;
+    totals->crashes += result->crashes;
+    totals->unknown_keys += result->keys_unknown;
+    if (de_verdict_failed(&result->verdict)) {
+        totals->failures++;
+        if (!totals->failed || result->seed < totals->first_failure.seed) {
+            totals->first_failure = *result;
+        }
+        totals->failed = true;
+    }
+    sweep->each(sweep->context, result);
+    if (sweep->terminal) {
+        uint64_t all = sweep->options->last_seed - sweep->options->first_seed + 1;
+        uint64_t elapsed_ns = wall_ns(sweep);
+
+        (void)fprintf(stderr,
+                      "\r%" PRIu64 "/%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64 " s left   ",
+                      totals->seeds, all, totals->failures,
+                      elapsed_ns / totals->seeds * (all - totals->seeds) / 1000000000);
+    }
+}
+
+/* The reason a worker died of: its last line on stderr that says something, or the signal. */
+static void crash_result(struct worker *worker, int status, struct de_run_result *result)
+{
+    char text[400] = "";
+    char line[400];
+
+    memset(result, 0, sizeof(*result));
+    de_verdict_init(&result->verdict);
+    result->seed = worker->next_seed;
+    (void)fseek(worker->errors, 0, SEEK_SET);
+    while (fgets(line, sizeof(line), worker->errors) != NULL) {
+        bool says = strstr(line, "assert") != NULL || strstr(line, "ERROR") != NULL ||
+                    strstr(line, "error:") != NULL;
+
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] != '\0' && (text[0] == '\0' || says)) {
+            memcpy(text, line, sizeof(text));
+            if (says) {
+                break;
+            }
+        }
+    }
+    de_verdict_fail(&result->verdict, DE_VERDICT_CRASH, 0,
+                    strstr(text, "assert") != NULL ? "assert" : "crash", "%s%s%s",
+                    WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit",
+                    text[0] != '\0' ? ": " : "", text);
+}
+
+static bool wanted(const struct sweep *sweep, uint64_t seed)
+{
+    return seed <= sweep->options->last_seed && seed >= sweep->options->first_seed &&
+           (sweep->options->keep_going || !sweep->totals->failed ||
+            seed < sweep->totals->first_failure.seed);
+}
+
+/* Reads what the worker has to say. */
+static bool worker_read(struct sweep *sweep, struct worker *worker)
+{
+    struct de_run_result result;
+    int status;
+    ssize_t got = read(worker->pipe, worker->buffer + worker->filled,
+                       sizeof(worker->buffer) - worker->filled);
+
+    if (got < 0 && errno == EINTR) {
+        return true;
+    }
+    if (got > 0) {
+        worker->filled += (size_t)got;
+        if (worker->filled == sizeof(result)) {
+            memcpy(&result, worker->buffer, sizeof(result));
+            worker->filled = 0;
+            worker->next_seed += sweep->count;
+            sweep_take(sweep, &result);
+        }
+        return true;
+    }
+    if (!worker_end(worker, &status)) {
+        crash_result(worker, status, &result);
+        sweep_take(sweep, &result);
+        worker->next_seed += sweep->count;
+    }
+    (void)fclose(worker->errors);
+    worker->errors = NULL;
+    /* Goes on after a seed that was its predecessor's end. */
+    return !wanted(sweep, worker->next_seed) || worker_start(sweep, worker, worker->next_seed);
+}
+
+static bool sweep_turn(struct sweep *sweep)
+{
+    struct pollfd fds[WORKERS_MAX];
+    struct worker *of[WORKERS_MAX];
+    nfds_t count = 0;
+    int status;
+
+    for (uint32_t i = 0; i < sweep->count; i++) {
+        struct worker *worker = &sweep->workers[i];
+
+        if (worker->pid != 0 && !wanted(sweep, worker->next_seed) &&
+            worker->next_seed <= sweep->options->last_seed) {
+            /* A smaller seed has failed: what this one does now interests nobody. */
+            (void)kill(worker->pid, SIGKILL);
+            (void)worker_end(worker, &status);
+            (void)fclose(worker->errors);
+        }
+        if (worker->pid != 0) {
+            fds[count].fd = worker->pipe;
+            fds[count].events = POLLIN;
+            fds[count].revents = 0;
+            of[count++] = worker;
+        }
+    }
+    if (count == 0) {
+        return false;
+    }
+    if (poll(fds, count, -1) < 0) {
+        return errno == EINTR;
+    }
+    for (nfds_t i = 0; i < count; i++) {
+        if (fds[i].revents != 0 && !worker_read(sweep, of[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* In this process, for debuggers. */
+static void sweep_here(struct sweep *sweep)
+{
+    for (uint64_t seed = sweep->options->first_seed; wanted(sweep, seed); seed++) {
+        struct de_run_result result;
+
+        de_seed_run(sweep->options, seed, NULL, NULL, &result);
+        sweep_take(sweep, &result);
+        if (seed == UINT64_MAX) {
+            break;
+        }
+    }
+}
+
+int de_sweep(const struct de_tool_options *options,
+             void (*each)(void *context, const struct de_run_result *result), void *context,
+             struct de_sweep_totals *totals)
+{
+    struct sweep *sweep = calloc(1, sizeof(*sweep));
+    uint64_t all = options->last_seed - options->first_seed;
+    int err = 0;
+
+    if (sweep == NULL) {
+        return -1;
+    }
+    memset(totals, 0, sizeof(*totals));
+    sweep->options = options;
+    sweep->count = options->jobs > all ? (uint32_t)all + 1 : options->jobs;
+    sweep->totals = totals;
+    sweep->each = each;
+    sweep->context = context;
+    sweep->terminal = isatty(STDERR_FILENO) != 0 && all > 0;
+    (void)clock_gettime(CLOCK_MONOTONIC, &sweep->started);
+    if (options->jobs == 0) {
+        sweep_here(sweep);
+    }
+    for (uint32_t i = 0; err == 0 && i < sweep->count; i++) {
+        err = worker_start(sweep, &sweep->workers[i], options->first_seed + i) ? 0 : -1;
+    }
+    while (err == 0 && sweep_turn(sweep)) {
+    }
+    totals->wall_ns = wall_ns(sweep);
+    if (sweep->terminal) {
+        (void)fputc('\n', stderr);
+    }
+    free(sweep);
+    return err;
+}
