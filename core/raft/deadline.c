@@ -84,8 +84,7 @@ uint64_t de_deadline_next(const struct de_raft *raft)
     }
     /* Who can neither stand for election nor lose a leader has nothing to wait for. */
     uint64_t next_ns = raft->election_due_ns;
-    if (raft->leader == 0 &&
-        !de_configuration_is_voter(&raft->configurations.current, raft->options.id)) {
+    if (raft->leader == 0 && !de_election_may_stand(raft)) {
         next_ns = UINT64_MAX;
     }
     if (reads->asked > reads->done) {

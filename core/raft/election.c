@@ -12,16 +12,37 @@ void de_election_arm(struct de_raft *raft)
     raft->election_due_ns = raft->now_ns + timeout_ns;
 }
 
-/* Voters of either half may lead (thesis 4.3). A new term also needs room in the log. */
-static bool may_stand(const struct de_raft *raft)
+/* Voters of either half may lead (thesis 4.3). So may a server that is on its way out, until that
+ * is committed (thesis 4.2.2): it may be the only one whose log is long enough. A new term also
+ * needs room in the log. */
+bool de_election_may_stand(const struct de_raft *raft)
 {
-    return de_configuration_is_voter(&raft->configurations.current, raft->options.id) &&
-           de_term_runs_free(&raft->log) > 0;
+    const struct de_configurations *configurations = &raft->configurations;
+    uint64_t id = raft->options.id;
+
+    DE_ASSERT(configurations->previous_index <= configurations->current_index);
+    DE_ASSERT(id != 0);
+    bool is_voter = de_configuration_is_voter(&configurations->current, id);
+    bool was_voter = configurations->current_index > raft->commit &&
+                     de_configuration_is_voter(&configurations->previous, id);
+    return (is_voter || was_voter) && de_term_runs_free(&raft->log) > 0;
+}
+
+/* Our own ballot; it counts if the configuration in use says so. */
+static void grant_to_self(struct de_raft *raft)
+{
+    int self = de_configuration_find(&raft->configurations.current, raft->options.id);
+
+    DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
+    if (self >= 0) {
+        DE_ASSERT(raft->elections.ballots[self] != DE_BALLOT_REFUSED);
+        raft->elections.ballots[self] = DE_BALLOT_GRANTED;
+    }
 }
 
 void de_election_start(struct de_raft *raft)
 {
-    DE_ASSERT(may_stand(raft));
+    DE_ASSERT(de_election_may_stand(raft));
     de_election_arm(raft);
     if (de_quorum_is_alone(&raft->configurations.current, raft->options.id)) {
         de_become_candidate(raft, false); /* nobody to ask */
@@ -35,7 +56,7 @@ void de_election_timeout(struct de_raft *raft)
 {
     DE_ASSERT(raft->role != DE_RAFT_LEADER);
     DE_ASSERT(raft->now_ns >= raft->election_due_ns);
-    if (may_stand(raft)) {
+    if (de_election_may_stand(raft)) {
         de_election_start(raft);
     } else {
         de_become_follower(raft, raft->term, 0);
@@ -88,15 +109,6 @@ static void send_requests(struct de_raft *raft)
     }
 }
 
-static void count_own_vote(struct de_raft *raft)
-{
-    int self = de_configuration_find(&raft->configurations.current, raft->options.id);
-
-    DE_ASSERT(raft->role == DE_RAFT_CANDIDATE && raft->vote == raft->options.id);
-    DE_ASSERT(self >= 0 && raft->tickets.durable_vote == raft->vote);
-    raft->elections.ballots[self] = DE_BALLOT_GRANTED;
-}
-
 void de_election_settle(struct de_raft *raft)
 {
     if (raft->role != DE_RAFT_PRE_CANDIDATE && raft->role != DE_RAFT_CANDIDATE) {
@@ -106,9 +118,10 @@ void de_election_settle(struct de_raft *raft)
     if (!de_term_is_durable(raft)) {
         return;
     }
-    if (raft->role == DE_RAFT_CANDIDATE) {
-        count_own_vote(raft);
-    }
+    /* Also ours counts only now that it is durable. */
+    DE_ASSERT_IMPLIES(raft->role == DE_RAFT_CANDIDATE,
+                      raft->vote == raft->options.id && raft->tickets.durable_vote == raft->vote);
+    grant_to_self(raft);
     if (raft->elections.request_due) {
         send_requests(raft);
     }

@@ -212,8 +212,11 @@ static void load_time(struct de_raft *raft, const struct de_raft_boot *boot)
         raft->reads.done = raft->reads.ticket;
         raft->reads.asked = raft->reads.ticket;
     }
-    if (de_quorum_is_alone(&raft->configurations.current, options->id)) {
-        raft->election_due_ns = boot->now_ns; /* nobody can be leading, or asked */
+    if (de_quorum_is_alone(&raft->configurations.current, options->id) &&
+        raft->configurations.current_index <= raft->commit) {
+        /* Nobody else can be leading, or asked. While it is not known that the others' removal is
+         * committed, the leader that removed itself may still hold a lease: then we wait. */
+        raft->election_due_ns = boot->now_ns;
     }
     DE_ASSERT(raft->election_due_ns >= boot->now_ns);
 }

@@ -159,6 +159,7 @@ void de_become_leader(struct de_raft *raft);
 bool de_term_is_durable(const struct de_raft *raft);
 
 /* election.c */
+bool de_election_may_stand(const struct de_raft *raft);
 void de_election_start(struct de_raft *raft);
 void de_election_timeout(struct de_raft *raft);
 void de_election_arm(struct de_raft *raft);
@@ -225,7 +226,7 @@ int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event);
 int de_snapshot_staged(struct de_raft *raft, const struct de_raft_event *event);
 int de_snapshot_sent(struct de_raft *raft, const struct de_raft_event *event);
 void de_snapshot_on_message(struct de_raft *raft, const struct de_raft_message *message);
-bool de_snapshot_start(struct de_raft *raft, struct de_progress *peer);
+void de_snapshot_start(struct de_raft *raft, struct de_progress *peer);
 
 /* deadline.c */
 void de_deadline_passed(struct de_raft *raft);

@@ -82,11 +82,11 @@ static void replicate(struct de_raft *raft, struct de_progress *peer)
 {
     peer->appended = false;
     for (int i = 0; i < DE_BURST_MAX && peer->next <= raft->log.last_index; i++) {
-        if (!de_progress_may_send(peer) || !has_room(raft, peer)) {
+        if (peer->next <= raft->log.base_index) {
+            de_snapshot_start(raft, peer); /* whatever is on its way to it cannot match */
             break;
         }
-        if (peer->next <= raft->log.base_index) {
-            de_snapshot_start(raft, peer);
+        if (!de_progress_may_send(peer) || !has_room(raft, peer)) {
             break;
         }
         send_entries(raft, peer);

@@ -39,14 +39,11 @@ void de_become_follower(struct de_raft *raft, uint64_t term, uint64_t leader)
 /* Thesis 9.6: ask first whether an election could be won; no term is spent on it. */
 void de_become_pre_candidate(struct de_raft *raft)
 {
-    int self = de_configuration_find(&raft->configurations.current, raft->options.id);
-
     DE_ASSERT(raft->role != DE_RAFT_LEADER);
-    DE_ASSERT(self >= 0);
+    DE_ASSERT(de_election_may_stand(raft));
     de_become_follower(raft, raft->term, 0);
     raft->role = DE_RAFT_PRE_CANDIDATE;
     memset(raft->elections.ballots, 0, sizeof(raft->elections.ballots));
-    raft->elections.ballots[self] = DE_BALLOT_GRANTED;
     raft->elections.request_due = true;
     raft->elections.by_transfer = false;
 }
@@ -56,7 +53,7 @@ void de_become_pre_candidate(struct de_raft *raft)
 void de_become_candidate(struct de_raft *raft, bool by_transfer)
 {
     DE_ASSERT(raft->role != DE_RAFT_LEADER);
-    DE_ASSERT(de_configuration_is_voter(&raft->configurations.current, raft->options.id));
+    DE_ASSERT(de_election_may_stand(raft));
     de_become_follower(raft, raft->term + 1, 0);
     raft->role = DE_RAFT_CANDIDATE;
     raft->vote = raft->options.id;

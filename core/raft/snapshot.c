@@ -95,20 +95,20 @@ void de_snapshot_on_message(struct de_raft *raft, const struct de_raft_message *
     DE_ASSERT(raft->role == DE_RAFT_FOLLOWER);
 }
 
-/* Leader: what the peer needs next is not in our log any more. False when another peer's snapshot
- * is asked for in this very step: then its turn comes later. */
-bool de_snapshot_start(struct de_raft *raft, struct de_progress *peer)
+/* Leader: what the peer needs next is not in our log any more. When another peer's snapshot
+ * is asked for in this very step, its turn comes later; when it cannot be reached, once it answers.
+ */
+void de_snapshot_start(struct de_raft *raft, struct de_progress *peer)
 {
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(peer->next <= raft->log.base_index);
-    if (raft->update->snapshot_to != 0) {
-        return false;
+    if (peer->state == DE_PROGRESS_SNAPSHOT || peer->lost || raft->update->snapshot_to != 0) {
+        return;
     }
     raft->update->snapshot_to = peer->id;
     de_progress_become(peer, DE_PROGRESS_SNAPSHOT);
     peer->snapshot_until_ns =
         raft->now_ns + DE_SNAPSHOT_PATIENCE * raft->options.election_timeout_max_ns;
-    return true;
 }
 
 /* The stream has ended. The peer has yet to install it: its next answers show that, and if they do

@@ -83,8 +83,7 @@ void de_transfer_on_timeout_now(struct de_raft *raft, const struct de_raft_messa
 {
     DE_ASSERT(message->term == raft->term);
     if (raft->role != DE_RAFT_FOLLOWER || message->from != raft->leader ||
-        !de_configuration_is_voter(&raft->configurations.current, raft->options.id) ||
-        de_term_runs_free(&raft->log) == 0) {
+        !de_election_may_stand(raft)) {
         de_drop(raft);
         return;
     }

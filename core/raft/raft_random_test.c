@@ -1,0 +1,94 @@
+/* Several thousand short lives of small clusters: messages lost, repeated and reordered, writes
+ * that complete late or never, crashes, changes of the configuration, snapshots; then peace, in
+ * which everything must converge. The checks are those of testing/world.h.
+ *
+ * DENGINE_RAFT_SEED_FIRST and DENGINE_RAFT_SEEDS choose the seeds; with DENGINE_RAFT_TRACE every
+ * update is printed to standard error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/base/random.h"
+#include "core/raft/testing/world.h"
+
+#define MS UINT64_C(1000000)
+
+static uint64_t draw(void *context, uint64_t bound)
+{
+    return de_random_below(context, bound);
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static void vary_options(struct de_world *world, struct de_random *random)
+{
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        struct de_raft_options *options = &world->servers[i].options;
+        options->append_entries_max = 1 + (uint32_t)de_random_below(random, 8);
+        options->append_bytes_max = 1 + (uint32_t)de_random_below(random, 1000);
+        options->window_messages_max = 1 + (uint32_t)de_random_below(random, 6);
+        options->window_bytes_max = 1 + de_random_below(random, 3000);
+        options->seed = de_random_next(random);
+        options->size_ring = UINT32_C(1) << de_random_below(random, 8);
+        options->term_runs_max = 16 + (uint32_t)de_random_below(random, 64);
+        world->servers[i].drift_ppm = (int32_t)de_random_below(random, 2001) - 1000;
+    }
+}
+
+static void run(uint64_t seed, uint64_t actions)
+{
+    static struct de_world world;
+    struct de_random random;
+
+    de_random_init(&random, seed);
+    de_world_init(&world);
+    world.context = "seed";
+    world.context_number = seed;
+    world.out = getenv("DENGINE_RAFT_TRACE") != NULL ? stderr : NULL;
+    world.lazy = de_random_below(&random, 2) == 0;
+    uint32_t voters = 1 + (uint32_t)de_random_below(&random, 5);
+    uint32_t strangers = (uint32_t)de_random_below(&random, 3);
+    struct de_raft_configuration initial = de_world_voters(voters);
+    struct de_raft_configuration none = {0};
+    for (uint32_t i = 0; i < voters + strangers; i++) {
+        de_world_add(&world, i + 1, i < voters ? &initial : &none);
+    }
+    vary_options(&world, &random);
+    for (uint32_t i = 0; i < world.server_count; i++) {
+        de_world_start(&world, &world.servers[i]);
+    }
+    for (uint64_t i = 0; i < actions; i++) {
+        de_world_chaos(&world, draw, &random);
+    }
+    DE_WORLD_CHECK(&world, de_world_heal(&world, 10000 * MS), "the cluster does not recover");
+    de_world_deinit(&world);
+}
+
+static void test_promises_hold_and_peace_returns(void **state)
+{
+    uint64_t first = from_environment("DENGINE_RAFT_SEED_FIRST", 1);
+    uint64_t count = from_environment("DENGINE_RAFT_SEEDS", 4000);
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        run(seed, 400 + seed % 5 * 400);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_promises_hold_and_peace_returns),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,226 @@
+/* core/raft/testing/world_chaos.c - one random thing after the other, and then peace. */
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/raft/configuration.h"
+#include "core/raft/testing/world.h"
+
+#define MS UINT64_C(1000000)
+
+struct dice {
+    de_world_draw *draw;
+    void *context;
+};
+
+static uint64_t below(const struct dice *dice, uint64_t bound)
+{
+    return dice->draw(dice->context, bound);
+}
+
+static void deliver_any(struct de_world *world, const struct dice *dice)
+{
+    if (world->message_count == 0) {
+        return;
+    }
+    /* Mostly the oldest ones, so that something gets done; now and then any, or a copy. */
+    uint64_t near = world->message_count < 4 ? world->message_count : 4;
+    uint64_t bound = below(dice, 8) == 0 ? world->message_count : near;
+    uint64_t kind = below(dice, 16);
+    size_t i = (size_t)below(dice, bound);
+    if (kind == 0) {
+        de_world_drop(world, i);
+    } else {
+        de_world_deliver(world, i, kind == 1);
+    }
+}
+
+static void use_disk(struct de_world *world, struct de_world_server *server,
+                     const struct dice *dice)
+{
+    if (!server->up) {
+        return;
+    }
+    uint64_t count = below(dice, 4);
+    for (uint64_t i = 0; i < count; i++) {
+        de_world_disk_write(world, server);
+    }
+    if (below(dice, 4) != 0) {
+        de_world_disk_tell(world, server, 0);
+    }
+}
+
+static void let_time_pass(struct de_world *world, const struct dice *dice)
+{
+    world->now_ns += below(dice, 10) * MS + below(dice, 1000);
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        struct de_world_server *server = &world->servers[i];
+        if (server->up && de_world_clock(world, server) >= server->deadline_ns &&
+            below(dice, 4) != 0) {
+            de_world_deadline(world, server);
+        }
+    }
+}
+
+/* A random change of the configuration as the server sees it: a few members get other roles. */
+static void change_any(struct de_world *world, struct de_world_server *server,
+                       const struct dice *dice)
+{
+    struct de_raft_configuration target;
+
+    memset(&target, 0, sizeof(target));
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        static const uint32_t roles[] = {DE_RAFT_VOTER,   DE_RAFT_VOTER, DE_RAFT_VOTER, 0,
+                                         DE_RAFT_LEARNER, DE_RAFT_VOTER};
+        uint32_t flags = roles[below(dice, DE_ARRAY_SIZE(roles))];
+        if (flags != 0) {
+            target.members[target.count].id = world->servers[i].id;
+            target.members[target.count++].flags = flags;
+        }
+    }
+    de_world_change(world, server, &target);
+}
+
+static void ask(struct de_world *world, struct de_world_server *server, const struct dice *dice)
+{
+    if (!server->up) {
+        return;
+    }
+    switch (below(dice, 24)) {
+    case 0:
+        change_any(world, server, dice);
+        break;
+    case 1:
+        de_world_transfer(world, server, below(dice, world->server_count + 1));
+        break;
+    case 2:
+        de_world_unreachable(world, server, 1 + below(dice, world->server_count));
+        break;
+    case 3:
+    case 4:
+        de_world_snapshot(world, server);
+        break;
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+        de_world_read(world, server);
+        break;
+    default:
+        de_world_propose(world, server, 1 + (uint32_t)below(dice, 5), (uint32_t)below(dice, 400));
+        break;
+    }
+}
+
+static uint64_t first_stream(const struct de_world_server *server)
+{
+    uint64_t to = 0;
+
+    while ((server->streams >> to & 1) == 0) {
+        to++;
+    }
+    return to;
+}
+
+static void disturb(struct de_world *world, struct de_world_server *server, const struct dice *dice)
+{
+    uint64_t kind = below(dice, 4);
+
+    if (server->up && server->streams != 0) {
+        de_world_stream(world, server, first_stream(server), kind != 0);
+    } else if (server->up && kind == 0) {
+        de_world_crash(world, server, (size_t)below(dice, 3));
+    } else if (!server->up) {
+        de_world_start(world, server);
+    }
+}
+
+void de_world_chaos(struct de_world *world, de_world_draw *draw, void *context)
+{
+    const struct dice dice = {draw, context};
+    struct de_world_server *server = &world->servers[below(&dice, world->server_count)];
+    uint64_t kind = below(&dice, 64);
+
+    if (kind < 30) {
+        deliver_any(world, &dice);
+    } else if (kind < 48) {
+        use_disk(world, server, &dice);
+    } else if (kind < 54) {
+        let_time_pass(world, &dice);
+    } else if (kind < 62) {
+        ask(world, server, &dice);
+    } else {
+        disturb(world, server, &dice);
+    }
+}
+
+/* All that is due at this moment. Whether anything was. */
+static bool do_what_is_due(struct de_world *world)
+{
+    bool any = world->message_count > 0;
+
+    if (any) {
+        de_world_deliver(world, 0, false);
+    }
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        struct de_world_server *server = &world->servers[i];
+        while (de_world_disk_write(world, server)) {
+            any = true;
+        }
+        de_world_disk_tell(world, server, 0);
+        if (server->streams != 0) {
+            de_world_stream(world, server, first_stream(server), true);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static bool is_at_peace(struct de_world *world)
+{
+    struct de_raft_view view;
+    uint64_t last = 0;
+
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        de_raft_get_view(world->servers[i].raft, &view);
+        if (view.role == DE_RAFT_LEADER && view.ready &&
+            !de_configuration_is_joint(view.configuration)) {
+            last = view.last_index;
+            for (uint32_t j = 0; j < view.configuration->count; j++) {
+                const struct de_world_server *member =
+                    de_world_find(world, view.configuration->members[j].id);
+                if (member == NULL || member->commit != last) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+bool de_world_heal(struct de_world *world, uint64_t limit_ns)
+{
+    uint64_t end_ns = world->now_ns + limit_ns;
+
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        if (!world->servers[i].up) {
+            de_world_start(world, &world->servers[i]);
+        }
+    }
+    while (world->now_ns < end_ns) {
+        for (int i = 0; i < 100000 && do_what_is_due(world); i++) {
+            DE_WORLD_CHECK(world, i < 99999, "messages never end");
+        }
+        if (is_at_peace(world)) {
+            return true;
+        }
+        world->now_ns += 1 * MS;
+        for (uint32_t i = 0; i < world->server_count; i++) {
+            struct de_world_server *server = &world->servers[i];
+            if (de_world_clock(world, server) >= server->deadline_ns) {
+                de_world_deadline(world, server);
+            }
+        }
+    }
+    return false;
+}
