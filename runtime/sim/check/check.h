@@ -29,8 +29,8 @@ enum de_check_verdict {
 
 struct de_check_options {
     const struct de_model *model;
-    uint64_t steps_max; /* per key; one step = the model asked once, or as much work. No wall time: the same
-                           operations give the same verdict on every machine */
+    uint64_t steps_max; /* per key; one step = the model asked once, or as much work. No wall time:
+                           the same operations give the same verdict on every machine */
 };
 
 /* Why a key is not linearizable. All indexes are into the operations given to de_check_run. */

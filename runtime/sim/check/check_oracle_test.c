@@ -11,7 +11,9 @@
 #include "runtime/sim/check/history_json.h"
 #include "runtime/sim/check/oracle.h"
 
-#define HISTORIES 100000
+#define HISTORIES        100000
+#define LOSSY_HISTORIES  20000
+#define LOSSY_OPERATIONS 8
 
 /* The first half linearizable by construction, four in five of these then changed in one to
  * four places; the second half arbitrary. Sizes, concurrency, values and losses vary with the seed.
@@ -37,9 +39,23 @@ static size_t make_history(uint64_t seed, struct de_history_operation *operation
     return count;
 }
 
-static enum de_check_verdict verdict_of(const struct de_history_operation *operations, size_t count)
+/* The register as a model that tells nothing about states: the search must do without. */
+static int translate_unlinked(struct de_model_context *context,
+                              const struct de_history_operation *operations, const uint32_t *chosen,
+                              uint32_t count, struct de_model_op *ops)
 {
-    struct de_check_options options = {&de_model_cas_register, UINT64_MAX};
+    int err = de_model_cas_register.translate(context, operations, chosen, count, ops);
+    for (uint32_t i = 0; i < count && err == 0; i++) {
+        ops[i].from = DE_MODEL_ANY;
+        ops[i].to = DE_MODEL_ANY;
+    }
+    return err;
+}
+
+static enum de_check_verdict verdict_of(const struct de_history_operation *operations, size_t count,
+                                        const struct de_model *model)
+{
+    struct de_check_options options = {model, UINT64_MAX};
     struct de_check_result result;
     assert_int_equal(de_check_run(operations, count, &options, &result), 0);
     enum de_check_verdict verdict = result.verdict;
@@ -57,21 +73,66 @@ static void print_history(uint64_t seed, const struct de_history_operation *oper
     de_text_deinit(&text);
 }
 
+/* Gives the verdict they agree on. */
+static bool assert_agreement(uint64_t seed, const struct de_history_operation *operations,
+                             size_t count, const struct de_model *model)
+{
+    bool expected = de_oracle_linearizable(operations, count);
+    enum de_check_verdict verdict = verdict_of(operations, count, model);
+    if (verdict != (expected ? DE_CHECK_LINEARIZABLE : DE_CHECK_NOT_LINEARIZABLE)) {
+        print_history(seed, operations, count);
+        fail_msg("brute force says %s, the search says %s",
+                 expected ? "linearizable" : "not linearizable", de_check_verdict_text(verdict));
+    }
+    return expected;
+}
+
 static void test_search_agrees_with_brute_force(void **state)
 {
     struct de_history_operation operations[DE_ORACLE_OPERATIONS_MAX];
     (void)state;
     for (uint64_t seed = 0; seed < HISTORIES; seed++) {
         size_t count = make_history(seed, operations);
-        bool expected = de_oracle_linearizable(operations, count);
-        enum de_check_verdict verdict = verdict_of(operations, count);
-        if (verdict != (expected ? DE_CHECK_LINEARIZABLE : DE_CHECK_NOT_LINEARIZABLE)) {
-            print_history(seed, operations, count);
-            fail_msg("brute force says %s, the search says %s",
-                     expected ? "linearizable" : "not linearizable",
-                     de_check_verdict_text(verdict));
-        }
+        assert_agreement(seed, operations, count, &de_model_cas_register);
     }
+}
+
+static void test_search_without_links_agrees_too(void **state)
+{
+    struct de_history_operation operations[DE_ORACLE_OPERATIONS_MAX];
+    struct de_model unlinked = de_model_cas_register;
+    (void)state;
+    unlinked.translate = translate_unlinked;
+    for (uint64_t seed = HISTORIES; seed < HISTORIES + HISTORIES / 2; seed++) {
+        size_t count = make_history(seed, operations);
+        assert_agreement(seed, operations, count, &unlinked);
+    }
+}
+
+/* Half of the operations lost: what the search leaves out is all about these. */
+static void test_search_agrees_when_much_is_lost(void **state)
+{
+    struct de_history_operation operations[DE_ORACLE_OPERATIONS_MAX];
+    size_t linearizable = 0;
+    (void)state;
+    for (uint64_t seed = 0; seed < LOSSY_HISTORIES; seed++) {
+        struct de_generator generator;
+        de_generator_init(&generator, seed);
+        generator.values = 2 + (uint32_t)(seed % 3);
+        generator.info_percent = 50;
+        generator.info_max = 6;
+        if (seed % 3 == 0) {
+            de_generator_arbitrary(&generator, operations, LOSSY_OPERATIONS);
+        } else {
+            de_generator_linearizable(&generator, operations, LOSSY_OPERATIONS);
+            de_generator_perturb(&generator, operations, LOSSY_OPERATIONS);
+            de_generator_perturb(&generator, operations, LOSSY_OPERATIONS);
+        }
+        linearizable +=
+            assert_agreement(seed, operations, LOSSY_OPERATIONS, &de_model_cas_register) ? 1 : 0;
+    }
+    print_message("linearizable: %zu of %d\n", linearizable, LOSSY_HISTORIES);
+    assert_in_range(linearizable, LOSSY_HISTORIES / 8, LOSSY_HISTORIES * 7 / 8);
 }
 
 /* Agreement is worth little if one verdict is rare, or the histories are all too simple. */
@@ -203,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_constructed_histories_are_linearizable),
         cmocka_unit_test(test_histories_have_both_verdicts_and_all_features),
         cmocka_unit_test(test_search_agrees_with_brute_force),
+        cmocka_unit_test(test_search_without_links_agrees_too),
+        cmocka_unit_test(test_search_agrees_when_much_is_lost),
         cmocka_unit_test(test_explanations_are_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

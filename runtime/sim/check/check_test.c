@@ -237,24 +237,44 @@ static void test_operation_that_returns_before_its_call_is_refused(void **state)
 }
 
 /* Many clients and losses: the masks of configurations take several words. */
-static void test_large_histories(void **state)
+static void test_large_linearizable_histories(void **state)
 {
     enum { COUNT = 2000 };
-    struct de_history_operation *operations = malloc((COUNT + 1) * sizeof(*operations));
+    struct de_history_operation *operations = malloc(COUNT * sizeof(*operations));
     (void)state;
     assert_non_null(operations);
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct de_generator generator;
         de_generator_init(&generator, seed);
-        generator.clients = 8;
-        generator.values = seed % 2 == 0 ? 0 : 4;
-        generator.info_percent = seed % 5 == 0 ? 0 : 10;
+        generator.clients = 10;
+        generator.values = seed % 2 == 0 ? 0 : 6;
+        generator.info_percent = (uint32_t)(seed % 4) * 5;
+        generator.info_max = generator.values == 0 ? COUNT : 50;
         de_generator_linearizable(&generator, operations, COUNT);
         struct de_check_result result = check(operations, COUNT);
         assert_int_equal(result.verdict, DE_CHECK_LINEARIZABLE);
         de_check_result_deinit(&result);
+    }
+    free(operations);
+}
+
+/* A read of what nobody wrote, at the end: to say no, the search must look at everything. */
+static void test_large_histories_with_a_planted_violation(void **state)
+{
+    enum { COUNT = 1000 };
+    struct de_history_operation *operations = malloc((COUNT + 1) * sizeof(*operations));
+    (void)state;
+    assert_non_null(operations);
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct de_generator generator;
+        de_generator_init(&generator, seed);
+        generator.clients = 8;
+        generator.values = seed % 2 == 0 ? 0 : 5;
+        generator.info_percent = seed % 3 == 0 ? 0 : 10;
+        generator.info_max = seed % 2 == 0 ? 40 : 8;
+        de_generator_linearizable(&generator, operations, COUNT);
         operations[COUNT] = READ(123456789, 1000000, 1000001);
-        result = check(operations, COUNT + 1);
+        struct de_check_result result = check(operations, COUNT + 1);
         assert_int_equal(result.verdict, DE_CHECK_NOT_LINEARIZABLE);
         assert_int_equal(result.failure.operation, COUNT);
         de_check_result_deinit(&result);
@@ -363,7 +383,8 @@ int main(void)
         cmocka_unit_test(test_keys_are_independent_and_the_earliest_failure_is_told),
         cmocka_unit_test(test_budget_gives_unknown_and_steps_are_reproducible),
         cmocka_unit_test(test_operation_that_returns_before_its_call_is_refused),
-        cmocka_unit_test(test_large_histories),
+        cmocka_unit_test(test_large_linearizable_histories),
+        cmocka_unit_test(test_large_histories_with_a_planted_violation),
         cmocka_unit_test(test_lost_operations_of_another_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

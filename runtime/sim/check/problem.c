@@ -85,12 +85,16 @@ static void lay_out(struct de_problem *problem, const struct de_history_operatio
                     const struct end *ends, size_t ends_count, uint32_t *free_slots)
 {
     uint32_t free_count = 0;
+    uint32_t settled_slots = 0;
+    uint32_t indeterminate_slots = 0;
     uint32_t entry = 0;
     for (size_t i = 0; i < ends_count; i++) {
         struct de_problem_op *op = &problem->ops[ends[i].op];
         bool settled = is_settled(&operations[op->source]);
         if (!ends[i].is_return) {
-            op->slot = free_count > 0 ? free_slots[--free_count] : problem->slots_count++;
+            op->slot = !settled         ? indeterminate_slots++
+                       : free_count > 0 ? free_slots[--free_count]
+                                        : settled_slots++;
             op->call_entry = entry + 1;
         } else {
             DE_ASSERT(op->call_entry <= entry);
@@ -104,6 +108,13 @@ static void lay_out(struct de_problem *problem, const struct de_history_operatio
         }
     }
     DE_ASSERT(entry == problem->settled_count * 2);
+    problem->settled_words = (settled_slots + 63) / 64;
+    problem->indeterminate_words = (indeterminate_slots + 63) / 64;
+    for (uint32_t i = 0; i < problem->ops_count; i++) {
+        if (!is_settled(&operations[problem->ops[i].source])) {
+            problem->ops[i].slot += problem->settled_words * 64;
+        }
+    }
     problem->entries[0] = (struct de_problem_entry){0, entry, entry > 0 ? 1 : 0, true};
     problem->entries[entry].next = 0;
 }
@@ -120,8 +131,8 @@ static int compare_numbers(uint32_t a, uint32_t b)
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/* By the state they lead to; interchangeable ones together, in the order of their calls. The index settles ties: ops come in
- * the caller's order, which is the same in every run. */
+/* By the state they lead to; interchangeable ones together, in the order of their calls. The index
+ * settles ties: ops come in the caller's order, which is the same in every run. */
 static int compare_members(const void *left, const void *right)
 {
     const struct member *a = left;

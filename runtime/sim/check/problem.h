@@ -10,8 +10,9 @@
  * later one can do, it can do too, and it has no return that could come too late.
  *
  * Every operation has a slot, a bit in the mask that tells configurations apart (config_set.h). A
- * slot serves again after the return of its operation, so the mask is as wide as the concurrency
- * (plus the number of indeterminate operations), not as long as the history. */
+ * slot of a settled operation serves again after its return, so the mask is as wide as the
+ * concurrency, not as long as the history. Indeterminate operations keep theirs, and have words of
+ * the mask to themselves. */
 #ifndef DE_RUNTIME_SIM_CHECK_PROBLEM_H
 #define DE_RUNTIME_SIM_CHECK_PROBLEM_H
 
@@ -59,7 +60,8 @@ struct de_problem {
     uint32_t classes_count;
     uint32_t *members; /* ops of the classes, one class after the other */
     bool linked;       /* all that changes states has a known `to`: classes can be found by it */
-    uint32_t slots_count;
+    uint32_t settled_words; /* of the mask */
+    uint32_t indeterminate_words;
 };
 
 /* Lays out the count operations of one key that the indexes in chosen pick, as model translates

@@ -18,7 +18,7 @@ int de_search_init(struct de_search *search, struct de_problem *problem,
                    const struct de_model *model, struct de_model_context *context,
                    uint64_t steps_max)
 {
-    size_t mask_words = problem->slots_count / 64 + 1;
+    size_t mask_words = (size_t)problem->settled_words + problem->indeterminate_words;
     memset(search, 0, sizeof(*search));
     search->problem = problem;
     search->model = model;
@@ -26,9 +26,9 @@ int de_search_init(struct de_search *search, struct de_problem *problem,
     search->steps_max = steps_max;
     search->settled_left = problem->settled_count;
     search->used = calloc((size_t)problem->classes_count + 1, sizeof(*search->used));
-    search->mask = calloc(mask_words, sizeof(*search->mask));
+    search->mask = calloc(mask_words + 1, sizeof(*search->mask));
     search->frames = malloc(((size_t)problem->ops_count + 1) * sizeof(*search->frames));
-    de_config_set_init(&search->seen, mask_words);
+    de_config_set_init(&search->seen, problem->settled_words, problem->indeterminate_words);
     int err = de_useful_init(&search->useful, problem);
     if (err == 0 && (search->used == NULL || search->mask == NULL || search->frames == NULL)) {
         err = DENGINE_E_NO_MEMORY;
@@ -132,7 +132,8 @@ static uint32_t place_pure(struct de_search *search)
         uint32_t op = entries[entry].op;
         uint32_t after;
         entry = entries[entry].next;
-        if (search->problem->ops[op].model.pure && de_search_step(search, search->state, op, &after)) {
+        if (search->problem->ops[op].model.pure &&
+            de_search_step(search, search->state, op, &after)) {
             DE_ASSERT(after == search->state);
             /* The return that ends this loop may be that of op: then look one further. */
             entry = entry == search->problem->ops[op].return_entry ? entries[entry].next : entry;
@@ -150,7 +151,8 @@ static bool try_settled(struct de_search *search, uint32_t entry)
         uint32_t op = entries[entry].op;
         uint32_t after;
         /* What is pure and was possible has been placed. */
-        if (!search->problem->ops[op].model.pure && de_search_step(search, search->state, op, &after)) {
+        if (!search->problem->ops[op].model.pure &&
+            de_search_step(search, search->state, op, &after)) {
             place_settled(search, op, after, FRAME_SETTLED);
             return true;
         }
@@ -202,6 +204,7 @@ int de_search_run(struct de_search *search, enum de_search_end *end)
     const struct de_problem_entry *entries = search->problem->entries;
     for (;;) {
         uint32_t first_return = place_pure(search);
+        uint32_t compared = 0;
         bool added = false;
         if (search->settled_left == 0) { /* reduction 1 */
             DE_ASSERT(first_return == 0);
@@ -212,8 +215,9 @@ int de_search_run(struct de_search *search, enum de_search_end *end)
         if (first_return > search->furthest_return) {
             search->furthest_return = first_return;
         }
-        int err =
-            de_config_set_add(&search->seen, first_return, search->state, search->mask, &added);
+        int err = de_config_set_add(&search->seen, first_return, search->state, search->mask,
+                                    &compared, &added);
+        search->steps += compared;
         if (err != 0) {
             return err;
         }

@@ -11,10 +11,10 @@
  *
  * That is the local rule, good for every model. Where all operations that change the state lead to
  * a fixed one (problem.h, linked), more follows. Possible both with i and without, o would lead to
- * the same state; so o is impossible without i. If o is possible in one state only (`from`), i leads
- * there. So a run of indeterminate operations before a settled o is a chain, found backwards from
- * the states that settled operations wait for, and it begins with one that is possible now. If o
- * has no single `from` (a failed cas waits for *any other* state), the local rule decides.
+ * the same state; so o is impossible without i. If o is possible in one state only (`from`), i
+ * leads there. So a run of indeterminate operations before a settled o is a chain, found backwards
+ * from the states that settled operations wait for, and it begins with one that is possible now. If
+ * o has no single `from` (a failed cas waits for *any other* state), the local rule decides.
  *
  * On a history with hundreds of lost operations this is the difference between looking at a handful
  * in each configuration and trying subsets of them all. */
@@ -44,8 +44,8 @@ struct de_useful {
 int de_useful_init(struct de_useful *useful, const struct de_problem *problem);
 void de_useful_deinit(struct de_useful *useful);
 
-/* In the search's present configuration: the first class from *class_index on whose next operation is
- * worth placing, that operation, and the state after it. False if there is none. */
+/* In the search's present configuration: the first class from *class_index on whose next operation
+ * is worth placing, that operation, and the state after it. False if there is none. */
 bool de_useful_next(struct de_search *search, uint32_t first_return, uint32_t *class_index,
                     uint32_t *op, uint32_t *after);
 
