@@ -513,6 +513,11 @@ void de_fault_dir_crash(struct de_fault_dir *fault, enum de_fault_crash kind, ui
 {
     struct de_random random;
 
+    if (kind == DE_FAULT_PROCESS) {
+        fault->fail_at = UINT64_MAX;
+        fault->read_error = 0;
+        return;
+    }
     de_random_init(&random, seed);
     for (size_t i = 0; i < fault->file_count; i++) {
         crash_file(&fault->files[i], kind, &random);

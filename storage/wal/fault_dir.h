@@ -20,7 +20,8 @@ extern "C" {
 /* What becomes of unsynced sectors and directory operations. */
 enum de_fault_crash {
     DE_FAULT_LOSE_ALL,
-    DE_FAULT_KEEP_ALL,     /* also: a process crash */
+    DE_FAULT_PROCESS, /* only the process died: all is there, and still not synced */
+    DE_FAULT_KEEP_ALL,
     DE_FAULT_RANDOM,       /* each one lost or kept */
     DE_FAULT_RANDOM_SPOIL, /* each one lost, kept, or (sectors) garbage */
 };

@@ -109,10 +109,40 @@ static void a_power_cut_that_loses_all_unsynced(void **state)
     cut_everywhere(DE_FAULT_LOSE_ALL, 3);
 }
 
-static void a_process_crash_that_keeps_all(void **state)
+static void a_power_cut_that_keeps_all(void **state)
 {
     (void)state;
     cut_everywhere(DE_FAULT_KEEP_ALL, 3);
+}
+
+static void a_process_crash(void **state)
+{
+    (void)state;
+    cut_everywhere(DE_FAULT_PROCESS, 3);
+}
+
+/* What an open reported after a process crash must outlive a power cut right after it. */
+static void a_process_crash_then_a_power_cut(void **state)
+{
+    (void)state;
+    for (uint64_t at = 0; at < 300; at++) {
+        struct de_wal_kit kit;
+
+        de_wal_kit_init(&kit);
+        de_fault_dir_fail_at(kit.fault, at, DENGINE_E_IO, false);
+        if (de_wal_kit_open(&kit) == 0) {
+            (void)run(&kit, 5);
+        }
+        de_wal_kit_close(&kit);
+        de_fault_dir_crash(kit.fault, DE_FAULT_PROCESS, 0);
+        open_or_fail(&kit, 5, at);
+        settle_model(&kit, 5, at);
+        de_wal_kit_close(&kit);
+        de_fault_dir_crash(kit.fault, DE_FAULT_LOSE_ALL, 0);
+        open_or_fail(&kit, 5, at);
+        settle_model(&kit, 5, at);
+        de_wal_kit_deinit(&kit);
+    }
 }
 
 static void a_power_cut_that_keeps_any_subset(void **state)
@@ -157,7 +187,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_power_cut_that_loses_all_unsynced),
-        cmocka_unit_test(a_process_crash_that_keeps_all),
+        cmocka_unit_test(a_power_cut_that_keeps_all),
+        cmocka_unit_test(a_process_crash),
+        cmocka_unit_test(a_process_crash_then_a_power_cut),
         cmocka_unit_test(a_power_cut_that_keeps_any_subset),
         cmocka_unit_test(a_power_cut_that_spoils_sectors),
         cmocka_unit_test(any_subset_of_directory_operations),

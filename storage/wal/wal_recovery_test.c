@@ -182,6 +182,40 @@ static void a_last_group_that_misses_a_sector_is_cut(void **state)
     de_fault_dir_free(before);
 }
 
+static int write_two(struct de_wal_kit *kit, const char *second)
+{
+    static const uint8_t first[1000];
+    struct dengine_entry entries[2] = {{1, DENGINE_ENTRY_COMMAND, {first, sizeof(first)}},
+                                       {1, DENGINE_ENTRY_COMMAND, dengine_str(second)}};
+    struct dengine_log_write write = {.first_index = 1, .entries = entries, .entry_count = 2};
+
+    return kit->store.ops->write(kit->store.object, &write, 1);
+}
+
+/* The second record of a torn group would fit behind a later group that begins the same. */
+static void what_is_left_of_a_torn_group_never_comes_back(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    uint8_t *bytes = bytes_of(kit, first_name);
+    uint8_t second[512];
+    struct dengine_log_state log;
+
+    assert_int_equal(write_two(kit, "old"), 0);
+    memset(bytes + 512, 0, 512);        /* the first sector did not arrive */
+    memset(bytes + 512 + 1536, 0, 512); /* nor was the mark written */
+    reopen(kit);
+    kit->store.ops->state(kit->store.object, &log);
+    assert_int_equal(log.last_index, 0);
+    memcpy(second, bytes_of(kit, first_name) + 512 + 1024, sizeof(second));
+    assert_int_equal(write_two(kit, "new"), 0);
+    bytes = bytes_of(kit, first_name);
+    memcpy(bytes + 512 + 1024, second, sizeof(second)); /* the last sector did not arrive */
+    memset(bytes + 512 + 1536, 0, 512);
+    reopen(kit);
+    kit->store.ops->state(kit->store.object, &log);
+    assert_int_equal(log.last_index, 0);
+}
+
 /* A bad record before a good one is damage: refused, named, and nothing is touched. */
 static void a_flipped_bit_in_an_early_record_is_refused(void **state)
 {
@@ -397,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_torn_last_group_is_cut_at_every_byte),
         TEST(a_last_group_that_misses_a_sector_is_cut),
+        TEST(what_is_left_of_a_torn_group_never_comes_back),
         TEST(a_flipped_bit_in_an_early_record_is_refused),
         TEST(a_flipped_bit_in_the_last_record_is_refused_when_it_was_synced),
         TEST(a_flipped_bit_in_a_cold_segment_is_refused),
