@@ -37,13 +37,14 @@ class Verdicts(unittest.TestCase):
 
     def test_empty_history_is_linearizable_with_a_warning(self):
         self.assertEqual(check("empty.jsonl"),
-                         (0, "linearizable\n", "dengine-check: empty.jsonl: warning: no operations\n"))
+                         (0, "linearizable\n",
+                          "dengine-check: empty.jsonl: warning: no operations\n"))
 
     def test_stale_read_is_explained(self):
         self.assertEqual(check("stale_read.jsonl"), (
             129,
-            'not linearizable: key "a": process 2 read 1 (0.005000000 s to 0.006000000 s) cannot be '
-            'placed: the value there is 2 or 3\n'
+            'not linearizable: key "a": process 2 read 1 (0.005000000 s to 0.006000000 s) '
+            'cannot be placed: the value there is 2 or 3\n'
             '  overlapping it: 1 operation\n'
             '    process 1 cas [2,3], outcome unknown (0.003500000 s to any time)\n'
             '  longest prefix that can be placed: 2 operations, in this order\n'
@@ -147,7 +148,8 @@ class Usage(unittest.TestCase):
         self.expect(["--model", "cas-register"], "no FILE given" + see)
         self.expect(["--model"], "a value must follow: --model" + see)
         self.expect(["--budget"], "a value must follow: --budget" + see)
-        self.expect(["--model", "stack", "x"], "unknown model: stack; expected one of: cas-register")
+        self.expect(["--model", "stack", "x"],
+                    "unknown model: stack; expected one of: cas-register")
         self.expect(["--fast"], "unknown option: --fast" + see)
         self.expect(["--modelx", "a"], "unknown option: --modelx" + see)
         self.expect(["a", "b"], "more than one file: b" + see)

@@ -231,7 +231,7 @@ static int status_of(enum de_check_verdict verdict)
     case DE_CHECK_UNKNOWN:
         return STATUS_UNKNOWN;
     }
-    DE_ASSERT(!"a verdict of no kind");
+    DE_ASSERT(false && "a verdict of no kind");
 }
 
 static int check(const struct arguments *arguments, const struct de_history *history)

@@ -176,5 +176,5 @@ const char *de_check_verdict_text(enum de_check_verdict verdict)
     case DE_CHECK_UNKNOWN:
         return "unknown";
     }
-    DE_ASSERT(!"a verdict of no kind");
+    DE_ASSERT(false && "a verdict of no kind");
 }

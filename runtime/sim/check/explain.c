@@ -150,7 +150,7 @@ void de_explain_text(const struct de_history_operation *operations,
                     result->keys_unknown, result->keys);
         return;
     }
-    DE_ASSERT(!"a verdict of no kind");
+    DE_ASSERT(false && "a verdict of no kind");
 }
 
 static void add_json_operation(struct de_text *text, const struct de_history_operation *operation)

@@ -148,7 +148,7 @@ static int check_shape(const struct de_history_event *event, uint64_t line,
                    : de_history_fail(error, line,
                                      "value in the %s of a delete; expected null or none", type);
     }
-    DE_ASSERT(!"an event of no function");
+    DE_ASSERT(false && "an event of no function");
 }
 
 /* The process of an event; a new one begins idle. Growing the array first keeps it in step with

@@ -54,7 +54,7 @@ static const char *member_text(enum member member)
     case MEMBER_OTHER:
         break;
     }
-    DE_ASSERT(!"a member of no name");
+    DE_ASSERT(false && "a member of no name");
 }
 
 /* A message shows at most so many bytes of a word it does not know. */
@@ -147,7 +147,7 @@ static int take_member(struct de_json *json, enum member member, struct de_histo
     case MEMBER_OTHER:
         return de_json_skip(json);
     }
-    DE_ASSERT(!"a member of no kind");
+    DE_ASSERT(false && "a member of no kind");
 }
 
 /* Name, colon, value. */

@@ -154,7 +154,7 @@ static bool step(struct de_model_context *context, uint32_t state, const struct 
         *after = op->b;
         return state == op->a;
     }
-    DE_ASSERT(!"an operation of no kind");
+    DE_ASSERT(false && "an operation of no kind");
 }
 
 static struct de_history_value state_after(const struct de_history_operation *operation)

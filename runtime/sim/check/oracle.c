@@ -25,7 +25,7 @@ static bool apply(const struct de_history_operation *operation, struct de_histor
         }
         return matches || operation->outcome == DE_HISTORY_INFO;
     }
-    DE_ASSERT(!"an operation of no function");
+    DE_ASSERT(false && "an operation of no function");
 }
 
 static bool precedes(const struct de_history_operation *a, const struct de_history_operation *b)

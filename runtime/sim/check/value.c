@@ -24,7 +24,7 @@ bool de_history_value_equal(const struct de_history_value *a, const struct de_hi
         return a->string.size == b->string.size &&
                (a->string.size == 0 || memcmp(a->string.data, b->string.data, a->string.size) == 0);
     }
-    DE_ASSERT(!"a value of no kind");
+    DE_ASSERT(false && "a value of no kind");
 }
 
 /* FNV-1a over a string, then mixed so that the low bits are good. */
