@@ -141,6 +141,8 @@ void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
     uint64_t number = link->packets++;
     uint64_t time_ns;
     struct de_dice dice;
+    bool once = network->options.once_from != 0 &&
+                (from >= network->options.once_from || to >= network->options.once_from);
 
     DE_ASSERT(from < DE_NETWORK_ENDPOINTS_MAX && to < DE_NETWORK_ENDPOINTS_MAX);
     DE_ASSERT(packet->references == 1);
@@ -161,14 +163,14 @@ void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
     } else {
         link->last_ns = time_ns > link->last_ns ? time_ns : link->last_ns;
         network_post(network, link, time_ns, number, packet);
-        if (de_dice_chance(&dice, network->trouble.duplicate_ppm)) {
+        if (de_dice_chance(&dice, network->trouble.duplicate_ppm) && !once) {
             network->stats.duplicated++;
             network_post(network, link, now_ns + link_latency(network, link, &dice), number,
                          packet);
         }
     }
     /* Also of a packet whose first copy was lost: it was late, not lost. */
-    if (de_dice_chance(&dice, network->trouble.replay_ppm)) {
+    if (de_dice_chance(&dice, network->trouble.replay_ppm) && !once) {
         network->stats.replayed++;
         network_post(network, link, now_ns + de_dice_below(&dice, network->options.replay_ns + 1),
                      number, packet);

@@ -54,10 +54,13 @@ struct de_network_stats {
 
 struct de_network_options {
     bool stream;
-    uint64_t latency_ns;            /* about the usual one; each link draws its own around it */
-    uint64_t tail_ns;               /* longest extra delay */
-    uint64_t replay_ns;             /* longest delay of a replay */
-    uint32_t in_flight_max;         /* per link; what exceeds it is lost */
+    uint64_t latency_ns;    /* about the usual one; each link draws its own around it */
+    uint64_t tail_ns;       /* longest extra delay */
+    uint64_t replay_ns;     /* longest delay of a replay */
+    uint32_t in_flight_max; /* per link; what exceeds it is lost */
+    /* To and from the endpoints from here on nothing comes twice: clients speak over connections,
+     * and a write that came twice would be done twice. 0: none. */
+    uint32_t once_from;
     struct de_network_trouble base; /* trouble of the healthy network */
 };
 

@@ -16,7 +16,7 @@
  *   ack-prefix           an acknowledged prefix is the leader's, and durable (rule R4)
  *   durable-view         no core takes for durable what is not; its log is what it wrote
  *   durability           after a restart the log is what was durable, plus whole writes under way
- *   term-monotonic       no node's term shrinks, not even across a restart
+ *   term-monotonic       no node's term shrinks within a life; what was durable, never
  *   apply-committed      only committed entries are applied, in order, none twice
  *   state-digest         equal applied index, equal state
  *   acknowledged         an acknowledged write stands at its revision in the committed log

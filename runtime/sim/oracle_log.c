@@ -175,4 +175,6 @@ void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
     state->up = true;
     state->commit = 0;
     state->role = 0;
+    /* A term that was known but not yet durable may be forgotten: nothing of it was sent (R4). */
+    state->term = found->term;
 }

@@ -107,6 +107,7 @@ static void draw_network(struct de_dice *dice, struct de_network_options *networ
     network->latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(dice, 7));
     network->tail_ns = 500 * DE_NS_PER_MS;
     network->replay_ns = 3 * DE_NS_PER_S;
+    network->once_from = DE_WORKLOAD_ENDPOINT;
     network->in_flight_max = UINT32_C(16) << de_dice_below(dice, 6);
     network->base.tail_ppm = 1000;
     if (de_dice_chance(dice, 300000)) {
