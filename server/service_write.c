@@ -1,0 +1,177 @@
+/* HandleClientWrite: one command, proposed and answered when this node has applied it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "d_engine/client.pb-c.h"
+#include "server/service_internal.h"
+
+struct write_call {
+    struct de_replica_request request;
+    struct de_service *service;
+    struct de_rpc_call *call;
+    uint8_t command[]; /* encoded */
+};
+
+static void reply_result(struct de_rpc_call *call, bool succeeded)
+{
+    DEngine__Client__ClientResponse response = D_ENGINE__CLIENT__CLIENT_RESPONSE__INIT;
+    DEngine__Client__WriteResult result = D_ENGINE__CLIENT__WRITE_RESULT__INIT;
+    uint8_t bytes[16];
+    size_t size;
+
+    result.succeeded = succeeded;
+    response.success_result_case = D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT;
+    response.write_result = &result;
+    DE_ASSERT(d_engine__client__client_response__get_packed_size(&response) <= sizeof bytes);
+    size = d_engine__client__client_response__pack(&response, bytes);
+    de_rpc_reply(call, GRPC_STATUS_OK, NULL, dengine_bytes(bytes, size));
+}
+
+/* On the applier or the loop. */
+static void write_done(struct de_replica_request *request, int status,
+                       const struct dengine_result *result)
+{
+    struct write_call *write = DE_CONTAINER_OF(request, struct write_call, request);
+
+    DE_ASSERT((status == 0) == (result != NULL));
+    if (status == 0) {
+        status = result->status;
+    }
+    if (status == 0) {
+        reply_result(write->call, result->succeeded);
+    } else {
+        de_service_reply_error(write->service, write->call, status, true, NULL);
+    }
+}
+
+static void write_released(struct de_replica_request *request)
+{
+    free(DE_CONTAINER_OF(request, struct write_call, request));
+}
+
+static struct dengine_slice slice_of(const ProtobufCBinaryData *data)
+{
+    return dengine_bytes(data->data, data->len);
+}
+
+/* The command in a request; what it points to belongs to the request. INVALID with a message when
+ * it asks for something this node does not do. */
+static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_command *command,
+                      const char **message)
+{
+    *command = (struct de_kv_command){0};
+    switch (from->operation_case) {
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT:
+        if (from->insert->ttl_secs != 0) {
+            /* Better no entry than one that never expires. */
+            *message = "ttl_secs is not supported by this version";
+            return DENGINE_E_INVALID;
+        }
+        command->type = DE_KV_PUT;
+        command->key = slice_of(&from->insert->key);
+        command->value = slice_of(&from->insert->value);
+        return 0;
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE:
+        command->type = DE_KV_DELETE;
+        command->key = slice_of(&from->delete_->key);
+        return 0;
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_COMPARE_AND_SWAP:
+        command->type = DE_KV_CAS;
+        command->key = slice_of(&from->compare_and_swap->key);
+        command->value = slice_of(&from->compare_and_swap->new_value);
+        command->expect_absent =
+            from->compare_and_swap->has_expected_value_case ==
+            D_ENGINE__CLIENT__WRITE_COMMAND__COMPARE_AND_SWAP__HAS_EXPECTED_VALUE__NOT_SET;
+        if (!command->expect_absent) {
+            command->expected = slice_of(&from->compare_and_swap->expected_value);
+        }
+        return 0;
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__NOT_SET:
+    case _D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__CASE_IS_INT_SIZE:
+        break;
+    }
+    *message = "the request has no operation";
+    return DENGINE_E_PROTOCOL;
+}
+
+/* Proposes command; what it points to is borrowed. */
+static void propose(struct de_service *service, struct de_rpc_call *call,
+                    const struct de_kv_command *command)
+{
+    const size_t size = de_kv_command_size(command);
+    struct write_call *write = malloc(sizeof *write + size);
+    size_t written;
+
+    if (write == NULL) {
+        de_service_reply_error(service, call, DENGINE_E_NO_MEMORY, true, NULL);
+        return;
+    }
+    memset(write, 0, sizeof *write);
+    written = de_kv_command_encode(command, write->command, size);
+    DE_ASSERT(written == size);
+    write->service = service;
+    write->call = call;
+    write->request.type = DE_REQUEST_WRITE;
+    write->request.command = dengine_bytes(write->command, size);
+    write->request.deadline_ns = de_service_deadline_ns(service, call);
+    write->request.done = write_done;
+    write->request.release = write_released;
+    de_replica_submit(service->replica, &write->request);
+}
+
+/* Says which limit a command breaks. */
+static void reply_limit(struct de_service *service, struct de_rpc_call *call, int err,
+                        const struct de_kv_command *command)
+{
+    char message[160];
+
+    if (command->key.size == 0) {
+        (void)snprintf(message, sizeof message, "the key is empty");
+    } else if (command->key.size > DE_KV_USER_KEY_MAX) {
+        (void)snprintf(message, sizeof message, "the key has %zu bytes, at most %d are allowed",
+                       command->key.size, DE_KV_USER_KEY_MAX);
+    } else {
+        (void)snprintf(message, sizeof message,
+                       "the value is longer than limits.value_bytes_max, "
+                       "%llu bytes",
+                       (unsigned long long)service->options.value_bytes_max);
+    }
+    de_service_reply_error(service, call, err, true, message);
+}
+
+void de_service_write(void *context, struct de_rpc_call *call, struct dengine_slice bytes)
+{
+    struct de_service *service = context;
+    DEngine__Client__ClientWriteRequest *request =
+        d_engine__client__client_write_request__unpack(NULL, bytes.size, bytes.data);
+    struct de_kv_command command;
+    const char *message;
+    int err;
+
+    if (request == NULL) {
+        de_service_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, "not a ClientWriteRequest");
+        return;
+    }
+    err = DENGINE_E_PROTOCOL;
+    message = "the request has no command";
+    if (request->command != NULL) {
+        err = command_of(request->command, &command, &message);
+    }
+    if (err == DENGINE_E_PROTOCOL) {
+        de_service_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, message);
+    } else if (err != 0) {
+        de_service_reply_error(service, call, err, true, message);
+    } else if (!de_service_attached(service)) {
+        de_service_reply_error(service, call, DENGINE_E_NO_LEADER, true, "the node is starting");
+    } else {
+        err = de_kv_command_check(&command, (size_t)service->options.value_bytes_max);
+        if (err != 0) {
+            reply_limit(service, call, err, &command);
+        } else {
+            propose(service, call, &command);
+        }
+    }
+    d_engine__client__client_write_request__free_unpacked(request, NULL);
+}
