@@ -145,13 +145,15 @@ struct de_raft_message {
 enum de_raft_event_type {
     DE_RAFT_EV_MESSAGE = 1,
     DE_RAFT_EV_PROPOSE = 2,
-    DE_RAFT_EV_CHANGE = 3,         /* a new configuration is asked for */
-    DE_RAFT_EV_TRANSFER = 4,       /* leadership is to go to `peer` (0: to whom the leader likes) */
-    DE_RAFT_EV_UNREACHABLE = 5,    /* messages to `peer` are being lost */
-    DE_RAFT_EV_DEADLINE = 6,       /* the published deadline has passed */
-    DE_RAFT_EV_PERSISTED = 7,      /* the persist parts up to `ticket` are durable, in order */
-    DE_RAFT_EV_APPLIED = 8,        /* the state machine has applied up to `index` */
-    DE_RAFT_EV_SNAPSHOT_TAKEN = 9, /* a snapshot at (index, term) is durable: compact the log */
+    DE_RAFT_EV_CHANGE = 3,      /* a new configuration is asked for */
+    DE_RAFT_EV_TRANSFER = 4,    /* leadership is to go to `peer` (0: to whom the leader likes) */
+    DE_RAFT_EV_UNREACHABLE = 5, /* messages to `peer` are being lost */
+    DE_RAFT_EV_DEADLINE = 6,    /* the published deadline has passed */
+    DE_RAFT_EV_PERSISTED = 7,   /* the persist parts up to `ticket` are durable, in order */
+    DE_RAFT_EV_APPLIED = 8,     /* the state machine has applied up to `index` */
+    /* A snapshot at (index, term) is durable: compact the log. `configuration` is the one as of
+     * index; INVALID without one (a new server may not know any yet). */
+    DE_RAFT_EV_SNAPSHOT_TAKEN = 9,
     DE_RAFT_EV_SNAPSHOT_STAGED = 10, /* a received snapshot is durable, ready to be installed */
     DE_RAFT_EV_SNAPSHOT_SENT = 11,   /* the stream to `peer` ended, `ok` or not */
     DE_RAFT_EV_READ = 12,            /* a linearizable read is asked for */

@@ -16,6 +16,11 @@ int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event)
     if (index > raft->applied || de_term_runs_at(&raft->log, index) != event->term) {
         return DENGINE_E_INVALID;
     }
+    /* A new server that has not come to its first CONFIG entry knows no members: its snapshot would
+     * leave whoever installs it without any, and nobody would ever be elected. */
+    if (event->configuration == NULL || !de_configuration_is_valid(event->configuration)) {
+        return DENGINE_E_INVALID;
+    }
     de_term_runs_compact(&raft->log, index);
     raft->update->compact_to = index;
     DE_ASSERT(raft->log.base_index == index && raft->log.base_term == event->term);
