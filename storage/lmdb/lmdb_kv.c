@@ -1,0 +1,208 @@
+#include "storage/lmdb/lmdb_internal.h"
+
+#include <errno.h>
+
+#include "core/base/assert.h"
+#include "storage/posix/posix_dir.h"
+
+int de_lmdb_error(int code)
+{
+    switch (code) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return DENGINE_E_NOT_FOUND;
+    case MDB_MAP_FULL:
+    case MDB_TXN_FULL:
+        return DENGINE_E_NO_SPACE;
+    case MDB_READERS_FULL:
+        return DENGINE_E_BUSY;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_PANIC:
+        return DENGINE_E_CORRUPT;
+    case MDB_VERSION_MISMATCH:
+        return DENGINE_E_VERSION;
+    case MDB_BAD_VALSIZE:
+        return DENGINE_E_TOO_LARGE;
+    default:
+        return code > 0 ? de_posix_error(code) : DENGINE_E_INTERNAL;
+    }
+}
+
+int de_lmdb_fail(struct de_lmdb_kv *kv, int code, const char *what)
+{
+    DE_ASSERT(code != 0);
+    if (code != MDB_NOTFOUND) {
+        de_message_set(kv->message, sizeof(kv->message), "the state store failed: %s: %s", what,
+                       mdb_strerror(code));
+    }
+    return de_lmdb_error(code);
+}
+
+static int lmdb_begin(void *store)
+{
+    struct de_lmdb_kv *kv = store;
+    int error;
+    int code;
+
+    DE_ASSERT(kv->txn == NULL);
+    error = de_lmdb_map_prepare(kv);
+    if (error != 0) {
+        return error;
+    }
+    code = mdb_txn_begin(kv->env, NULL, 0, &kv->txn);
+    return code == 0 ? 0 : de_lmdb_fail(kv, code, "beginning a transaction");
+}
+
+static int lmdb_get(void *store, struct dengine_slice key, struct dengine_slice *value)
+{
+    struct de_lmdb_kv *kv = store;
+    MDB_val mdb_key = {key.size, (void *)(uintptr_t)key.data};
+    MDB_val data;
+    int code;
+
+    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    code = mdb_get(kv->txn, kv->dbi, &mdb_key, &data);
+    if (code != 0) {
+        return de_lmdb_fail(kv, code, "reading a key");
+    }
+    *value = dengine_bytes(data.mv_data, data.mv_size);
+    return 0;
+}
+
+static int lmdb_put(void *store, struct dengine_slice key, struct dengine_slice value)
+{
+    struct de_lmdb_kv *kv = store;
+    MDB_val mdb_key = {key.size, (void *)(uintptr_t)key.data};
+    MDB_val data = {value.size, (void *)(uintptr_t)(value.size == 0 ? "" : value.data)};
+    int error;
+    int code;
+
+    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    error = de_lmdb_map_reserve(kv, value.size);
+    if (error != 0) {
+        return error;
+    }
+    code = mdb_put(kv->txn, kv->dbi, &mdb_key, &data, 0);
+    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    return code == 0 ? 0 : de_lmdb_fail(kv, code, "writing a key");
+}
+
+static int lmdb_remove(void *store, struct dengine_slice key)
+{
+    struct de_lmdb_kv *kv = store;
+    MDB_val mdb_key = {key.size, (void *)(uintptr_t)key.data};
+    int error;
+    int code;
+
+    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    error = de_lmdb_map_reserve(kv, 0);
+    if (error != 0) {
+        return error;
+    }
+    code = mdb_del(kv->txn, kv->dbi, &mdb_key, NULL);
+    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    return code == 0 ? 0 : de_lmdb_fail(kv, code, "removing a key");
+}
+
+static int lmdb_iterate(void *store, struct dengine_slice from,
+                        int (*visit)(void *context, struct dengine_slice key,
+                                     struct dengine_slice value),
+                        void *context)
+{
+    struct de_lmdb_kv *kv = store;
+    int code;
+    int result;
+
+    DE_ASSERT(kv->txn != NULL);
+    result = de_lmdb_walk(kv->txn, kv->dbi, from, visit, context, &code);
+    return code != 0 ? de_lmdb_fail(kv, code, "reading keys in order") : result;
+}
+
+static int lmdb_commit(void *store)
+{
+    struct de_lmdb_kv *kv = store;
+    int code;
+
+    DE_ASSERT(kv->txn != NULL);
+    code = mdb_txn_commit(kv->txn);
+    kv->txn = NULL;
+    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    return code == 0 ? 0 : de_lmdb_fail(kv, code, "committing a transaction");
+}
+
+static void lmdb_abort(void *store)
+{
+    struct de_lmdb_kv *kv = store;
+
+    DE_ASSERT(kv->txn != NULL);
+    mdb_txn_abort(kv->txn);
+    kv->txn = NULL;
+}
+
+static int lmdb_clear(void *store)
+{
+    struct de_lmdb_kv *kv = store;
+    int error = lmdb_begin(kv);
+    int code;
+
+    if (error != 0) {
+        return error;
+    }
+    code = mdb_drop(kv->txn, kv->dbi, 0);
+    if (code != 0) {
+        lmdb_abort(kv);
+        return de_lmdb_fail(kv, code, "removing all keys");
+    }
+    return lmdb_commit(kv);
+}
+
+static int lmdb_sync(void *store)
+{
+    struct de_lmdb_kv *kv = store;
+    int code;
+
+    DE_ASSERT(kv->txn == NULL);
+    code = mdb_env_sync(kv->env, 1);
+    return code == 0 ? 0 : de_lmdb_fail(kv, code, "syncing");
+}
+
+static const char *lmdb_message(void *store)
+{
+    const struct de_lmdb_kv *kv = store;
+
+    DE_ASSERT(kv != NULL);
+    return kv->message;
+}
+
+void de_lmdb_kv_usage(struct dengine_kv_store store, uint64_t *map_bytes, uint64_t *used_bytes)
+{
+    const struct de_lmdb_kv *kv = store.object;
+
+    DE_ASSERT(store.ops == &de_lmdb_kv_ops);
+    *map_bytes = kv->map_bytes;
+    *used_bytes = kv->used_bytes;
+}
+
+const struct dengine_kv_store_ops de_lmdb_kv_ops = {
+    .begin = lmdb_begin,
+    .get = lmdb_get,
+    .put = lmdb_put,
+    .remove = lmdb_remove,
+    .iterate = lmdb_iterate,
+    .commit = lmdb_commit,
+    .abort = lmdb_abort,
+    .view_open = de_lmdb_view_open,
+    .view_get = de_lmdb_view_get,
+    .view_iterate = de_lmdb_view_iterate,
+    .view_close = de_lmdb_view_close,
+    .clear = lmdb_clear,
+    .sync = lmdb_sync,
+    .message = lmdb_message,
+    .close = de_lmdb_close,
+};
