@@ -6,8 +6,10 @@
 #include "core/base/assert.h"
 #include "runtime/libev/worker.h"
 
-/* Writes handed to the store in one call, sharing one flush. */
-#define DE_WRITES_MAX 64
+/* Writes handed to the store in one call, sharing one flush: so many, and so many bytes, save that
+ * one write of any size may go alone. */
+#define DE_WRITES_MAX       64
+#define DE_WRITES_BYTES_MAX (4u * 1024 * 1024)
 
 /* Reads under way: the node has at most one for each member. */
 #define DE_READS_MAX DE_RAFT_MEMBERS_MAX
@@ -61,6 +63,17 @@ static void take_locked(struct de_log_writer *writer, struct persist_list *persi
     writer->reads.count = 0;
 }
 
+static size_t write_bytes(const struct dengine_log_write *write)
+{
+    size_t bytes = 0;
+    size_t i;
+
+    for (i = 0; i < write->entry_count; i++) {
+        bytes += write->entries[i].data.size;
+    }
+    return bytes;
+}
+
 static int write_all(struct de_log_writer *writer, const struct persist_list *list)
 {
     struct dengine_log_store log = writer->options.log;
@@ -70,8 +83,13 @@ static int write_all(struct de_log_writer *writer, const struct persist_list *li
 
     while (job != NULL && err == 0) {
         size_t count = 0;
+        size_t bytes = 0;
 
         for (; job != NULL && count < DE_WRITES_MAX; job = job->next) {
+            bytes += write_bytes(&job->write);
+            if (count > 0 && bytes > DE_WRITES_BYTES_MAX) {
+                break;
+            }
             writes[count++] = job->write;
         }
         err = log.ops->write(log.object, writes, count);

@@ -16,6 +16,7 @@ struct de_replica {
     struct de_log_writer *log_writer;
     struct de_applier *applier;
     struct de_peer_transport *transport; /* NULL: alone */
+    const char *listen_address;
     struct de_publisher publisher;
     /* The loop's: */
     struct de_node *node;
@@ -355,18 +356,21 @@ int de_replica_new(const struct de_replica_options *options, struct de_replica *
         de_replica_free(replica);
         return err;
     }
-    if (replica->transport != NULL) {
-        err = de_peer_transport_start(replica->transport, options->listen_address, message,
-                                      message_size);
-        if (err != 0) {
-            (void)de_replica_stop(replica, 0);
-            de_replica_free(replica);
-            return err;
-        }
-        replica->transport_started = true;
-    }
+    replica->listen_address = options->listen_address;
     *result = replica;
     return 0;
+}
+
+int de_replica_listen(struct de_replica *replica, char *message, size_t message_size)
+{
+    int err = 0;
+
+    if (replica->transport != NULL) {
+        err = de_peer_transport_start(replica->transport, replica->listen_address, message,
+                                      message_size);
+        replica->transport_started = err == 0;
+    }
+    return err;
 }
 
 void de_replica_submit(struct de_replica *replica, struct de_replica_request *request)

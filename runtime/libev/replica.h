@@ -27,7 +27,7 @@ struct de_replica_options {
     struct dengine_state_machine machine; /* stays the caller's, as the log does */
     struct dengine_log_store log;
     /* NULL: opens no port and starts no gRPC; then there may be no peers. */
-    const char *listen_address;
+    const char *listen_address;          /* must live until de_replica_listen */
     const struct de_peer_address *peers; /* the other members; borrowed */
     uint32_t peer_count;
     uint32_t message_bytes_max;            /* longest message taken from a peer or client */
@@ -35,10 +35,14 @@ struct de_replica_options {
     void *services_context;
 };
 
-/* Boots the node and starts the threads. Errors as de_node_new and de_rpc_server_start; message
- * says what was wrong. */
+/* Boots the node and starts the threads; opens no port yet. Errors as de_node_new; message says
+ * what was wrong. */
 int de_replica_new(const struct de_replica_options *options, struct de_replica **replica,
                    char *message, size_t message_size);
+
+/* Opens the port and dials the peers, when there is a listen address. From here on services may be
+ * called. Errors as de_rpc_server_start. */
+int de_replica_listen(struct de_replica *replica, char *message, size_t message_size);
 
 /* See requests.h. */
 void de_replica_submit(struct de_replica *replica, struct de_replica_request *request);

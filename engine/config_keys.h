@@ -1,0 +1,58 @@
+/* engine/config_keys.h - every setting of an engine: one table.
+ *
+ * Names follow d-engine where it has the setting. Only settings that have an effect are here.
+ *
+ * X(ID, section, key, type, unit, least, greatest, default, help). The value of a TEXT or CHOICE is
+ * kept as it is, a NUMBER's least and greatest are inclusive, a CHOICE's allowed values stand in
+ * unit, separated by bars. */
+#ifndef DE_ENGINE_CONFIG_KEYS_H
+#define DE_ENGINE_CONFIG_KEYS_H
+
+#define DE_CONFIG_KEYS(X)                                                                          \
+    X(NODE_ID, "cluster", "node_id", NUMBER, "", 1, 4294967295, "1",                               \
+      "this node's id, unique in the cluster and never used again")                                \
+    X(CLUSTER_NAME, "cluster", "name", TEXT, "", 0, 64, "dengine",                                 \
+      "told apart clusters that have the same addresses; fixed for the life of the cluster")       \
+    X(LISTEN_ADDRESS, "cluster", "listen_address", TEXT, "host:port", 0, 255, "",                  \
+      "where peers and clients are served; default: this node's address in initial_cluster")       \
+    X(ADVERTISE_ADDRESS, "cluster", "advertise_address", TEXT, "host:port", 0, 255, "",            \
+      "what clients are told to dial; default: this node's address in initial_cluster")            \
+    X(INITIAL_CLUSTER, "cluster", "initial_cluster", LIST, "id=host:port", 0, 4096, "",            \
+      "all members with the addresses at which they reach each other; empty: a cluster of one")    \
+    X(DB_ROOT_DIR, "cluster", "db_root_dir", TEXT, "path", 0, 4000, "",                            \
+      "the data directory; has no default")                                                        \
+    X(ELECTION_TIMEOUT_MIN, "raft.election", "election_timeout_min", NUMBER, "ms", 20, 600000,     \
+      "500", "a follower waits at least this long for its leader; no effect in a cluster of one")  \
+    X(ELECTION_TIMEOUT_MAX, "raft.election", "election_timeout_max", NUMBER, "ms", 20, 600000,     \
+      "1000", "and at most this long")                                                             \
+    X(HEARTBEAT, "raft.replication", "rpc_append_entries_clock_in_ms", NUMBER, "ms", 5, 300000,    \
+      "100", "a leader lets no more time pass between appends; less than half the least timeout")  \
+    X(APPEND_ENTRIES_MAX, "raft.replication", "append_entries_max_entries_per_replication",        \
+      NUMBER, "entries", 1, 4096, "256", "entries in one append to a follower")                    \
+    X(APPEND_BYTES_MAX, "raft.replication", "append_bytes_max", NUMBER, "bytes", 65536, 16777216,  \
+      "1048576", "payload in one append to a follower, save that one entry may be longer")         \
+    X(APPENDS_IN_FLIGHT_MAX, "raft.replication", "appends_in_flight_max", NUMBER, "", 1, 1024,     \
+      "64", "appends sent to a follower and not yet acknowledged")                                 \
+    X(BATCH_COMMANDS_MAX, "raft.batching", "max_batch_size", NUMBER, "commands", 1, 65536, "1024", \
+      "commands in one log entry")                                                                 \
+    X(DEFAULT_POLICY, "raft.read_consistency", "default_policy", CHOICE,                           \
+      "LinearizableRead|LeaseRead|EventualConsistency", 0, 0, "LinearizableRead",                  \
+      "how reads are served that do not ask for a policy")                                         \
+    X(ALLOW_CLIENT_OVERRIDE, "raft.read_consistency", "allow_client_override", CHOICE,             \
+      "true|false", 0, 0, "true", "whether a read may ask for another policy")                     \
+    X(PERSISTENCE, "raft.persistence", "strategy", CHOICE, "DiskFirst", 0, 0, "DiskFirst",         \
+      "a write is acknowledged when it is on the disks of a majority")                             \
+    X(PENDING_REQUESTS_MAX, "raft.backpressure", "max_pending_requests", NUMBER, "requests", 1,    \
+      1000000, "65536", "requests not yet answered; more are refused as busy")                     \
+    X(PENDING_BYTES_MAX, "raft.backpressure", "max_pending_bytes", NUMBER, "bytes", 1048576,       \
+      4294967296, "67108864", "bytes of writes not yet answered; more are refused as busy")        \
+    X(WAL_SEGMENT_BYTES, "storage", "wal_segment_bytes", NUMBER, "bytes", 16777216, 1073741824,    \
+      "67108864", "size of one file of the log; a multiple of 4096")                               \
+    X(MAP_BYTES, "storage", "lmdb_map_bytes", NUMBER, "bytes", 16777216, 17592186044416,           \
+      "68719476736", "address space for the state at first; doubled when it is half used")         \
+    X(VALUE_BYTES_MAX, "limits", "value_bytes_max", NUMBER, "bytes", 1, 16777216, "1048576",       \
+      "the longest value; the same on all members")                                                \
+    X(REQUEST_TIMEOUT, "limits", "request_timeout_ms", NUMBER, "ms", 1, 86400000, "5000",          \
+      "the deadline of a call that names none")
+
+#endif

@@ -1,0 +1,264 @@
+/* The client of an embedded engine: calls become requests of the replica, in one block of memory
+ * each. Eventual reads need nobody else and run in the calling thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/kv/kv.h"
+#include "engine/engine_state.h"
+#include "runtime/libev/clock.h"
+
+/* A call under way. The bytes are the encoded command of a write, or the key of a read. */
+struct embedded_call {
+    struct de_replica_request request;
+    struct dengine *engine;
+    dengine_callback *callback;
+    void *context;
+    uint32_t type; /* enum de_client_call_type */
+    size_t size;
+    uint8_t bytes[];
+};
+
+static struct dengine *engine_of(struct dengine_client *client)
+{
+    return DE_CONTAINER_OF(client, struct de_embedded_client, client)->engine;
+}
+
+/* ---- reading here ---- */
+
+/* Reads key from the state as it is now. */
+static int read_state(struct dengine *engine, struct dengine_slice key, struct dengine_value *value)
+{
+    struct de_kv_view view;
+    struct de_kv_record record;
+    int err = de_kv_view_open(engine->stores.kv, &view);
+
+    if (err != 0) {
+        return err;
+    }
+    err = de_kv_view_get(&view, key, &record);
+    if (err == 0) {
+        err = de_client_value_copy(value, record.value, record.mod_revision);
+    }
+    de_kv_view_close(&view);
+    return err;
+}
+
+/* What a read that asks for `asked` gets. */
+static enum dengine_consistency effective_consistency(const struct dengine *engine,
+                                                      enum dengine_consistency asked)
+{
+    if (asked == DENGINE_DEFAULT || !engine->plan.allow_override) {
+        return engine->plan.default_consistency;
+    }
+    return asked;
+}
+
+/* A node that has halted serves nothing: what it has may be a contradiction. */
+static int check_alive(struct dengine *engine)
+{
+    struct dengine_status status;
+
+    de_replica_status(engine->replica, &status);
+    if (!status.halted) {
+        return 0;
+    }
+    de_client_set_last_error("%s", status.halt_reason);
+    return DENGINE_E_HALTED;
+}
+
+static int embedded_get_here(struct dengine_client *client, const struct de_client_call *call,
+                             struct dengine_value *value)
+{
+    struct dengine *engine = engine_of(client);
+    int err;
+
+    if (effective_consistency(engine, call->consistency) != DENGINE_EVENTUAL) {
+        return DENGINE_E_INVALID;
+    }
+    err = check_alive(engine);
+    return err != 0 ? err : read_state(engine, call->key, value);
+}
+
+/* ---- the ends of a call ---- */
+
+/* Says who leads, where that helps. For the thread that calls back. */
+static void explain(struct dengine *engine, int status)
+{
+    struct dengine_status now;
+    const char *address;
+
+    de_replica_status(engine->replica, &now);
+    if (status == DENGINE_E_HALTED) {
+        de_client_set_last_error("%s", now.halt_reason);
+    } else if (status == DENGINE_E_NOT_LEADER && now.leader != 0) {
+        address = de_engine_member_address(engine, now.leader);
+        de_client_set_last_error("the leader is node %llu%s%s", (unsigned long long)now.leader,
+                                 address == NULL ? "" : " at ", address == NULL ? "" : address);
+    }
+}
+
+static void call_done(struct de_replica_request *request, int status,
+                      const struct dengine_result *result)
+{
+    struct embedded_call *call = DE_CONTAINER_OF(request, struct embedded_call, request);
+    struct dengine_reply reply = {0};
+
+    reply.status = status;
+    if (status == 0 && call->type == DE_CLIENT_GET) {
+        reply.status =
+            read_state(call->engine, dengine_bytes(call->bytes, call->size), &reply.value);
+    } else if (status == 0) {
+        reply.status = result->status;
+        reply.succeeded = result->succeeded;
+    }
+    if (reply.status != 0) {
+        reply.succeeded = false;
+        explain(call->engine, reply.status);
+        call->callback(call->context, &reply);
+        de_client_set_last_error("%s", "");
+        return;
+    }
+    if (call->type != DE_CLIENT_CAS) {
+        reply.succeeded = true;
+    }
+    call->callback(call->context, &reply);
+}
+
+static void call_release(struct de_replica_request *request)
+{
+    free(DE_CONTAINER_OF(request, struct embedded_call, request));
+}
+
+/* ---- starting a call ---- */
+
+static struct embedded_call *new_call(struct dengine *engine, const struct de_client_call *from,
+                                      size_t size)
+{
+    struct embedded_call *call = malloc(sizeof(*call) + size);
+
+    if (call == NULL) {
+        return NULL;
+    }
+    memset(call, 0, sizeof(*call));
+    call->engine = engine;
+    call->callback = from->callback;
+    call->context = from->context;
+    call->type = from->type;
+    call->size = size;
+    call->request.done = call_done;
+    call->request.release = call_release;
+    call->request.deadline_ns = de_clock_now_ns() + (uint64_t)from->timeout_ms * 1000000u;
+    return call;
+}
+
+static int start_write(struct dengine *engine, const struct de_client_call *from)
+{
+    struct de_kv_command command = {0};
+    struct embedded_call *call;
+    int err;
+
+    command.type = from->type == DE_CLIENT_PUT      ? DE_KV_PUT
+                   : from->type == DE_CLIENT_DELETE ? DE_KV_DELETE
+                                                    : DE_KV_CAS;
+    command.key = from->key;
+    command.value = from->value;
+    command.expect_absent = from->expect_absent;
+    command.expected = from->expected;
+    err = de_kv_command_check(&command, (size_t)engine->plan.value_bytes_max);
+    if (err != 0) {
+        if (err == DENGINE_E_TOO_LARGE) {
+            de_client_set_last_error("the value may have at most %llu bytes",
+                                     (unsigned long long)engine->plan.value_bytes_max);
+        }
+        return err;
+    }
+    call = new_call(engine, from, de_kv_command_size(&command));
+    if (call == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    (void)de_kv_command_encode(&command, call->bytes, call->size);
+    call->request.type = DE_REQUEST_WRITE;
+    call->request.command = dengine_bytes(call->bytes, call->size);
+    de_replica_submit(engine->replica, &call->request);
+    return 0;
+}
+
+static int start_read(struct dengine *engine, const struct de_client_call *from)
+{
+    struct embedded_call *call;
+
+    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
+        struct dengine_reply reply = {0};
+
+        reply.status = check_alive(engine);
+        if (reply.status == 0) {
+            reply.status = read_state(engine, from->key, &reply.value);
+        }
+        reply.succeeded = reply.status == 0;
+        from->callback(from->context, &reply);
+        return 0;
+    }
+    call = new_call(engine, from, from->key.size);
+    if (call == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    memcpy(call->bytes, from->key.data, from->key.size);
+    call->request.type = DE_REQUEST_READ;
+    de_replica_submit(engine->replica, &call->request);
+    return 0;
+}
+
+static int embedded_start(struct dengine_client *client, const struct de_client_call *call)
+{
+    struct dengine *engine = engine_of(client);
+
+    return call->type == DE_CLIENT_GET ? start_read(engine, call) : start_write(engine, call);
+}
+
+/* ---- the rest ---- */
+
+static int embedded_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
+                                   struct dengine_cluster_status *status)
+{
+    struct dengine *engine = engine_of(client);
+    const struct de_plan *plan = &engine->plan;
+    struct dengine_status now;
+    uint32_t i;
+
+    (void)timeout_ms;
+    de_replica_status(engine->replica, &now);
+    memset(status, 0, sizeof(*status));
+    /* A leader is one that can serve: it has committed in its term. */
+    status->leader = now.ready ? now.leader : 0;
+    for (i = 0; i < plan->member_count; i++) {
+        struct dengine_member *member = &status->members[i];
+        const char *address = de_engine_member_address(engine, plan->members[i].id);
+
+        member->id = plan->members[i].id;
+        member->leader = member->id == status->leader;
+        memcpy(member->address, address, strlen(address) + 1);
+    }
+    status->member_count = plan->member_count;
+    return 0;
+}
+
+/* The client belongs to its engine; there is nothing to end. */
+static void embedded_disconnect(struct dengine_client *client)
+{
+    (void)client;
+}
+
+void de_embedded_client_init(struct dengine *engine)
+{
+    static const struct de_client_ops ops = {
+        .start = embedded_start,
+        .get_here = embedded_get_here,
+        .cluster_status = embedded_cluster_status,
+        .disconnect = embedded_disconnect,
+    };
+
+    engine->client.client.ops = &ops;
+    engine->client.client.timeout_ms = engine->plan.request_timeout_ms;
+    engine->client.engine = engine;
+}

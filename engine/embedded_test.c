@@ -1,0 +1,385 @@
+/* An embedded engine alone, through the public interface, on a real directory. */
+#include <dirent.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/test_engine.h"
+
+#define DIRECTORY "embedded.data"
+#define READY_MS  20000
+
+static struct dengine *open_ready(void)
+{
+    struct dengine *engine;
+
+    if (dengine_open(DIRECTORY, &engine) != 0) {
+        fail_msg("%s", dengine_open_message());
+    }
+    assert_int_equal(dengine_wait_ready(engine, READY_MS, NULL), 0);
+    return engine;
+}
+
+static int setup(void **state)
+{
+    de_test_remove_tree(DIRECTORY);
+    *state = open_ready();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    assert_int_equal(dengine_close(*state), 0);
+    de_test_remove_tree(DIRECTORY);
+    return 0;
+}
+
+static struct dengine_client *client_of(void **state)
+{
+    return dengine_client_of(*state);
+}
+
+static void check_value(struct dengine_client *client, const char *key,
+                        enum dengine_consistency consistency, const char *expected)
+{
+    struct dengine_value value;
+
+    assert_int_equal(dengine_get(client, DENGINE_STR(key), consistency, NULL, &value), 0);
+    assert_int_equal(value.size, strlen(expected));
+    assert_memory_equal(value.data, expected, value.size);
+    assert_true(value.revision > 0);
+    dengine_value_free(&value);
+    assert_null(value.data);
+}
+
+static void check_absent(struct dengine_client *client, const char *key)
+{
+    struct dengine_value value;
+
+    assert_int_equal(dengine_get(client, DENGINE_STR(key), DENGINE_LINEARIZABLE, NULL, &value),
+                     DENGINE_E_NOT_FOUND);
+    assert_null(value.owner);
+}
+
+static void what_was_put_can_be_got_at_every_consistency(void **state)
+{
+    struct dengine_client *client = client_of(state);
+
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    check_value(client, "k", DENGINE_DEFAULT, "v");
+    check_value(client, "k", DENGINE_LINEARIZABLE, "v");
+    check_value(client, "k", DENGINE_LEASE, "v");
+    check_value(client, "k", DENGINE_EVENTUAL, "v");
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR(""), NULL), 0);
+    check_value(client, "k", DENGINE_LINEARIZABLE, "");
+}
+
+static void a_deleted_key_is_gone(void **state)
+{
+    struct dengine_client *client = client_of(state);
+
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    assert_int_equal(dengine_delete(client, DENGINE_STR("k"), NULL), 0);
+    check_absent(client, "k");
+    assert_int_equal(dengine_delete(client, DENGINE_STR("k"), NULL), 0);
+}
+
+static void a_comparison_decides_whether_a_swap_happens(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_slice one = DENGINE_STR("1");
+    bool succeeded;
+
+    assert_int_equal(
+        dengine_compare_and_swap(client, DENGINE_STR("k"), NULL, one, NULL, &succeeded), 0);
+    assert_true(succeeded);
+    assert_int_equal(dengine_compare_and_swap(client, DENGINE_STR("k"), NULL, DENGINE_STR("2"),
+                                              NULL, &succeeded),
+                     0);
+    assert_false(succeeded);
+    assert_int_equal(dengine_compare_and_swap(client, DENGINE_STR("k"), &one, DENGINE_STR("3"),
+                                              NULL, &succeeded),
+                     0);
+    assert_true(succeeded);
+    check_value(client, "k", DENGINE_LINEARIZABLE, "3");
+}
+
+static void everything_is_there_after_a_restart(void **state)
+{
+    struct dengine_status before;
+    struct dengine_status after;
+    char key[32];
+    int i;
+
+    for (i = 0; i < 100; i++) {
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        assert_int_equal(dengine_put(client_of(state), DENGINE_STR(key), DENGINE_STR(key), NULL),
+                         0);
+    }
+    dengine_status(*state, &before);
+    assert_int_equal(dengine_close(*state), 0);
+    *state = open_ready();
+    dengine_status(*state, &after);
+    assert_int_equal(after.node_id, before.node_id);
+    assert_int_equal(after.cluster_id, before.cluster_id);
+    assert_true(after.term > before.term);
+    for (i = 0; i < 100; i++) {
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        check_value(client_of(state), key, DENGINE_EVENTUAL, key);
+    }
+}
+
+static void limits_are_told_apart(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    size_t size = 1024 * 1024;
+    char *big = calloc(1, size + 1);
+    char key[511];
+
+    assert_non_null(big);
+    memset(key, 'k', sizeof(key));
+    assert_int_equal(dengine_put(client, DENGINE_BYTES(key, 510), DENGINE_BYTES(big, size), NULL),
+                     0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_BYTES(big, size + 1), NULL),
+                     DENGINE_E_TOO_LARGE);
+    assert_non_null(strstr(dengine_last_error(client), "1048576"));
+    assert_int_equal(dengine_put(client, DENGINE_BYTES(key, 511), DENGINE_STR("v"), NULL),
+                     DENGINE_E_TOO_LARGE);
+    assert_int_equal(dengine_put(client, DENGINE_STR(""), DENGINE_STR("v"), NULL),
+                     DENGINE_E_INVALID);
+    free(big);
+}
+
+static void the_status_shows_a_ready_leader(void **state)
+{
+    struct dengine_status status;
+    uint64_t leader = 0;
+
+    assert_int_equal(dengine_put(client_of(state), DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    dengine_status(*state, &status);
+    assert_true(status.ready);
+    assert_false(status.halted);
+    assert_int_equal(status.role, DENGINE_LEADER);
+    assert_int_equal(status.leader, status.node_id);
+    assert_true(status.last_index >= 2);
+    assert_true(dengine_is_leader(*state));
+    assert_int_equal(dengine_wait_ready(*state, 0, &leader), 0);
+    assert_int_equal(leader, dengine_node_id(*state));
+    assert_int_equal(dengine_leader(*state), leader);
+    assert_true(dengine_term(*state) > 0);
+}
+
+static void a_cluster_of_one_has_one_member(void **state)
+{
+    struct dengine_cluster_status cluster;
+
+    assert_int_equal(dengine_cluster_status(client_of(state), NULL, &cluster), 0);
+    assert_int_equal(cluster.member_count, 1);
+    assert_int_equal(cluster.members[0].id, cluster.leader);
+    assert_true(cluster.members[0].leader);
+}
+
+/* ---- asynchronous ---- */
+
+struct countdown {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int left;
+    int failed;
+};
+
+static void count_down(void *context, struct dengine_reply *reply)
+{
+    struct countdown *countdown = context;
+
+    (void)pthread_mutex_lock(&countdown->mutex);
+    countdown->left--;
+    countdown->failed += reply->status != 0 || !reply->succeeded;
+    dengine_value_free(&reply->value);
+    (void)pthread_cond_signal(&countdown->changed);
+    (void)pthread_mutex_unlock(&countdown->mutex);
+}
+
+static void wait_for(struct countdown *countdown)
+{
+    (void)pthread_mutex_lock(&countdown->mutex);
+    while (countdown->left > 0) {
+        (void)pthread_cond_wait(&countdown->changed, &countdown->mutex);
+    }
+    (void)pthread_mutex_unlock(&countdown->mutex);
+}
+
+static void asynchronous_calls_copy_their_arguments_and_all_end(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct countdown countdown = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 1000, 0};
+    char key[32];
+    int i;
+
+    for (i = 0; i < 500; i++) {
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        assert_int_equal(dengine_put_async(client, DENGINE_STR(key), DENGINE_STR(key), NULL,
+                                           count_down, &countdown),
+                         0);
+        memset(key, 'x', sizeof(key));
+    }
+    /* All writes were submitted before, but a read sees only what was acknowledged before. */
+    for (i = 0; i < 250; i++) {
+        assert_int_equal(
+            dengine_delete_async(client, DENGINE_STR("none"), NULL, count_down, &countdown), 0);
+        assert_int_equal(dengine_compare_and_swap_async(client, DENGINE_STR("cas"), NULL,
+                                                        DENGINE_STR("1"), NULL, count_down,
+                                                        &countdown),
+                         0);
+    }
+    wait_for(&countdown);
+    assert_int_equal(countdown.failed, 249);
+    countdown.left = 1000;
+    countdown.failed = 0;
+    for (i = 0; i < 500; i++) {
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        assert_int_equal(dengine_get_async(client, DENGINE_STR(key), DENGINE_LINEARIZABLE, NULL,
+                                           count_down, &countdown),
+                         0);
+        assert_int_equal(dengine_get_async(client, DENGINE_STR(key), DENGINE_EVENTUAL, NULL,
+                                           count_down, &countdown),
+                         0);
+    }
+    wait_for(&countdown);
+    assert_int_equal(countdown.failed, 0);
+}
+
+/* ---- many threads ---- */
+
+#define THREADS    4
+#define INCREMENTS 50
+
+struct incrementer {
+    struct dengine_client *client;
+    int swapped;
+};
+
+static void *increment(void *argument)
+{
+    struct incrementer *self = argument;
+
+    while (self->swapped < INCREMENTS) {
+        struct dengine_value value;
+        struct dengine_slice old = {0};
+        char next[32];
+        bool succeeded = false;
+        int err =
+            dengine_get(self->client, DENGINE_STR("counter"), DENGINE_LINEARIZABLE, NULL, &value);
+        long number = err == 0 ? strtol(value.data, NULL, 10) : 0;
+
+        old.data = value.data;
+        old.size = value.size;
+        (void)snprintf(next, sizeof(next), "%ld", number + 1);
+        /* The terminator is stored with it, so that strtol finds an end. */
+        err = dengine_compare_and_swap(self->client, DENGINE_STR("counter"), err == 0 ? &old : NULL,
+                                       DENGINE_BYTES(next, strlen(next) + 1), NULL, &succeeded);
+        dengine_value_free(&value);
+        if (err != 0) {
+            break;
+        }
+        self->swapped += succeeded ? 1 : 0;
+    }
+    return NULL;
+}
+
+static void increments_of_many_threads_add_up(void **state)
+{
+    struct incrementer selves[THREADS];
+    pthread_t threads[THREADS];
+    struct dengine_value value;
+    int i;
+
+    for (i = 0; i < THREADS; i++) {
+        selves[i].client = client_of(state);
+        selves[i].swapped = 0;
+        assert_int_equal(pthread_create(&threads[i], NULL, increment, &selves[i]), 0);
+    }
+    for (i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(selves[i].swapped, INCREMENTS);
+    }
+    assert_int_equal(
+        dengine_get(client_of(state), DENGINE_STR("counter"), DENGINE_LINEARIZABLE, NULL, &value),
+        0);
+    assert_int_equal(strtol(value.data, NULL, 10), THREADS * INCREMENTS);
+    dengine_value_free(&value);
+}
+
+/* ---- alone means alone ---- */
+
+static int count_entries(const char *directory)
+{
+    DIR *dir = opendir(directory);
+    int count = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+static int count_sockets(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        char path[300];
+        struct stat info;
+
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%s", entry->d_name);
+        if (stat(path, &info) == 0 && S_ISSOCK(info.st_mode)) {
+            count++;
+        }
+    }
+    (void)closedir(dir);
+    return count;
+}
+
+static void a_single_node_has_no_socket_and_three_threads(void **state)
+{
+    int sockets = count_sockets();
+    int threads = count_entries("/proc/self/task");
+
+    assert_int_equal(dengine_close(*state), 0);
+    assert_int_equal(count_sockets(), sockets);
+    /* Loop, log writer, applier; none of gRPC. */
+    assert_int_equal(threads - count_entries("/proc/self/task"), 3);
+    *state = open_ready();
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(what_was_put_can_be_got_at_every_consistency),
+        CASE(a_deleted_key_is_gone),
+        CASE(a_comparison_decides_whether_a_swap_happens),
+        CASE(everything_is_there_after_a_restart),
+        CASE(limits_are_told_apart),
+        CASE(the_status_shows_a_ready_leader),
+        CASE(a_cluster_of_one_has_one_member),
+        CASE(asynchronous_calls_copy_their_arguments_and_all_end),
+        CASE(increments_of_many_threads_add_up),
+        CASE(a_single_node_has_no_socket_and_three_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+/* Opening, looking at and closing an engine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/random.h"
+#include "engine/engine_state.h"
+#include "runtime/libev/clock.h"
+#include "runtime/libev/rpc_address.h"
+
+#define OPEN_MESSAGE_BYTES 768
+
+/* Per thread, as the header promises; not state of any engine. */
+static _Thread_local char open_message[OPEN_MESSAGE_BYTES];
+
+const char *dengine_open_message(void)
+{
+    return open_message;
+}
+
+const char *dengine_version(void)
+{
+    return DENGINE_VERSION_TEXT;
+}
+
+/* A cluster of one has itself as its only member, wherever it listens. */
+static void settle_members(struct dengine *engine)
+{
+    struct de_plan *plan = &engine->plan;
+    const struct de_identity *identity = &engine->stores.data_dir.identity;
+
+    plan->node_id = identity->node_id;
+    plan->cluster_id = identity->cluster_id;
+    if (plan->alone) {
+        plan->member_count = 1;
+        plan->members[0].id = plan->node_id;
+        (void)snprintf(plan->members[0].address, sizeof(plan->members[0].address), "%s",
+                       plan->advertise_address);
+    }
+    plan->raft.id = plan->node_id;
+    plan->raft.cluster_id = plan->cluster_id;
+    plan->raft.seed =
+        de_mix64(de_clock_now_ns() ^ de_mix64(plan->cluster_id ^ de_mix64(plan->node_id)));
+}
+
+static int add_services(void *context, struct de_rpc_server *server)
+{
+    struct dengine *engine = context;
+
+    return engine->services.add(engine->services.context, server, &engine->client.client);
+}
+
+static int open_replica(struct dengine *engine)
+{
+    const struct de_plan *plan = &engine->plan;
+    struct de_peer_address peers[DE_PLAN_MEMBERS_MAX];
+    struct de_replica_options options = {0};
+    uint32_t i;
+
+    options.raft = plan->raft;
+    options.limits = plan->limits;
+    options.initial_configuration.count = plan->member_count;
+    for (i = 0; i < plan->member_count; i++) {
+        options.initial_configuration.members[i].id = plan->members[i].id;
+        options.initial_configuration.members[i].flags = DE_RAFT_VOTER;
+        if (plan->members[i].id != plan->node_id) {
+            peers[options.peer_count].id = plan->members[i].id;
+            peers[options.peer_count].address = plan->members[i].address;
+            options.peer_count++;
+        }
+    }
+    options.machine = de_kv_state_machine(engine->stores.kv);
+    options.log = engine->stores.log;
+    options.peers = peers;
+    options.message_bytes_max = plan->message_bytes_max;
+    if (!plan->alone || engine->services.add != NULL) {
+        options.listen_address = plan->listen_address;
+    }
+    if (engine->services.add != NULL) {
+        options.add_services = add_services;
+        options.services_context = engine;
+    }
+    return de_replica_new(&options, &engine->replica, open_message, sizeof(open_message));
+}
+
+/* Looked at before the data directory is touched; listening itself comes last, when calls can be
+ * answered. */
+static int probe_address(const struct dengine *engine)
+{
+    const struct de_plan *plan = &engine->plan;
+
+    if (plan->alone && engine->services.add == NULL) {
+        return 0;
+    }
+    if (plan->listen_address[0] == '\0') {
+        (void)snprintf(open_message, sizeof(open_message),
+                       "cluster.listen_address is missing: name the host:port to serve at");
+        return DENGINE_E_CONFIG;
+    }
+    return de_address_probe(plan->listen_address, open_message, sizeof(open_message));
+}
+
+static int open_all(struct dengine *engine, const struct dengine_config *config)
+{
+    int err = de_plan_make(config, &engine->plan, open_message, sizeof(open_message));
+
+    if (err != 0) {
+        return err;
+    }
+    de_embedded_client_init(engine);
+    err = probe_address(engine);
+    if (err != 0) {
+        return err;
+    }
+    err = de_stores_open(&engine->plan, &engine->stores, open_message, sizeof(open_message));
+    if (err != 0) {
+        return err;
+    }
+    settle_members(engine);
+    err = open_replica(engine);
+    return err != 0 ? err : de_replica_listen(engine->replica, open_message, sizeof(open_message));
+}
+
+int de_engine_open(const struct dengine_config *config, const struct de_engine_services *services,
+                   struct dengine **result)
+{
+    struct dengine *engine = calloc(1, sizeof(*engine));
+    int err;
+
+    *result = NULL;
+    (void)snprintf(open_message, sizeof(open_message), "out of memory");
+    if (engine == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    if (services != NULL) {
+        engine->services = *services;
+    }
+    err = open_all(engine, config);
+    engine->plan.data_dir = NULL; /* the configuration's, which may go now */
+    if (err != 0) {
+        (void)dengine_close(engine);
+        return err;
+    }
+    open_message[0] = '\0';
+    *result = engine;
+    return 0;
+}
+
+int dengine_open_config(const struct dengine_config *config, struct dengine **engine)
+{
+    return de_engine_open(config, NULL, engine);
+}
+
+/* Opens and frees config, or fails with err and what config has to say. */
+static int open_and_free(struct dengine_config *config, int err, struct dengine **engine)
+{
+    *engine = NULL;
+    if (config == NULL) {
+        err = DENGINE_E_NO_MEMORY;
+        (void)snprintf(open_message, sizeof(open_message), "out of memory");
+    } else if (err != 0) {
+        (void)snprintf(open_message, sizeof(open_message), "%s", dengine_config_message(config));
+    } else {
+        err = dengine_open_config(config, engine);
+    }
+    dengine_config_free(config);
+    return err;
+}
+
+int dengine_open(const char *directory, struct dengine **engine)
+{
+    struct dengine_config *config = dengine_config_new();
+    int err = config == NULL ? 0 : dengine_config_set(config, "cluster.db_root_dir", directory);
+
+    return open_and_free(config, err, engine);
+}
+
+int dengine_open_file(const char *path, struct dengine **engine)
+{
+    struct dengine_config *config = dengine_config_new();
+    int err = config == NULL ? 0 : dengine_config_load(config, path);
+
+    return open_and_free(config, err, engine);
+}
+
+int dengine_close(struct dengine *engine)
+{
+    int err = 0;
+
+    if (engine == NULL) {
+        return 0;
+    }
+    if (engine->replica != NULL) {
+        err = de_replica_stop(engine->replica, engine->services.grace_ms);
+        de_replica_free(engine->replica);
+    }
+    de_stores_close(&engine->stores);
+    free(engine);
+    return err;
+}
+
+/* ---- looking ---- */
+
+int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms, uint64_t *leader)
+{
+    return de_replica_wait_ready(engine->replica, timeout_ms, leader);
+}
+
+struct dengine_client *dengine_client_of(struct dengine *engine)
+{
+    return &engine->client.client;
+}
+
+void dengine_status(struct dengine *engine, struct dengine_status *status)
+{
+    de_replica_status(engine->replica, status);
+}
+
+bool dengine_is_leader(struct dengine *engine)
+{
+    struct dengine_status status;
+
+    dengine_status(engine, &status);
+    return status.role == DENGINE_LEADER;
+}
+
+uint64_t dengine_leader(struct dengine *engine)
+{
+    struct dengine_status status;
+
+    dengine_status(engine, &status);
+    return status.leader;
+}
+
+uint64_t dengine_node_id(struct dengine *engine)
+{
+    return engine->plan.node_id;
+}
+
+uint64_t dengine_term(struct dengine *engine)
+{
+    struct dengine_status status;
+
+    dengine_status(engine, &status);
+    return status.term;
+}
+
+uint16_t de_engine_port(const struct dengine *engine)
+{
+    return de_replica_port(engine->replica);
+}
+
+const char *de_engine_advertise_address(const struct dengine *engine)
+{
+    return engine->plan.advertise_address;
+}
+
+const char *de_engine_listen_address(const struct dengine *engine)
+{
+    return engine->plan.listen_address;
+}
+
+const char *de_engine_member_address(const struct dengine *engine, uint64_t id)
+{
+    const struct de_plan *plan = &engine->plan;
+    uint32_t i;
+
+    if (id == plan->node_id) {
+        return plan->advertise_address;
+    }
+    for (i = 0; i < plan->member_count; i++) {
+        if (plan->members[i].id == id) {
+            return plan->members[i].address;
+        }
+    }
+    return NULL;
+}

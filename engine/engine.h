@@ -1,0 +1,45 @@
+/* engine/engine.h - the embedded engine from inside: what dengine-server and the benchmarks use
+ * beyond the public interface. */
+#ifndef DE_ENGINE_ENGINE_H
+#define DE_ENGINE_ENGINE_H
+
+#include <dengine/dengine.h>
+
+#include "runtime/libev/rpc_server.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Services of somebody else on the engine's listen address, beside the peers. */
+struct de_engine_services {
+    void *context;
+    /* Adds methods to server before it starts. client is the engine's; calls may come in as soon as
+     * the server has started, which is before de_engine_open returns. 0, or an error that
+     * de_engine_open then returns. */
+    int (*add)(void *context, struct de_rpc_server *server, struct dengine_client *client);
+    /* How long calls under way may take when the engine is closed, before they are cancelled. */
+    uint32_t grace_ms;
+};
+
+/* As dengine_open_config, with services (NULL: none; else a cluster of one has a port as well).
+ * services is copied; its context must outlive the engine. */
+int de_engine_open(const struct dengine_config *config, const struct de_engine_services *services,
+                   struct dengine **engine);
+
+/* The port that is bound; 0 when there is none. */
+uint16_t de_engine_port(const struct dengine *engine);
+
+/* The address that clients are told, and where the engine listens; "" when there is none. */
+const char *de_engine_advertise_address(const struct dengine *engine);
+const char *de_engine_listen_address(const struct dengine *engine);
+
+/* How a call to a node that does not lead is to be told: the address of a member, NULL when it is
+ * not known. */
+const char *de_engine_member_address(const struct dengine *engine, uint64_t id);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,175 @@
+#include "engine/stores.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/base/assert.h"
+#include "storage/base/heap.h"
+#include "storage/lmdb/lmdb_kv.h"
+#include "storage/posix/posix_dir.h"
+#include "storage/wal/wal.h"
+
+#define PATH_BYTES 4096
+
+/* A cluster of one gets an id that nobody else has. */
+static int random_cluster_id(uint64_t *cluster_id)
+{
+    if (getrandom(cluster_id, sizeof(*cluster_id), 0) != (ssize_t)sizeof(*cluster_id)) {
+        return DENGINE_E_IO;
+    }
+    *cluster_id &= ~DE_CLUSTER_OF_SEVERAL;
+    if (*cluster_id == 0) {
+        *cluster_id = 1;
+    }
+    return 0;
+}
+
+/* Fills in what was left open when the directory was made, by this open or one that crashed. */
+static int complete_identity(const struct de_plan *plan, struct de_stores *stores, char *message,
+                             size_t message_size)
+{
+    struct de_identity identity = stores->data_dir.identity;
+    int err = 0;
+
+    if (identity.node_id == 0) {
+        identity.node_id = plan->node_id;
+    }
+    if (identity.cluster_id == 0) {
+        DE_ASSERT(plan->alone);
+        err = random_cluster_id(&identity.cluster_id);
+    }
+    if (err == 0 && memcmp(&identity, &stores->data_dir.identity, sizeof(identity)) != 0) {
+        err = de_data_dir_set_identity(&stores->data_dir, &identity);
+    }
+    if (err != 0) {
+        (void)snprintf(message, message_size, "cannot write the identity of data directory %s: %s",
+                       plan->data_dir, dengine_strerror(err));
+        return err;
+    }
+    return 0;
+}
+
+static int open_data_dir(const struct de_plan *plan, struct de_stores *stores, char *message,
+                         size_t message_size)
+{
+    struct de_identity expected = {0};
+    int err;
+
+    expected.node_id = plan->node_id_given ? plan->node_id : 0;
+    expected.cluster_id = plan->cluster_id;
+    err = de_data_dir_open(plan->data_dir, &expected, &stores->data_dir, message, message_size);
+    if (err != 0) {
+        return err;
+    }
+    stores->data_dir_open = true;
+    err = complete_identity(plan, stores, message, message_size);
+    if (err != 0) {
+        return err;
+    }
+    if (plan->alone && (stores->data_dir.identity.cluster_id & DE_CLUSTER_OF_SEVERAL) != 0) {
+        (void)snprintf(message, message_size,
+                       "data directory %s belongs to node %llu of a cluster of several; open it "
+                       "with that node's configuration",
+                       plan->data_dir, (unsigned long long)stores->data_dir.identity.node_id);
+        return DENGINE_E_FOREIGN;
+    }
+    return 0;
+}
+
+static int join_path(const char *directory, const char *name, char *path, char *message,
+                     size_t message_size)
+{
+    int size = snprintf(path, PATH_BYTES, "%s/%s", directory, name);
+
+    if (size < 0 || size >= PATH_BYTES) {
+        (void)snprintf(message, message_size, "the path of the data directory is too long");
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
+static int open_log(const struct de_plan *plan, struct de_stores *stores, char *message,
+                    size_t message_size)
+{
+    const struct de_identity *identity = &stores->data_dir.identity;
+    struct de_wal_options options;
+    char path[PATH_BYTES];
+    int err = join_path(plan->data_dir, "wal", path, message, message_size);
+
+    if (err == 0) {
+        err = de_posix_dir_open(path, true, &stores->wal_dir, message, message_size);
+    }
+    if (err != 0) {
+        return err;
+    }
+    de_wal_options_init(&options, identity->node_id, identity->cluster_id);
+    options.segment_bytes = plan->wal_segment_bytes;
+    return de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
+}
+
+static int open_state(const struct de_plan *plan, struct de_stores *stores, char *message,
+                      size_t message_size)
+{
+    struct de_lmdb_options options = {0};
+    enum de_lmdb_found found;
+    char path[PATH_BYTES];
+    int err = join_path(plan->data_dir, "state", path, message, message_size);
+
+    if (err != 0) {
+        return err;
+    }
+    options.map_bytes = plan->map_bytes;
+    err = de_lmdb_kv_open(path, &options, &stores->kv_store, &found, message, message_size);
+    if (err != 0) {
+        return err;
+    }
+    /* A new or discarded store has applied nothing, so the node applies the whole log to it. */
+    err = de_kv_new(stores->kv_store, de_heap_allocator(), &stores->kv);
+    if (err != 0) {
+        (void)snprintf(message, message_size,
+                       "the state in %s cannot be used: %s; remove that directory, and the state "
+                       "is made again from the log",
+                       path, dengine_strerror(err));
+    }
+    return err;
+}
+
+int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *message,
+                   size_t message_size)
+{
+    int err;
+
+    memset(stores, 0, sizeof(*stores));
+    err = open_data_dir(plan, stores, message, message_size);
+    if (err == 0) {
+        err = open_log(plan, stores, message, message_size);
+    }
+    if (err == 0) {
+        err = open_state(plan, stores, message, message_size);
+    }
+    if (err != 0) {
+        de_stores_close(stores);
+    }
+    return err;
+}
+
+void de_stores_close(struct de_stores *stores)
+{
+    de_kv_free(stores->kv);
+    stores->kv = NULL;
+    if (stores->kv_store.object != NULL) {
+        stores->kv_store.ops->close(stores->kv_store.object);
+        stores->kv_store.object = NULL;
+    }
+    if (stores->log.object != NULL) {
+        stores->log.ops->close(stores->log.object);
+        stores->log.object = NULL;
+    }
+    de_posix_dir_close(stores->wal_dir);
+    stores->wal_dir.object = NULL;
+    if (stores->data_dir_open) {
+        de_data_dir_close(&stores->data_dir);
+        stores->data_dir_open = false;
+    }
+}

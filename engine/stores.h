@@ -1,0 +1,46 @@
+/* engine/stores.h - the stores of one data directory and the state machine in them:
+ *
+ *   DIR/dengine.id, DIR/LOCK   whose it is, and who has it open (storage/posix/data_dir.h)
+ *   DIR/wal/                   the log (storage/wal)
+ *   DIR/state/                 the key-value state (storage/lmdb), which can be made again from the
+ *                              log
+ *
+ * Threads: open and close from one thread, while nothing else uses the stores. */
+#ifndef DE_ENGINE_STORES_H
+#define DE_ENGINE_STORES_H
+
+#include <dengine/kv_store.h>
+#include <dengine/log_store.h>
+
+#include "core/kv/kv.h"
+#include "engine/plan.h"
+#include "storage/posix/data_dir.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_stores {
+    struct de_data_dir data_dir;
+    bool data_dir_open;
+    struct dengine_dir wal_dir; /* object NULL: not open; likewise below */
+    struct dengine_log_store log;
+    struct dengine_kv_store kv_store;
+    struct de_kv *kv;
+};
+
+/* Opens what plan names. A node id that was not given, and the cluster id of a cluster of one, are
+ * those of the directory, or made up for a new one; data_dir.identity has them. On failure nothing
+ * is open, and message says in one sentence what was wrong and what to do. Errors as dengine_open.
+ */
+int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *message,
+                   size_t message_size);
+
+/* Closes what is open. */
+void de_stores_close(struct de_stores *stores);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
