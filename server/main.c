@@ -1,0 +1,267 @@
+/* dengine-server: one node of a cluster as a process. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <dengine/dengine.h>
+
+#include "core/base/assert.h"
+#include "engine/config.h"
+#include "engine/engine.h"
+#include "engine/engine_parts.h"
+#include "server/flags.h"
+#include "server/log.h"
+#include "server/service.h"
+#include "server/settings.h"
+
+/* How long calls under way may take when the node is told to stop. */
+#define GRACE_MS 2000
+
+/* How often the main thread looks whether there is something to log. */
+#define LOOK_MS 250
+
+enum exit_status {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,      /* the node failed: disk, memory, a broken invariant */
+    STATUS_USAGE = 2,       /* flags or configuration */
+    STATUS_UNAVAILABLE = 3, /* address or directory in use, not permitted, not ours */
+};
+
+struct server {
+    enum de_log_format log_format;
+    struct dengine_config *config;
+    struct de_service *service;
+    struct dengine *engine;
+    sigset_t signals;
+    struct dengine_status logged; /* what the log knows */
+};
+
+static int status_of(int err)
+{
+    switch (err) {
+    case 0:
+        return STATUS_OK;
+    case DENGINE_E_CONFIG:
+    case DENGINE_E_INVALID:
+        return STATUS_USAGE;
+    case DENGINE_E_LOCKED:
+    case DENGINE_E_FOREIGN:
+    case DENGINE_E_PERMISSION:
+    case DENGINE_E_READ_ONLY:
+    case DENGINE_E_ADDRESS_IN_USE:
+    case DENGINE_E_NOT_FOUND:
+        return STATUS_UNAVAILABLE;
+    default:
+        return STATUS_FAILED;
+    }
+}
+
+static int add_methods(void *context, struct de_rpc_server *server, struct dengine_client *client)
+{
+    (void)client;
+    return de_service_add_methods(context, server);
+}
+
+static enum dengine_consistency default_policy(const struct dengine_config *config)
+{
+    const char *policy = de_config_text(config, DE_CONFIG_DEFAULT_POLICY);
+
+    if (strcmp(policy, "EventualConsistency") == 0) {
+        return DENGINE_EVENTUAL;
+    }
+    return strcmp(policy, "LeaseRead") == 0 ? DENGINE_LEASE : DENGINE_LINEARIZABLE;
+}
+
+static int make_service(struct server *server)
+{
+    const struct dengine_config *config = server->config;
+    struct de_service_options options = {0};
+
+    options.default_policy = default_policy(config);
+    options.allow_client_override =
+        strcmp(de_config_text(config, DE_CONFIG_ALLOW_CLIENT_OVERRIDE), "true") == 0;
+    options.value_bytes_max = de_config_number(config, DE_CONFIG_VALUE_BYTES_MAX);
+    options.timeout_ms = (uint32_t)de_config_number(config, DE_CONFIG_REQUEST_TIMEOUT);
+    return de_service_new(&options, &server->service);
+}
+
+static void log_failure(const struct server *server, const char *event, int err, const char *reason)
+{
+    const struct de_log_field fields[] = {{"error", dengine_error_name(err), 0},
+                                          {"reason", reason, 0}};
+
+    de_log(server->log_format, DE_LOG_ERROR, event, fields, DE_ARRAY_SIZE(fields));
+}
+
+/* Opens the engine with the public services in it. */
+static int start(struct server *server)
+{
+    struct dengine_member members[DENGINE_MEMBERS_MAX];
+    struct de_engine_services services = {.add = add_methods, .grace_ms = GRACE_MS};
+    struct de_service_parts parts = {.members = members};
+    uint32_t i;
+    int err = make_service(server);
+
+    if (err != 0) {
+        log_failure(server, "cannot_start", err, dengine_strerror(err));
+        return err;
+    }
+    services.context = server->service;
+    err = de_engine_open(server->config, &services, &server->engine);
+    if (err != 0) {
+        log_failure(server, "cannot_start", err, dengine_open_message());
+        return err;
+    }
+    parts.replica = de_engine_replica(server->engine);
+    parts.kv = de_engine_kv(server->engine);
+    parts.member_count = de_engine_members(server->engine, members);
+    de_service_attach(server->service, &parts);
+    for (i = 0; i < parts.member_count; i++) {
+        if (members[i].id == dengine_node_id(server->engine)) {
+            const struct de_log_field fields[] = {
+                {"node_id", NULL, members[i].id},
+                {"address", members[i].address, 0},
+                {"port", NULL, de_engine_port(server->engine)},
+                {"version", dengine_version(), 0},
+            };
+
+            de_log(server->log_format, DE_LOG_INFO, "listening", fields, DE_ARRAY_SIZE(fields));
+        }
+    }
+    return 0;
+}
+
+static const char *role_name(enum dengine_role role)
+{
+    switch (role) {
+    case DENGINE_FOLLOWER:
+        return "follower";
+    case DENGINE_CANDIDATE:
+        return "candidate";
+    case DENGINE_LEADER:
+        return "leader";
+    }
+    return "none";
+}
+
+/* Logs what has changed since the last look; false when the node has halted. */
+static bool look(struct server *server)
+{
+    struct dengine_status *logged = &server->logged;
+    struct dengine_status now;
+
+    dengine_status(server->engine, &now);
+    if (now.role != logged->role || now.term != logged->term || now.leader != logged->leader ||
+        now.ready != logged->ready) {
+        const struct de_log_field fields[] = {
+            {"role", role_name(now.role), 0},   {"term", NULL, now.term},
+            {"leader", NULL, now.leader},       {"ready", NULL, now.ready ? 1 : 0},
+            {"commit", NULL, now.commit_index},
+        };
+
+        de_log(server->log_format, DE_LOG_INFO, "state", fields, DE_ARRAY_SIZE(fields));
+    }
+    *logged = now;
+    return !now.halted;
+}
+
+/* Until a signal says to stop, or the node has halted. */
+static int run(struct server *server)
+{
+    const struct timespec pause = {0, LOOK_MS * 1000000L};
+    struct de_log_field field = {"signal", NULL, 0};
+
+    for (;;) {
+        const int received = sigtimedwait(&server->signals, NULL, &pause);
+
+        if (!look(server)) {
+            log_failure(server, "halted", DENGINE_E_HALTED, server->logged.halt_reason);
+            return DENGINE_E_HALTED;
+        }
+        if (received == SIGTERM || received == SIGINT) {
+            field.text = received == SIGTERM ? "SIGTERM" : "SIGINT";
+            de_log(server->log_format, DE_LOG_INFO, "stopping", &field, 1);
+            return 0;
+        }
+        if (received == SIGHUP) {
+            field.text = "SIGHUP";
+            de_log(server->log_format, DE_LOG_WARNING, "nothing_to_reload", &field, 1);
+        }
+        DE_ASSERT(received > 0 || errno == EAGAIN || errno == EINTR);
+    }
+}
+
+static int serve(struct server *server)
+{
+    int err = start(server);
+    int close_err;
+
+    if (err == 0) {
+        err = run(server);
+    }
+    close_err = dengine_close(server->engine);
+    if (err == 0 && close_err != 0) {
+        err = close_err;
+        log_failure(server, "closed_with_error", err, dengine_strerror(err));
+    } else if (err == 0) {
+        de_log(server->log_format, DE_LOG_INFO, "stopped", NULL, 0);
+    }
+    de_service_free(server->service);
+    return err;
+}
+
+/* Before any thread exists: gRPC's threads inherit the mask, so that only main sees signals. */
+static void take_signals(struct server *server)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)sigemptyset(&server->signals);
+    (void)sigaddset(&server->signals, SIGTERM);
+    (void)sigaddset(&server->signals, SIGINT);
+    (void)sigaddset(&server->signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &server->signals, NULL);
+}
+
+static int refuse_usage(const char *message)
+{
+    (void)fprintf(stderr, "dengine-server: %s\n", message);
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct server server = {0};
+    struct de_flags flags;
+    char message[600];
+    int status;
+    int err = de_flags_parse(&flags, argc, argv);
+
+    if (err != 0) {
+        (void)snprintf(message, sizeof message, "%s\nSee dengine-server --help", flags.message);
+        return refuse_usage(message);
+    }
+    if (flags.action == DE_ACTION_HELP) {
+        de_flags_help(stdout);
+        return STATUS_OK;
+    }
+    if (flags.action == DE_ACTION_VERSION) {
+        (void)printf("dengine-server %s\n", dengine_version());
+        return STATUS_OK;
+    }
+    err = de_settings_make(&flags, &server.config, message, sizeof message);
+    if (err != 0) {
+        return refuse_usage(message);
+    }
+    server.log_format = flags.log_format;
+    if (flags.action == DE_ACTION_CHECK_CONFIG) {
+        de_settings_print(server.config, stdout);
+        status = fflush(stdout) == 0 ? STATUS_OK : STATUS_FAILED;
+    } else {
+        take_signals(&server);
+        status = status_of(serve(&server));
+    }
+    dengine_config_free(server.config);
+    return status;
+}
