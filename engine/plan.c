@@ -294,11 +294,11 @@ static int plan_rest(const struct dengine_config *config, struct de_plan *plan, 
     if (plan->data_dir[0] == '\0') {
         return refuse(text, "cluster.db_root_dir is missing: name the directory for the data");
     }
-    if (plan->wal_segment_bytes < 2 * (plan->message_bytes_max + WAL_GROUP_BYTES)) {
+    if (plan->wal_segment_bytes < plan->message_bytes_max + WAL_GROUP_BYTES) {
         return refuse(text,
                       "storage.wal_segment_bytes must be at least %" PRIu32
                       " for this limits.value_bytes_max and raft.replication.append_bytes_max",
-                      2 * (plan->message_bytes_max + WAL_GROUP_BYTES));
+                      plan->message_bytes_max + WAL_GROUP_BYTES);
     }
     if (plan->wal_segment_bytes % 4096 != 0) {
         return refuse(text, "storage.wal_segment_bytes must be a multiple of 4096");
