@@ -1,7 +1,7 @@
 /* Committed entries go to the state machine, in order, one job at a time.
  *
- * Only what is durable here is applied, though more may be committed: the state machine commits by
- * itself, and after a crash it must never be ahead of the log it was made from. */
+ * The core gives out only what is durable here, though more may be committed: the state machine
+ * commits by itself, and after a crash it must never be ahead of the log it was made from. */
 #include "core/base/assert.h"
 #include "core/node/batch.h"
 #include "core/node/node_state.h"
@@ -51,14 +51,12 @@ static void start_job(struct de_node *node, struct de_apply_job *job)
 
 void de_node_start_apply(struct de_node *node, uint64_t now_ns)
 {
-    uint64_t target = node->commit;
+    const uint64_t target = node->commit;
     uint64_t count;
     struct de_apply_job *job;
 
     DE_ASSERT(node->inside);
-    if (target > node->view.durable_index) {
-        target = node->view.durable_index;
-    }
+    DE_ASSERT(target <= node->view.durable_index);
     if (!de_node_running(node) || node->applying || node->reading_for_apply ||
         node->applied >= target) {
         return;

@@ -703,13 +703,49 @@ static void random_message(struct harness *h, bool faults)
         return;
     }
     if (faults) {
-        position = (size_t)de_random_below(&h->random, h->message_count);
-        if (de_random_below(&h->random, 10) == 0) {
+        const struct de_raft_message *m;
+
+        /* Mostly in order: what comes late is of little use to anybody. */
+        position = de_random_below(&h->random, 4) != 0
+                       ? 0
+                       : (size_t)de_random_below(&h->random, h->message_count);
+        m = &h->messages[position]->message.raft;
+        if (de_random_below(&h->random, 20) == 0 || m->from == h->isolated ||
+            m->to == h->isolated) {
             harness_drop(h, position);
             return;
         }
     }
     harness_deliver(h, position);
+}
+
+/* A request, a partition or a crash. */
+static void random_event(struct harness *h, uint32_t i, uint64_t what)
+{
+    if (what < 99 && h->request_count < HARNESS_REQUESTS_MAX) {
+        if (what < 98) {
+            (void)harness_write(h, i, 8 + (size_t)de_random_below(&h->random, 64));
+        } else {
+            (void)harness_read(h, i);
+        }
+        if (de_random_below(&h->random, 4) != 0) {
+            harness_flush(h, i);
+        }
+        return;
+    }
+    switch (de_random_below(&h->random, 6)) {
+    case 0:
+        harness_crash(h, i);
+        break;
+    case 1:
+        h->isolated = i + 1;
+        break;
+    case 2:
+        h->isolated = 0;
+        break;
+    default:
+        break;
+    }
 }
 
 void harness_random_step(struct harness *h, bool faults)
@@ -725,23 +761,16 @@ void harness_random_step(struct harness *h, bool faults)
         }
     } else if (what < 45) {
         random_job(h, i);
-    } else if (what < 85) {
+    } else if (what < 91) {
         random_message(h, faults);
-    } else if (what < 92) {
+    } else if (what < 93) {
         const uint32_t next = next_timer(h);
 
         if (next != UINT32_MAX) {
             harness_fire(h, next);
         }
-    } else if (what < 99 && h->request_count < HARNESS_REQUESTS_MAX && faults) {
-        if (what < 97) {
-            (void)harness_write(h, i, 8 + (size_t)de_random_below(&h->random, 64));
-        } else {
-            (void)harness_read(h, i);
-        }
-        harness_flush(h, i);
-    } else if (faults && de_random_below(&h->random, 3) == 0) {
-        harness_crash(h, i);
+    } else if (faults) {
+        random_event(h, i, what);
     }
 }
 

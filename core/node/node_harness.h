@@ -106,7 +106,7 @@ struct harness {
     /* Outgoing appends seen, for tests that look at the cutting of ranges. */
     size_t appends_sent;
     size_t append_bytes_largest; /* with more than one entry */
-    bool in_callback;
+    uint64_t isolated; /* random steps lose what goes to or comes from this id; 0 = nobody */
 };
 
 /* count members, none started. Free with harness_free. */
