@@ -209,11 +209,13 @@ static void check_commit(struct de_world *world, struct de_world_server *server,
         if (entry == NULL) {
             continue; /* in the snapshot */
         }
-        if (index > world->committed_count) {
-            DE_WORLD_CHECK(world, index == world->committed_count + 1, "a gap is committed");
-            world->committed[world->committed_count++] = *entry;
+        while (index > world->committed_count) { /* a script may start in the middle */
+            memset(&world->committed[world->committed_count++], 0, sizeof(*entry));
         }
-        const struct de_world_entry *first = &world->committed[index - 1];
+        struct de_world_entry *first = &world->committed[index - 1];
+        if (first->value == 0) {
+            *first = *entry;
+        }
         DE_WORLD_CHECK(world, first->value == entry->value && first->term == entry->term,
                        "server %llu commits another entry at %llu: term %llu, was %llu",
                        (unsigned long long)server->id, (unsigned long long)index,
@@ -232,7 +234,7 @@ static void check_leader(struct de_world *world, const struct de_world_server *s
     for (uint64_t index = world->committed_count; index > server->log.base_index; index--) {
         const struct de_world_entry *entry = de_world_entry_at(&server->log, index);
         const struct de_world_entry *committed = &world->committed[index - 1];
-        if (committed->term > view->term) {
+        if (committed->term > view->term || committed->value == 0) {
             continue; /* a deposed leader that does not know yet */
         }
         if (committed->term == view->term) {

@@ -99,11 +99,11 @@ static void print_message(FILE *out, const struct de_world *world,
     if (message->round != 0) {
         fprintf(out, " round %" PRIu64, message->round);
     }
-    if (message->sent_ns != 0) {
-        fprintf(out, message->type == DE_RAFT_MSG_APPEND ? "" : " sent -");
-        if (message->type != DE_RAFT_MSG_APPEND) {
-            print_milliseconds(out, world->now_ns - message->sent_ns);
-        }
+    if (message->type == DE_RAFT_MSG_APPEND_REPLY && message->sent_ns != 0 &&
+        message->sent_ns < world->now_ns) {
+        fprintf(out, ", sent ");
+        print_milliseconds(out, world->now_ns - message->sent_ns);
+        fprintf(out, " ago");
     }
     fprintf(out, "\n");
 }
