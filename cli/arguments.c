@@ -1,0 +1,313 @@
+#include "cli/arguments.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/nearest.h"
+#include "core/base/assert.h"
+
+struct command {
+    const char *name;
+    enum de_cli_command command;
+    size_t operands;
+    const char *usage;
+    const char *help;
+};
+
+static const struct command commands[] = {
+    {"put", DE_CLI_PUT, 2, "put KEY VALUE",
+     "Sets KEY to VALUE. A VALUE of - is read from standard input.\n"},
+    {"get", DE_CLI_GET, 1, "get KEY",
+     "Prints the value of KEY: exactly its bytes, and a newline only on a terminal.\n"
+     "Exit status 1 when there is no such key.\n"},
+    {"del", DE_CLI_DELETE, 1, "del KEY", "Removes KEY. It need not exist.\n"},
+    {"cas", DE_CLI_CAS, 2, "cas KEY (--expect VALUE | --absent) NEW",
+     "Sets KEY to NEW if its value is VALUE, or with --absent if there is no such key. One of "
+     "VALUE\n"
+     "and NEW may be -, which is read from standard input. Exit status 1 when the comparison is\n"
+     "false.\n"},
+    {"status", DE_CLI_STATUS, 0, "status",
+     "Prints the members of the cluster and which of them leads.\n"},
+};
+
+#define COMMAND_COUNT DE_ARRAY_SIZE(commands)
+
+enum option_kind {
+    OPTION_ENDPOINTS,
+    OPTION_CONSISTENCY,
+    OPTION_TIMEOUT,
+    OPTION_OUTPUT,
+    OPTION_EXPECT,
+    OPTION_ABSENT, /* from here on without a value */
+    OPTION_HELP,
+    OPTION_VERSION,
+};
+
+struct option {
+    const char *name;
+    enum option_kind kind;
+    const char *value_name;
+    const char *help;
+};
+
+static const struct option options[] = {
+    {"--endpoints", OPTION_ENDPOINTS, "HOST:PORT,...",
+     "the cluster (default: $DENGINE_ENDPOINTS, else 127.0.0.1:9081)"},
+    {"--consistency", OPTION_CONSISTENCY, "LEVEL",
+     "of get: linearizable, lease or eventual (default: the server's)"},
+    {"--timeout", OPTION_TIMEOUT, "MS", "give up after this long (default: 5000)"},
+    {"--output", OPTION_OUTPUT, "text|json", "what to print (default: text)"},
+    {"--expect", OPTION_EXPECT, "VALUE", "of cas: the value that must be there"},
+    {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
+    {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
+    {"--version", OPTION_VERSION, NULL, "the version"},
+};
+
+#define OPTION_COUNT DE_ARRAY_SIZE(options)
+
+__attribute__((format(printf, 2, 3))) static int refuse(struct de_cli_arguments *arguments,
+                                                        const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    (void)vsnprintf(arguments->message, sizeof arguments->message, format, list);
+    va_end(list);
+    return DENGINE_E_INVALID;
+}
+
+static const struct command *find_command(enum de_cli_command command)
+{
+    size_t i;
+
+    for (i = 0; i < COMMAND_COUNT; i++) {
+        if (commands[i].command == command) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int take_command(struct de_cli_arguments *arguments, const char *word)
+{
+    const char *names[COMMAND_COUNT];
+    size_t i;
+
+    for (i = 0; i < COMMAND_COUNT; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(word, commands[i].name) == 0) {
+            arguments->command = commands[i].command;
+            return 0;
+        }
+    }
+    return refuse(arguments, "there is no command \"%.60s\"; did you mean \"%s\"?", word,
+                  de_nearest(word, names, COMMAND_COUNT));
+}
+
+static int take_operand(struct de_cli_arguments *arguments, const char *word)
+{
+    if (arguments->command == DE_CLI_NONE) {
+        return take_command(arguments, word);
+    }
+    if (arguments->operand_count == find_command(arguments->command)->operands) {
+        return refuse(arguments, "\"%.60s\" is one operand too many; usage: %s", word,
+                      find_command(arguments->command)->usage);
+    }
+    arguments->operand[arguments->operand_count++] = word;
+    return 0;
+}
+
+static int take_consistency(struct de_cli_arguments *arguments, const char *value)
+{
+    if (strcmp(value, "linearizable") == 0) {
+        arguments->consistency = DENGINE_LINEARIZABLE;
+    } else if (strcmp(value, "lease") == 0) {
+        arguments->consistency = DENGINE_LEASE;
+    } else if (strcmp(value, "eventual") == 0) {
+        arguments->consistency = DENGINE_EVENTUAL;
+    } else {
+        return refuse(arguments, "--consistency %.40s: must be linearizable, lease or eventual",
+                      value);
+    }
+    return 0;
+}
+
+static int take_timeout(struct de_cli_arguments *arguments, const char *value)
+{
+    char *end;
+    const unsigned long number = strtoul(value, &end, 10);
+
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < 1 || number > 86400000) {
+        return refuse(arguments, "--timeout %.40s: must be 1 to 86400000 milliseconds", value);
+    }
+    arguments->timeout_ms = (uint32_t)number;
+    return 0;
+}
+
+static int take_output(struct de_cli_arguments *arguments, const char *value)
+{
+    arguments->json = strcmp(value, "json") == 0;
+    if (!arguments->json && strcmp(value, "text") != 0) {
+        return refuse(arguments, "--output %.40s: must be text or json", value);
+    }
+    return 0;
+}
+
+static int apply(struct de_cli_arguments *arguments, const struct option *option, const char *value)
+{
+    switch (option->kind) {
+    case OPTION_ENDPOINTS:
+        arguments->endpoints = value;
+        return 0;
+    case OPTION_CONSISTENCY:
+        return take_consistency(arguments, value);
+    case OPTION_TIMEOUT:
+        return take_timeout(arguments, value);
+    case OPTION_OUTPUT:
+        return take_output(arguments, value);
+    case OPTION_EXPECT:
+        arguments->expect = value;
+        return 0;
+    case OPTION_ABSENT:
+        arguments->absent = true;
+        return 0;
+    case OPTION_HELP:
+        arguments->help = true;
+        return 0;
+    case OPTION_VERSION:
+        arguments->version = true;
+        return 0;
+    }
+    return 0;
+}
+
+static int refuse_option(struct de_cli_arguments *arguments, const char *word, size_t size)
+{
+    const char *names[OPTION_COUNT];
+    char name[64];
+    size_t i;
+
+    for (i = 0; i < OPTION_COUNT; i++) {
+        names[i] = options[i].name;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", size < 63 ? (int)size : 63, word);
+    return refuse(arguments, "there is no option %s; did you mean %s? (-- ends the options)", name,
+                  de_nearest(name, names, OPTION_COUNT));
+}
+
+/* One option, at argv[*at], with its value: after "=" or in the next argument. */
+static int take_option(struct de_cli_arguments *arguments, int argc, char *const *argv, int *at)
+{
+    const char *word = argv[*at];
+    const size_t size = strcspn(word, "=");
+    const char *value = word[size] == '=' ? word + size + 1 : NULL;
+    const struct option *option = NULL;
+    size_t i;
+
+    for (i = 0; i < OPTION_COUNT && option == NULL; i++) {
+        if (strlen(options[i].name) == size && memcmp(options[i].name, word, size) == 0) {
+            option = &options[i];
+        }
+    }
+    if (option == NULL) {
+        return refuse_option(arguments, word, size);
+    }
+    if (option->kind >= OPTION_ABSENT && value != NULL) {
+        return refuse(arguments, "%s takes no value", option->name);
+    }
+    if (option->kind < OPTION_ABSENT && value == NULL) {
+        if (*at + 1 == argc) {
+            return refuse(arguments, "%s needs a value: %s", option->name, option->value_name);
+        }
+        (*at)++;
+        value = argv[*at];
+    }
+    return apply(arguments, option, value);
+}
+
+/* What no single word shows. */
+static int check(struct de_cli_arguments *arguments)
+{
+    const struct command *command = find_command(arguments->command);
+
+    if (arguments->help || arguments->version) {
+        return 0;
+    }
+    if (command == NULL) {
+        return refuse(arguments, "there is no command; see dengine-cli --help");
+    }
+    if (arguments->operand_count < command->operands) {
+        return refuse(arguments, "something is missing; usage: %s", command->usage);
+    }
+    if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
+        return refuse(arguments, "--expect and --absent belong to cas");
+    }
+    if (arguments->command == DE_CLI_CAS && arguments->absent == (arguments->expect != NULL)) {
+        return refuse(arguments, "cas needs one of --expect and --absent; usage: %s",
+                      command->usage);
+    }
+    if (arguments->command == DE_CLI_CAS && arguments->expect != NULL &&
+        strcmp(arguments->expect, "-") == 0 && strcmp(arguments->operand[1], "-") == 0) {
+        return refuse(arguments, "only one value can be read from standard input");
+    }
+    return 0;
+}
+
+int de_cli_parse(struct de_cli_arguments *arguments, int argc, char *const *argv)
+{
+    bool options_over = false;
+    int at;
+    int err = 0;
+
+    memset(arguments, 0, sizeof *arguments);
+    for (at = 1; at < argc && err == 0; at++) {
+        const char *word = argv[at];
+
+        if (!options_over && strcmp(word, "--") == 0) {
+            options_over = true;
+        } else if (!options_over && strncmp(word, "--", 2) == 0) {
+            err = take_option(arguments, argc, argv, &at);
+        } else {
+            err = take_operand(arguments, word);
+        }
+    }
+    return err != 0 ? err : check(arguments);
+}
+
+static void help_options(FILE *file)
+{
+    size_t i;
+
+    (void)fputs("\nOptions, anywhere before --:\n", file);
+    for (i = 0; i < OPTION_COUNT; i++) {
+        char left[64];
+
+        (void)snprintf(left, sizeof left, "%s %s", options[i].name,
+                       options[i].value_name != NULL ? options[i].value_name : "");
+        (void)fprintf(file, "  %-28s %s\n", left, options[i].help);
+    }
+    (void)fputs("\nJSON output is one object on one line. A byte string is a member \"value\" when "
+                "it is UTF-8,\nelse \"value_base64\"; likewise \"key\". Errors have members "
+                "\"error\" and \"message\".\n"
+                "\nExit status: 0 ok; 1 false (comparison false, key absent); 2 usage; 3 "
+                "unavailable, nothing was\ndone; 4 the outcome of a write is unknown.\n",
+                file);
+}
+
+void de_cli_help(enum de_cli_command command, FILE *file)
+{
+    const struct command *one = find_command(command);
+    size_t i;
+
+    if (one != NULL) {
+        (void)fprintf(file, "usage: dengine-cli [OPTION...] %s\n\n%s", one->usage, one->help);
+        help_options(file);
+        return;
+    }
+    (void)fputs("usage: dengine-cli [OPTION...] COMMAND\n\nCommands:\n", file);
+    for (i = 0; i < COMMAND_COUNT; i++) {
+        (void)fprintf(file, "  %s\n", commands[i].usage);
+    }
+    help_options(file);
+}

@@ -1,0 +1,55 @@
+/* cli/arguments.h - the command line of dengine-cli.
+ *
+ * Threads: pure functions. */
+#ifndef DE_CLI_ARGUMENTS_H
+#define DE_CLI_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <dengine/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum de_cli_command {
+    DE_CLI_NONE = 0,
+    DE_CLI_PUT,
+    DE_CLI_GET,
+    DE_CLI_DELETE,
+    DE_CLI_CAS,
+    DE_CLI_STATUS,
+};
+
+/* Operands of a command at most. */
+#define DE_CLI_OPERANDS_MAX 2
+
+struct de_cli_arguments {
+    enum de_cli_command command;
+    bool help; /* of the command, or of the program when there is none */
+    bool version;
+    bool json;
+    const char *endpoints; /* NULL: not given */
+    enum dengine_consistency consistency;
+    uint32_t timeout_ms;                      /* 0: not given */
+    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value */
+    size_t operand_count;
+    const char *expect; /* cas: NULL with --absent */
+    bool absent;
+    char message[256]; /* what was wrong */
+};
+
+/* Takes argv[1..argc-1] apart; options may stand anywhere before "--". INVALID with
+ * arguments->message. Borrows argv for the life of arguments. */
+int de_cli_parse(struct de_cli_arguments *arguments, int argc, char *const *argv);
+
+/* The help of a command, or of the program. */
+void de_cli_help(enum de_cli_command command, FILE *file);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

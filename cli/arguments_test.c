@@ -1,0 +1,145 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/arguments.h"
+
+static struct de_cli_arguments arguments;
+static char words_kept[16][64]; /* arguments borrow from them */
+
+/* Parses the words, which end with NULL. */
+static int parse(const char *first, ...)
+{
+    char *argv[16] = {NULL};
+    int argc = 0;
+    const char *word = "dengine-cli";
+    va_list words;
+
+    va_start(words, first);
+    while (word != NULL) {
+        (void)snprintf(words_kept[argc], sizeof words_kept[argc], "%s", word);
+        argv[argc] = words_kept[argc];
+        word = argc == 0 ? first : va_arg(words, const char *);
+        argc++;
+    }
+    va_end(words);
+    return de_cli_parse(&arguments, argc, argv);
+}
+
+static void test_put(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("put", "k", "v", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_PUT);
+    assert_string_equal(arguments.operand[0], "k");
+    assert_string_equal(arguments.operand[1], "v");
+    assert_null(arguments.endpoints);
+    assert_int_equal(arguments.timeout_ms, 0);
+}
+
+static void test_options_stand_anywhere(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--endpoints=a:1,b:2", "get", "--consistency", "eventual", "k",
+                           "--timeout", "20", "--output=json", NULL),
+                     0);
+    assert_int_equal(arguments.command, DE_CLI_GET);
+    assert_string_equal(arguments.endpoints, "a:1,b:2");
+    assert_int_equal(arguments.consistency, DENGINE_EVENTUAL);
+    assert_int_equal(arguments.timeout_ms, 20);
+    assert_true(arguments.json);
+}
+
+static void test_two_dashes_end_the_options(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("put", "--", "--key", "--", NULL), 0);
+    assert_string_equal(arguments.operand[0], "--key");
+    assert_string_equal(arguments.operand[1], "--");
+    assert_int_equal(parse("put", "-", "-", NULL), 0);
+}
+
+static void test_cas(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("cas", "k", "--expect", "", "new", NULL), 0);
+    assert_string_equal(arguments.expect, "");
+    assert_int_equal(parse("cas", "k", "--absent", "new", NULL), 0);
+    assert_null(arguments.expect);
+    assert_true(arguments.absent);
+}
+
+static void test_help_needs_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("--help", NULL), 0);
+    assert_true(arguments.help);
+    assert_int_equal(parse("cas", "--help", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_CAS);
+    assert_int_equal(parse("--version", NULL), 0);
+    assert_true(arguments.version);
+}
+
+static void assert_refused(int err, const char *part)
+{
+    assert_int_equal(err, DENGINE_E_INVALID);
+    assert_non_null(strstr(arguments.message, part));
+}
+
+static void test_refusals_say_what_is_wrong(void **state)
+{
+    (void)state;
+    assert_refused(parse(NULL), "there is no command");
+    assert_refused(parse("gte", "k", NULL), "did you mean \"get\"?");
+    assert_refused(parse("get", NULL), "usage: get KEY");
+    assert_refused(parse("get", "k", "l", NULL), "one operand too many");
+    assert_refused(parse("get", "k", "--timeot", "3", NULL), "did you mean --timeout?");
+    assert_refused(parse("get", "k", "--timeout", "0", NULL), "1 to 86400000");
+    assert_refused(parse("get", "k", "--timeout", "5s", NULL), "1 to 86400000");
+    assert_refused(parse("get", "k", "--timeout", NULL), "needs a value");
+    assert_refused(parse("get", "k", "--consistency", "strong", NULL), "lease or eventual");
+    assert_refused(parse("get", "k", "--output", "xml", NULL), "text or json");
+    assert_refused(parse("get", "k", "--absent", NULL), "belong to cas");
+    assert_refused(parse("get", "k", "--help=1", NULL), "takes no value");
+    assert_refused(parse("cas", "k", "new", NULL), "one of --expect and --absent");
+    assert_refused(parse("cas", "k", "new", "--absent", "--expect", "v", NULL), "one of");
+    assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
+}
+
+static void test_help_texts(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(file);
+    de_cli_help(DE_CLI_NONE, file);
+    de_cli_help(DE_CLI_CAS, file);
+    assert_int_equal(fclose(file), 0);
+    assert_non_null(strstr(text, "  put KEY VALUE"));
+    assert_non_null(strstr(text, "--endpoints HOST:PORT,..."));
+    assert_non_null(strstr(text, "usage: dengine-cli [OPTION...] cas KEY"));
+    assert_non_null(strstr(text, "4 the outcome of a write is unknown"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put),
+        cmocka_unit_test(test_options_stand_anywhere),
+        cmocka_unit_test(test_two_dashes_end_the_options),
+        cmocka_unit_test(test_cas),
+        cmocka_unit_test(test_help_needs_nothing_else),
+        cmocka_unit_test(test_refusals_say_what_is_wrong),
+        cmocka_unit_test(test_help_texts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

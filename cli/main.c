@@ -1,0 +1,318 @@
+/* dengine-cli: reads and changes the state of a cluster from the command line. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "client/json_text.h"
+
+#define ENDPOINTS_DEFAULT "127.0.0.1:9081"
+
+/* Longest value that is read from standard input: more than any cluster allows. */
+#define INPUT_BYTES_MAX (64u * 1024 * 1024)
+
+enum exit_status {
+    STATUS_OK = 0,
+    STATUS_FALSE = 1,
+    STATUS_USAGE = 2,
+    STATUS_UNAVAILABLE = 3,
+    STATUS_UNKNOWN = 4,
+};
+
+/* A value from the command line or from standard input. */
+struct input {
+    struct dengine_slice bytes;
+    char *owned; /* NULL: bytes are the command line's */
+};
+
+static int usage_error(const char *message)
+{
+    (void)fprintf(stderr, "dengine-cli: %s\n", message);
+    return STATUS_USAGE;
+}
+
+/* All of standard input. False with a message printed. */
+static bool read_input(struct input *input)
+{
+    size_t capacity = 64 * 1024;
+    size_t size = 0;
+    char *bytes = malloc(capacity);
+
+    while (bytes != NULL) {
+        char *larger;
+
+        size += fread(bytes + size, 1, capacity - size, stdin);
+        if (size < capacity || size > INPUT_BYTES_MAX) {
+            break;
+        }
+        capacity *= 2;
+        larger = realloc(bytes, capacity);
+        if (larger == NULL) {
+            free(bytes);
+        }
+        bytes = larger;
+    }
+    if (bytes == NULL || ferror(stdin) || size > INPUT_BYTES_MAX) {
+        (void)usage_error(bytes == NULL            ? "out of memory"
+                          : size > INPUT_BYTES_MAX ? "standard input is longer than 64 MiB"
+                                                   : "cannot read standard input");
+        free(bytes);
+        return false;
+    }
+    input->owned = bytes;
+    input->bytes = dengine_bytes(bytes, size);
+    return true;
+}
+
+static bool take_value(const char *word, struct input *input)
+{
+    *input = (struct input){0};
+    if (strcmp(word, "-") == 0) {
+        return read_input(input);
+    }
+    input->bytes = dengine_str(word);
+    return true;
+}
+
+/* ---- what is printed ---- */
+
+static int status_of(int err, bool write)
+{
+    if (err == 0) {
+        return STATUS_OK;
+    }
+    if (err == DENGINE_E_INVALID || err == DENGINE_E_TOO_LARGE) {
+        return STATUS_USAGE;
+    }
+    return write && dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN ? STATUS_UNKNOWN
+                                                                    : STATUS_UNAVAILABLE;
+}
+
+static int report_error(const struct de_cli_arguments *arguments, struct dengine_client *client,
+                        int err, bool write)
+{
+    const char *detail = dengine_last_error(client);
+
+    if (arguments->json) {
+        (void)printf("{\"error\":\"%s\",\"message\":", dengine_error_name(err));
+        de_json_put_string(stdout, dengine_str(dengine_strerror(err)));
+        if (detail[0] != '\0') {
+            (void)fputs(",", stdout);
+            de_json_put_bytes(stdout, "detail", dengine_str(detail));
+        }
+        (void)fputs("}\n", stdout);
+    } else {
+        (void)fprintf(stderr, "dengine-cli: %s%s%s%s\n", dengine_strerror(err),
+                      detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
+    }
+    return status_of(err, write);
+}
+
+static int report_done(const struct de_cli_arguments *arguments)
+{
+    (void)puts(arguments->json ? "{\"ok\":true}" : "ok");
+    return STATUS_OK;
+}
+
+/* ---- the commands ---- */
+
+static int run_put(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct input value;
+    int err;
+
+    if (!take_value(arguments->operand[1], &value)) {
+        return STATUS_USAGE;
+    }
+    err = dengine_put(client, dengine_str(arguments->operand[0]), value.bytes, NULL);
+    free(value.owned);
+    return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+}
+
+static int run_delete(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const int err = dengine_delete(client, dengine_str(arguments->operand[0]), NULL);
+
+    return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+}
+
+static void print_value(const struct de_cli_arguments *arguments, const struct dengine_value *value)
+{
+    const struct dengine_slice bytes = dengine_bytes(value->data, value->size);
+
+    if (arguments->json) {
+        (void)fputs("{\"found\":true,", stdout);
+        de_json_put_bytes(stdout, "key", dengine_str(arguments->operand[0]));
+        (void)fputs(",", stdout);
+        de_json_put_bytes(stdout, "value", bytes);
+        (void)fputs("}\n", stdout);
+        return;
+    }
+    (void)fwrite(bytes.data, 1, bytes.size, stdout);
+    if (isatty(STDOUT_FILENO)) {
+        (void)fputs("\n", stdout);
+    }
+}
+
+static int run_get(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct dengine_value value;
+    const int err = dengine_get(client, dengine_str(arguments->operand[0]), arguments->consistency,
+                                NULL, &value);
+
+    if (err == 0) {
+        print_value(arguments, &value);
+        dengine_value_free(&value);
+        return STATUS_OK;
+    }
+    if (err != DENGINE_E_NOT_FOUND) {
+        return report_error(arguments, client, err, false);
+    }
+    if (arguments->json) {
+        (void)fputs("{\"found\":false,", stdout);
+        de_json_put_bytes(stdout, "key", dengine_str(arguments->operand[0]));
+        (void)fputs("}\n", stdout);
+    } else {
+        (void)fputs("dengine-cli: key not found\n", stderr);
+    }
+    return STATUS_FALSE;
+}
+
+static int run_cas(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct input expected = {0};
+    struct input value = {0};
+    bool succeeded = false;
+    int err;
+
+    if ((!arguments->absent && !take_value(arguments->expect, &expected)) ||
+        !take_value(arguments->operand[1], &value)) {
+        free(expected.owned);
+        return STATUS_USAGE;
+    }
+    err = dengine_compare_and_swap(client, dengine_str(arguments->operand[0]),
+                                   arguments->absent ? NULL : &expected.bytes, value.bytes, NULL,
+                                   &succeeded);
+    free(value.owned);
+    free(expected.owned);
+    if (err != 0) {
+        return report_error(arguments, client, err, true);
+    }
+    if (arguments->json) {
+        (void)printf("{\"succeeded\":%s}\n", succeeded ? "true" : "false");
+    } else {
+        (void)puts(succeeded ? "ok" : "comparison false, nothing changed");
+    }
+    return succeeded ? STATUS_OK : STATUS_FALSE;
+}
+
+static void print_status(const struct de_cli_arguments *arguments,
+                         const struct dengine_cluster_status *status)
+{
+    uint32_t i;
+
+    if (arguments->json && status->leader == 0) {
+        (void)fputs("{\"leader\":null,\"members\":[", stdout);
+    } else if (arguments->json) {
+        (void)printf("{\"leader\":%llu,\"members\":[", (unsigned long long)status->leader);
+    } else if (status->leader == 0) {
+        (void)puts("no leader is known");
+    }
+    for (i = 0; i < status->member_count; i++) {
+        const struct dengine_member *member = &status->members[i];
+
+        if (arguments->json) {
+            (void)printf("%s{\"id\":%llu,", i > 0 ? "," : "", (unsigned long long)member->id);
+            de_json_put_bytes(stdout, "address", dengine_str(member->address));
+            (void)printf(",\"leader\":%s}", member->leader ? "true" : "false");
+        } else {
+            (void)printf("%llu %s%s\n", (unsigned long long)member->id, member->address,
+                         member->leader ? " leader" : "");
+        }
+    }
+    (void)fputs(arguments->json ? "]}\n" : "", stdout);
+}
+
+static int run_status(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct dengine_cluster_status status;
+    const int err = dengine_cluster_status(client, NULL, &status);
+
+    if (err != 0) {
+        return report_error(arguments, client, err, false);
+    }
+    print_status(arguments, &status);
+    return STATUS_OK;
+}
+
+static int run(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    switch (arguments->command) {
+    case DE_CLI_PUT:
+        return run_put(arguments, client);
+    case DE_CLI_GET:
+        return run_get(arguments, client);
+    case DE_CLI_DELETE:
+        return run_delete(arguments, client);
+    case DE_CLI_CAS:
+        return run_cas(arguments, client);
+    case DE_CLI_STATUS:
+        return run_status(arguments, client);
+    case DE_CLI_NONE:
+        break;
+    }
+    return STATUS_USAGE;
+}
+
+static int connect_and_run(const struct de_cli_arguments *arguments)
+{
+    const struct dengine_connect_options options = {.timeout_ms = arguments->timeout_ms};
+    const char *endpoints = arguments->endpoints;
+    struct dengine_client *client;
+    char message[300];
+    int status;
+    int err;
+
+    if (endpoints == NULL) {
+        endpoints = getenv("DENGINE_ENDPOINTS");
+    }
+    if (endpoints == NULL || endpoints[0] == '\0') {
+        endpoints = ENDPOINTS_DEFAULT;
+    }
+    err = dengine_connect(endpoints, &options, &client);
+    if (err != 0) {
+        (void)snprintf(message, sizeof message, "%.250s", dengine_last_error(NULL));
+        return usage_error(message[0] != '\0' ? message : dengine_strerror(err));
+    }
+    status = run(arguments, client);
+    dengine_disconnect(client);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct de_cli_arguments arguments;
+    int status;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (de_cli_parse(&arguments, argc, argv) != 0) {
+        return usage_error(arguments.message);
+    }
+    if (arguments.help) {
+        de_cli_help(arguments.command, stdout);
+        status = STATUS_OK;
+    } else if (arguments.version) {
+        (void)puts("dengine-cli " DENGINE_VERSION_TEXT);
+        status = STATUS_OK;
+    } else {
+        status = connect_and_run(&arguments);
+    }
+    if (fflush(stdout) != 0) {
+        (void)fputs("dengine-cli: cannot write to standard output\n", stderr);
+        /* What was asked for has been done all the same; the caller just did not get to see it. */
+        return status == STATUS_OK ? STATUS_UNAVAILABLE : status;
+    }
+    return status;
+}
