@@ -36,6 +36,7 @@ enum de_host_event {
     DE_HOST_APPLY_DONE = 6,
     DE_HOST_LOG_READ_RUN = 7,
     DE_HOST_LOG_READ_DONE = 8,
+    DE_HOST_UNREACHABLE = 9,
 };
 
 /* What all hosts of a run share. */

@@ -4,6 +4,9 @@
 #include "proto/peer_codec.h"
 #include "runtime/sim/host.h"
 
+/* Every so many messages into a cut link, the transport notices. */
+#define UNREACHABLE_ONE_IN 8
+
 static bool is_promise(const struct de_raft_message *message)
 {
     return message->type == DE_RAFT_MSG_VOTE_REQUEST || message->type == DE_RAFT_MSG_APPEND_REPLY ||
@@ -24,7 +27,11 @@ static void env_send(void *context, const struct de_peer_message *message)
     memset(bytes, shared->memory_fill, size);
     written = de_peer_encode(message, bytes);
     DE_ASSERT(written == size);
-    de_network_send(shared->network, host->id, (uint32_t)message->raft.to, packet);
+    if (!de_network_send(shared->network, host->id, (uint32_t)message->raft.to, packet) &&
+        de_host_delay(host, UINT64_C(1) << 32) % UNREACHABLE_ONE_IN == 0) {
+        de_host_post(host, de_host_delay(host, 10 * DE_NS_PER_MS), DE_HOST_UNREACHABLE,
+                     message->raft.to, NULL);
+    }
     if (host->trap == DE_TRAP_AFTER_SEND && is_promise(&message->raft)) {
         host->trap_sprung = true;
     }
@@ -294,6 +301,16 @@ static void run_log_was_read(void *context, const struct de_sim_event *event)
     }
 }
 
+static void run_unreachable(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host != NULL) {
+        de_node_unreachable(host->node, event->content, de_host_clock(host));
+        de_host_stepped(host);
+    }
+}
+
 void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
 {
     const struct {
@@ -308,6 +325,7 @@ void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
         {DE_HOST_APPLY_DONE, {"applied", hosts, run_applied, NULL}},
         {DE_HOST_LOG_READ_RUN, {"log-read", hosts, run_log_read, NULL}},
         {DE_HOST_LOG_READ_DONE, {"log-was-read", hosts, run_log_was_read, NULL}},
+        {DE_HOST_UNREACHABLE, {"unreachable", hosts, run_unreachable, NULL}},
     };
 
     for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {

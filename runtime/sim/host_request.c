@@ -20,7 +20,8 @@ static void request_reply(struct de_host_request *request, const struct de_rpc_r
 {
     struct de_host *host = request->host;
 
-    de_network_send(host->shared->network, host->id, request->client, de_rpc_reply_encode(reply));
+    (void)de_network_send(host->shared->network, host->id, request->client,
+                          de_rpc_reply_encode(reply));
 }
 
 static void request_end(struct de_host_request *request)

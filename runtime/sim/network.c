@@ -133,7 +133,7 @@ static uint64_t link_latency(const struct de_network *network, const struct de_l
     return latency;
 }
 
-void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
+bool de_network_send(struct de_network *network, uint32_t from, uint32_t to,
                      struct de_packet *packet)
 {
     struct de_link *link = &network->links[from][to];
@@ -176,6 +176,7 @@ void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
                      number, packet);
     }
     packet_release(packet);
+    return link->blocked == 0;
 }
 
 void de_network_block(struct de_network *network, uint32_t from, uint32_t to)

@@ -85,8 +85,9 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
 /* A packet with room for size bytes, and where to put them. */
 struct de_packet *de_packet_new(size_t size, uint8_t **bytes);
 
-/* Sends (or loses) the packet, which becomes the network's. */
-void de_network_send(struct de_network *network, uint32_t from, uint32_t to,
+/* Sends (or loses) the packet, which becomes the network's. False when the link is cut, which a
+ * real transport notices sooner or later. */
+bool de_network_send(struct de_network *network, uint32_t from, uint32_t to,
                      struct de_packet *packet);
 
 /* Blocks or unblocks one direction; calls nest. What arrives on a blocked link is lost. */

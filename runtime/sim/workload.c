@@ -114,8 +114,8 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
         client_dice(workload, client, &dice, 2 + client->attempt % 64);
         client->target = 1 + (uint32_t)de_dice_below(&dice, workload->options.nodes);
     }
-    de_network_send(workload->network, client->endpoint, client->target,
-                    make_request(workload, client));
+    (void)de_network_send(workload->network, client->endpoint, client->target,
+                          make_request(workload, client));
     de_kernel_post(workload->kernel, workload->kernel->now_ns + workload->options.attempt_ns,
                    DE_CLIENT_TIMEOUT, client->endpoint, client->attempt, NULL);
 }

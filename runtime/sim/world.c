@@ -368,9 +368,10 @@ void de_run(const struct de_run_options *options, struct de_run_result *result)
 const char *de_run_event_name(uint32_t kind)
 {
     static const char *const names[] = {
-        "none",         "timer",       "flush",        "persist", "persisted",   "apply",
-        "applied",      "log-read",    "log-was-read", "none",    "client-next", "client-timeout",
-        "client-retry", "fault-start", "fault-end",    "restart", "churn",       "deliver",
+        "none",        "timer",          "flush",        "persist",      "persisted",
+        "apply",       "applied",        "log-read",     "log-was-read", "unreachable",
+        "client-next", "client-timeout", "client-retry", "fault-start",  "fault-end",
+        "restart",     "churn",          "deliver",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";
