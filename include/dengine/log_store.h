@@ -5,9 +5,13 @@
  *
  * Threads: after open, all calls come from one thread (the log writer).
  *
- * Errors: DENGINE_E_IO, NO_SPACE, CORRUPT (with the reason in `message`), NO_MEMORY. After a failed
- * write the store is broken for good: every later write returns the same error, nothing is retried.
- */
+ * Errors of write, compact and reset:
+ * - DENGINE_E_INVALID (a gap, or a truncation of what is compacted), TOO_LARGE, NO_MEMORY: nothing
+ *   was written and nothing changed; the store stays usable.
+ * - NO_SPACE: the same; the call may be repeated when there is room. Compaction makes some.
+ * - all others (IO, ...): the store is broken for good, every later write returns the same error,
+ *   nothing is retried; what the failed call wrote may or may not be there after the next open.
+ * Reads give IO, CORRUPT, NO_MEMORY or INVALID and break nothing. The reason is in `message`. */
 #ifndef DENGINE_LOG_STORE_H
 #define DENGINE_LOG_STORE_H
 

@@ -14,7 +14,22 @@
 #define MAP_BYTES_MIN     (UINT64_C(1) << 20)
 #define VIEWS_MAX_DEFAULT 256u
 
-/* The first page of an LMDB file is never empty. */
+#if defined(__SANITIZE_THREAD__)
+#define DE_LMDB_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define DE_LMDB_TSAN
+#endif
+#endif
+#ifdef DE_LMDB_TSAN
+/* liblmdb is not instrumented: ThreadSanitizer sees its memcpy but not the barriers around it. */
+DENGINE_EXPORT const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:liblmdb\n";
+}
+#endif
+
 static int data_size(struct dengine_dir dir, uint64_t *bytes)
 {
     struct dengine_file *file;

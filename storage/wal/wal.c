@@ -263,3 +263,12 @@ void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage)
     usage->bytes_left = de_wal_current(wal)->size - wal->offset;
     usage->low_on_space = wal->low_on_space;
 }
+
+int de_wal_make_room(struct dengine_log_store store)
+{
+    struct de_wal *wal = store.object;
+
+    DE_ASSERT(store.ops == &wal_ops);
+    DE_ASSERT(wal->used > 0);
+    return wal->error != 0 ? wal->error : de_wal_spare_provide(wal, 0);
+}

@@ -31,7 +31,7 @@ extern "C" {
 #define DE_WAL_SEGMENT_BYTES_DEFAULT (64u << 20)
 #define DE_WAL_SEGMENT_BYTES_MIN     8192u
 #define DE_WAL_SEGMENT_BYTES_MAX     (1u << 30)
-#define DE_WAL_SPARES_DEFAULT        1u
+#define DE_WAL_SPARES_DEFAULT        2u
 
 struct de_wal_options {
     uint64_t node_id;       /* stored in each segment; a log of another node is refused */
@@ -64,6 +64,11 @@ struct de_wal_usage {
 };
 
 void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage);
+
+/* Makes the reserve when it is missing, the whole of it at once; to be called now and then while
+ * low_on_space is set, since a node that refuses proposals writes nothing that would try again.
+ * 0: there is a reserve; NO_SPACE: still none, the log stays usable; others as for write(). */
+int de_wal_make_room(struct dengine_log_store store);
 
 #ifdef __cplusplus
 }

@@ -145,17 +145,24 @@ static void put_record(struct layout *layout, uint8_t type, const uint8_t *head,
     };
     uint64_t span = de_wal_record_span(record.length);
     size_t padding = (size_t)(span - DE_WAL_RECORD_BYTES - record.length);
+    uint8_t *header;
+    uint8_t *data;
 
     DE_ASSERT(layout->number < layout->records);
-    record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
-    de_wal_record_encode(&record, layout->place->salt, take(layout, DE_WAL_RECORD_BYTES));
-    memcpy(take(layout, head_size), head, head_size);
+    header = take(layout, DE_WAL_RECORD_BYTES);
+    data = take(layout, head_size);
+    memcpy(data, head, head_size);
     if (tail.size >= DIRECT_BYTES) {
+        record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
         cut_slice(layout);
         add_slice(layout->group, tail.data, tail.size);
-    } else if (tail.size > 0) {
-        memcpy(take(layout, tail.size), tail.data, tail.size);
+    } else {
+        if (tail.size > 0) {
+            memcpy(take(layout, tail.size), tail.data, tail.size);
+        }
+        record.data_crc = de_crc32c(0, data, record.length);
     }
+    de_wal_record_encode(&record, layout->place->salt, header);
     memset(take(layout, padding), 0, padding);
     layout->place->chain = record.header_crc;
     layout->number++;

@@ -146,6 +146,25 @@ static void a_full_disk_is_announced_refused_and_survived(void **state)
     expect(kit, kit->model);
 }
 
+static void the_reserve_is_made_again_when_there_is_room(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct de_wal_usage usage;
+
+    de_fault_dir_set_space(kit->fault, 8192 + 100);
+    do {
+        assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
+        de_wal_usage(kit->store, &usage);
+    } while (!usage.low_on_space);
+    assert_int_equal(de_wal_make_room(kit->store), DENGINE_E_NO_SPACE);
+    assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
+    de_fault_dir_set_space(kit->fault, UINT64_MAX);
+    assert_int_equal(de_wal_make_room(kit->store), 0);
+    de_wal_usage(kit->store, &usage);
+    assert_false(usage.low_on_space);
+    assert_int_equal(usage.spares, 1);
+}
+
 static void compaction_makes_room_on_a_full_disk(void **state)
 {
     struct de_wal_kit *kit = *state;
@@ -215,6 +234,7 @@ int main(void)
         TEST(a_failed_write_breaks_the_log_for_good),
         TEST(any_failed_operation_breaks_the_log_for_good),
         TEST(a_full_disk_is_announced_refused_and_survived),
+        TEST(the_reserve_is_made_again_when_there_is_room),
         TEST(compaction_makes_room_on_a_full_disk),
         TEST(a_group_larger_than_a_segment_gets_its_own),
         TEST(rotation_does_not_wait_for_a_new_segment),
