@@ -288,6 +288,7 @@ void de_world_start(struct de_world *world, struct de_world_server *server)
     server->commit = 0;
     server->known_commit = 0;
     server->read_count = 0;
+    server->proposal_count = 0; /* given up as unknown */
     server->streams = 0;
     server->deadline_ns = 0;
     log_copy(&server->log, log);
@@ -451,6 +452,7 @@ static void carry_out_reads(struct de_world *world, struct de_world_server *serv
     for (size_t i = 0; i < server->read_count; i++) {
         uint64_t ticket = server->reads[i].ticket;
         if (ticket <= update->reads_released) {
+            world->reads_served++;
             DE_WORLD_CHECK(world, update->read_index >= server->reads[i].floor,
                            "stale read on server %llu: index %llu, but %llu was committed before",
                            (unsigned long long)server->id, (unsigned long long)update->read_index,
@@ -460,6 +462,42 @@ static void carry_out_reads(struct de_world *world, struct de_world_server *serv
         }
     }
     server->read_count = kept;
+}
+
+/* R8: an accepted proposal ends once: committed where it was accepted, or overwritten; or nobody
+ * can tell, when a snapshot takes the place of the log. */
+static void carry_out_proposals(struct de_world *world, struct de_world_server *server,
+                                const struct de_raft_event *event,
+                                const struct de_raft_update *update)
+{
+    const struct de_raft_persist *persist = &update->persist;
+    size_t kept = 0;
+
+    if (persist->install_index != 0) {
+        server->proposal_count = 0;
+    }
+    for (size_t i = 0; i < server->proposal_count; i++) {
+        uint64_t index = server->proposals[i].index;
+        if (persist->truncate_from != 0 && index >= persist->truncate_from) {
+            world->proposals_overwritten++;
+        } else if (index <= update->commit) {
+            uint64_t term = de_world_term_at(&server->log, index);
+            DE_WORLD_CHECK(world, term == server->proposals[i].term || term == 0,
+                           "R8: a proposal at %llu was overwritten in silence",
+                           (unsigned long long)index);
+            world->proposals_committed++;
+        } else {
+            server->proposals[kept++] = server->proposals[i];
+        }
+    }
+    server->proposal_count = kept;
+    if (update->proposed_index != 0 && event->type == DE_RAFT_EV_PROPOSE) {
+        for (uint32_t i = 0; i < event->entry_count && kept < DE_WORLD_PROPOSALS_MAX; i++) {
+            server->proposals[kept].index = update->proposed_index + i;
+            server->proposals[kept++].term = update->proposed_term;
+        }
+        server->proposal_count = kept;
+    }
 }
 
 static void carry_out(struct de_world *world, struct de_world_server *server, int rc,
@@ -493,6 +531,7 @@ static void carry_out(struct de_world *world, struct de_world_server *server, in
     server->commit = update->commit;
     de_world_check_server(world, server);
     carry_out_reads(world, server, update);
+    carry_out_proposals(world, server, event, update);
 }
 
 int de_world_step(struct de_world *world, struct de_world_server *server,
@@ -508,7 +547,9 @@ int de_world_step(struct de_world *world, struct de_world_server *server,
     DE_WORLD_CHECK(world, rc == twin_rc, "R6: twins return different errors");
     compare_twins(world, server, update, twin_update);
     if (rc != 0) { /* R7 */
-        DE_WORLD_CHECK(world, update.persist.ticket == 0 && update.message_count == 0,
+        DE_WORLD_CHECK(world,
+                       update.persist.ticket == 0 && update.message_count == 0 &&
+                           update.proposed_index == 0 && update.read_ticket == 0,
                        "R7: a refused request did something");
     }
     carry_out(world, server, rc, event, &update);

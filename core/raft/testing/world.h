@@ -20,9 +20,10 @@
 extern "C" {
 #endif
 
-#define DE_WORLD_SERVERS_MAX  10
-#define DE_WORLD_READS_MAX    256
-#define DE_WORLD_MESSAGES_MAX 4096
+#define DE_WORLD_SERVERS_MAX   10
+#define DE_WORLD_READS_MAX     256
+#define DE_WORLD_PROPOSALS_MAX 512
+#define DE_WORLD_MESSAGES_MAX  4096
 
 struct de_world_entry {
     uint64_t term;
@@ -88,6 +89,11 @@ struct de_world_server {
         uint64_t floor; /* committed anywhere when the read was asked for */
     } reads[DE_WORLD_READS_MAX];
     size_t read_count;
+    struct {
+        uint64_t index;
+        uint64_t term;
+    } proposals[DE_WORLD_PROPOSALS_MAX]; /* accepted, and not ended yet (R8) */
+    size_t proposal_count;
     uint32_t streams; /* bit id: a snapshot stream to that server was asked for */
 
     int32_t drift_ppm; /* of its clock */
@@ -110,7 +116,8 @@ struct de_world {
 
     struct de_world_message messages[DE_WORLD_MESSAGES_MAX];
     size_t message_count;
-    bool lazy; /* appends are filled in when delivered, not when sent */
+    uint32_t cut; /* bit id: which side of a partition a server is on (chaos only) */
+    bool lazy;    /* appends are filled in when delivered, not when sent */
 
     /* What is committed, for ever. */
     struct de_world_entry *committed; /* [committed_count], of index 1.. */
@@ -134,6 +141,9 @@ struct de_world {
     bool halt_is_expected;
     bool lease_is_checked; /* clocks keep the promise */
     uint64_t steps;
+    uint64_t proposals_committed;
+    uint64_t proposals_overwritten;
+    uint64_t reads_served;
 };
 
 /* Options that the tests share; times in milliseconds look round. */

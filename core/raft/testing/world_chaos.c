@@ -27,7 +27,9 @@ static void deliver_any(struct de_world *world, const struct dice *dice)
     uint64_t bound = below(dice, 8) == 0 ? world->message_count : near;
     uint64_t kind = below(dice, 16);
     size_t i = (size_t)below(dice, bound);
-    if (kind == 0) {
+    const struct de_raft_message *message = &world->messages[i].message;
+    bool is_cut = (world->cut >> message->from & 1) != (world->cut >> message->to & 1);
+    if (kind == 0 || is_cut) {
         de_world_drop(world, i);
     } else {
         de_world_deliver(world, i, kind == 1);
@@ -80,8 +82,28 @@ static void change_any(struct de_world *world, struct de_world_server *server,
     de_world_change(world, server, &target);
 }
 
+/* Requests mostly go to somebody who believes that it leads. */
+static struct de_world_server *find_leader(struct de_world *world, struct de_world_server *server)
+{
+    struct de_raft_view view;
+
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        size_t at = ((size_t)(server - world->servers) + i) % world->server_count;
+        if (world->servers[at].up) {
+            de_raft_get_view(world->servers[at].raft, &view);
+            if (view.role == DE_RAFT_LEADER) {
+                return &world->servers[at];
+            }
+        }
+    }
+    return server;
+}
+
 static void ask(struct de_world *world, struct de_world_server *server, const struct dice *dice)
 {
+    if (below(dice, 4) != 0) {
+        server = find_leader(world, server);
+    }
     if (!server->up) {
         return;
     }
@@ -125,6 +147,10 @@ static void disturb(struct de_world *world, struct de_world_server *server, cons
 {
     uint64_t kind = below(dice, 4);
 
+    if (below(dice, 3) == 0) {
+        world->cut = kind == 0 ? 0 : (uint32_t)below(dice, UINT64_C(1) << 11);
+        return;
+    }
     if (server->up && server->streams != 0) {
         de_world_stream(world, server, first_stream(server), kind != 0);
     } else if (server->up && kind == 0) {
@@ -201,6 +227,8 @@ static bool is_at_peace(struct de_world *world)
 bool de_world_heal(struct de_world *world, uint64_t limit_ns)
 {
     uint64_t end_ns = world->now_ns + limit_ns;
+
+    world->cut = 0;
 
     for (uint32_t i = 0; i < world->server_count; i++) {
         if (!world->servers[i].up) {

@@ -1,0 +1,458 @@
+/* The rules R1 to R8 of raft.h, one test each at least. The steps of whole clusters run under a
+ * heap that refuses everything (R2), each with a twin (R6); see testing/world.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/assert.h"
+#include "core/base/random.h"
+#include "core/raft/raft_internal.h"
+#include "core/raft/testing/world.h"
+
+#define MS UINT64_C(1000000)
+
+/* The linker sends all calls through these (see CMakeLists.txt). */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
+int __real_de_raft_step(struct de_raft *raft, const struct de_raft_event *event,
+                        struct de_raft_update *update);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
+int __wrap_de_raft_step(struct de_raft *raft, const struct de_raft_event *event,
+                        struct de_raft_update *update);
+
+static bool in_step;
+static uint64_t steps;
+
+static void count_heap_use(void)
+{
+    if (in_step) {
+        fprintf(stderr, "R2: a step uses the heap\n");
+        abort();
+    }
+}
+
+void *__wrap_malloc(size_t size)
+{
+    count_heap_use();
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    count_heap_use();
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    count_heap_use();
+    return __real_realloc(memory, size);
+}
+
+void __wrap_free(void *memory)
+{
+    count_heap_use();
+    __real_free(memory);
+}
+
+int __wrap_de_raft_step(struct de_raft *raft, const struct de_raft_event *event,
+                        struct de_raft_update *update)
+{
+    in_step = true;
+    int rc = __real_de_raft_step(raft, event, update);
+    in_step = false;
+    steps++;
+    return rc;
+}
+
+static uint64_t draw(void *context, uint64_t bound)
+{
+    return de_random_below(context, bound);
+}
+
+static struct de_world world;
+
+static void make_cluster(uint32_t count)
+{
+    struct de_raft_configuration voters = de_world_voters(count);
+
+    de_world_init(&world);
+    world.context = "rules";
+    for (uint32_t i = 0; i < count; i++) {
+        de_world_add(&world, i + 1, &voters);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        de_world_start(&world, &world.servers[i]);
+    }
+}
+
+/* Chaos with five servers; the checks are in the world and in the wraps above. */
+static void run_chaos(uint64_t seed, int actions)
+{
+    struct de_random random;
+
+    de_random_init(&random, seed);
+    make_cluster(5);
+    for (uint32_t i = 0; i < 5; i++) { /* short time-outs: many elections */
+        de_world_crash(&world, &world.servers[i], 0);
+        world.servers[i].options.election_timeout_min_ns = 20 * MS;
+        world.servers[i].options.election_timeout_max_ns = 40 * MS;
+        world.servers[i].options.heartbeat_interval_ns = 5 * MS;
+        de_world_start(&world, &world.servers[i]);
+    }
+    for (int i = 0; i < actions; i++) {
+        de_world_chaos(&world, draw, &random);
+    }
+    assert_true(de_world_heal(&world, 10000 * MS));
+}
+
+static void test_r1_a_step_is_not_re_entered(void **state)
+{
+    struct de_raft_event event = {.type = DE_RAFT_EV_DEADLINE};
+    struct de_raft_update update;
+
+    (void)state;
+    make_cluster(1);
+    struct de_raft *raft = world.servers[0].raft;
+    raft->update = &update; /* as if a step were going on */
+    expect_assert_failure(de_raft_step(raft, &event, &update));
+    in_step = false;
+    raft->update = NULL;
+    de_world_deinit(&world);
+}
+
+static void test_r2_no_step_uses_the_heap(void **state)
+{
+    uint64_t before = steps;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        run_chaos(seed, 1500);
+        de_world_deinit(&world);
+    }
+    assert_true(steps > before + 10000);
+}
+
+/* The range of a deposed leader: its last entry does not have its term any more. */
+static void test_r3_an_overwritten_range_is_recognised(void **state)
+{
+    (void)state;
+    make_cluster(3);
+    world.lazy = true;
+    assert_true(de_world_heal(&world, 1000 * MS));
+    struct de_world_server *leader = NULL;
+    struct de_raft_view view;
+    for (uint32_t i = 0; i < 3; i++) {
+        de_raft_get_view(world.servers[i].raft, &view);
+        leader = view.role == DE_RAFT_LEADER ? &world.servers[i] : leader;
+    }
+    assert_non_null(leader);
+    assert_int_equal(de_world_propose(&world, leader, 1, 1), 0);
+    assert_true(world.message_count > 0);
+    struct de_raft_message range = world.messages[0].message;
+    assert_int_equal(range.type, DE_RAFT_MSG_APPEND);
+    assert_int_equal(range.entry_count, 0);
+    assert_int_equal(de_raft_term_at(leader->raft, range.last_index), range.last_term);
+
+    struct de_raft_entry other = {.term = range.term + 1, .type = DENGINE_ENTRY_COMMAND};
+    struct de_raft_message append = range;
+    append.from = range.to;
+    append.to = leader->id;
+    append.term = other.term;
+    append.last_term = other.term;
+    append.entries = &other;
+    append.entry_count = 1;
+    struct de_raft_event event = {.type = DE_RAFT_EV_MESSAGE, .message = &append};
+    uint64_t value = 1;
+    world.delivering_values = &value;
+    de_world_step(&world, leader, &event);
+    assert_true(de_raft_term_at(leader->raft, range.last_index) != range.last_term);
+    de_world_deinit(&world);
+}
+
+/* What waits for the disk comes out of the step that is told PERSISTED. */
+static void test_r4_nothing_of_a_term_leaves_before_it_is_durable(void **state)
+{
+    struct de_raft_message request = {.type = DE_RAFT_MSG_VOTE_REQUEST,
+                                      .cluster_id = 77,
+                                      .from = 2,
+                                      .to = 1,
+                                      .term = 3,
+                                      .prev_index = 1,
+                                      .prev_term = 1};
+    struct de_raft_message append = {
+        .type = DE_RAFT_MSG_APPEND, .cluster_id = 77, .from = 2, .to = 1, .term = 3};
+    struct de_raft_event event = {.type = DE_RAFT_EV_MESSAGE, .message = &request};
+
+    (void)state;
+    make_cluster(3);
+    struct de_world_server *server = &world.servers[0];
+    de_world_step(&world, server, &event);
+    event.message = &append;
+    de_world_step(&world, server, &event);
+    assert_int_equal(world.message_count, 0);
+    assert_true(de_world_disk_write(&world, server));
+    de_world_disk_tell(&world, server, 0);
+    assert_int_equal(world.message_count, 2);
+    assert_int_equal(world.messages[0].message.type, DE_RAFT_MSG_VOTE_REPLY);
+    assert_true(world.messages[0].message.granted);
+    assert_int_equal(world.messages[1].message.type, DE_RAFT_MSG_APPEND_REPLY);
+    de_world_deinit(&world);
+}
+
+/* A ticket that was never given out is the owner's mistake; an old one says nothing new. */
+static void test_r5_completions_are_tickets(void **state)
+{
+    struct de_raft_event event = {.type = DE_RAFT_EV_PERSISTED, .ticket = 1};
+    struct de_raft_view view;
+
+    (void)state;
+    make_cluster(1);
+    struct de_world_server *server = &world.servers[0];
+    assert_int_equal(de_world_step(&world, server, &event), DENGINE_E_INVALID);
+    assert_true(de_world_heal(&world, 1000 * MS));
+    assert_int_equal(de_world_propose(&world, server, 1, 1), 0);
+    de_raft_get_view(server->raft, &view);
+    assert_int_equal(view.durable_index, 1);
+    event.ticket = server->told;
+    assert_int_equal(de_world_step(&world, server, &event), 0);
+    de_raft_get_view(server->raft, &view);
+    assert_int_equal(view.durable_index, 1);
+    de_world_deinit(&world);
+}
+
+/* de_world_step() feeds a second instance, in memory filled otherwise and at another address. */
+static void test_r6_the_same_events_give_the_same_bytes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 100; seed < 120; seed++) {
+        run_chaos(seed, 1500);
+        assert_true(world.servers[0].raft != world.servers[0].twin);
+        de_world_deinit(&world);
+    }
+}
+
+/* Requests and messages that make no sense, each refused. */
+static void bother(struct de_raft *raft, uint64_t now_ns)
+{
+    struct de_raft_configuration strange = de_world_voters(2);
+    struct de_raft_entry noop = {.type = DENGINE_ENTRY_NOOP};
+    struct de_raft_update update;
+    struct de_raft_event events[] = {
+        {.type = DE_RAFT_EV_PROPOSE},
+        {.type = DE_RAFT_EV_PROPOSE, .entries = &noop, .entry_count = 1},
+        {.type = DE_RAFT_EV_CHANGE},
+        {.type = DE_RAFT_EV_CHANGE, .configuration = &strange},
+        {.type = DE_RAFT_EV_TRANSFER, .peer = 5},
+        {.type = DE_RAFT_EV_PERSISTED, .ticket = 99},
+        {.type = DE_RAFT_EV_APPLIED, .index = 99},
+        {.type = DE_RAFT_EV_SNAPSHOT_TAKEN, .index = 99, .term = 1},
+        {.type = DE_RAFT_EV_SNAPSHOT_STAGED, .index = 99},
+        {.type = 0},
+        {.type = 77},
+    };
+
+    strange.members[1].id = 1;
+    for (size_t i = 0; i < DE_ARRAY_SIZE(events); i++) {
+        events[i].now_ns = now_ns;
+        assert_true(de_raft_step(raft, &events[i], &update) < 0);
+        assert_int_equal(update.persist.ticket, 0);
+        assert_int_equal(update.message_count, 0);
+        assert_false(update.role_changed || update.config_changed || update.halted);
+    }
+}
+
+/* One core is bothered between all its steps, its twin is not: they do not differ. */
+static void test_r7_a_refused_request_changes_nothing(void **state)
+{
+    struct de_raft_entry entry = {.type = DENGINE_ENTRY_COMMAND, .bytes = 5};
+    struct de_raft_event events[] = {
+        {.type = DE_RAFT_EV_DEADLINE},
+        {.type = DE_RAFT_EV_PERSISTED, .ticket = 1},
+        {.type = DE_RAFT_EV_PERSISTED, .ticket = 2},
+        {.type = DE_RAFT_EV_PROPOSE, .entries = &entry, .entry_count = 1},
+        {.type = DE_RAFT_EV_READ},
+        {.type = DE_RAFT_EV_PERSISTED, .ticket = 3},
+    };
+    struct de_raft_update one;
+    struct de_raft_update two;
+
+    (void)state;
+    make_cluster(1);
+    struct de_world_server *server = &world.servers[0];
+    for (size_t i = 0; i < DE_ARRAY_SIZE(events); i++) {
+        events[i].now_ns = world.now_ns + i * MS;
+        bother(server->raft, events[i].now_ns);
+        assert_int_equal(de_raft_step(server->raft, &events[i], &one),
+                         de_raft_step(server->twin, &events[i], &two));
+        two.messages = one.messages;
+        assert_memory_equal(&one, &two, sizeof(one));
+    }
+    assert_int_equal(one.commit, 2);
+    de_world_deinit(&world);
+}
+
+static void test_r7_bad_messages_are_counted(void **state)
+{
+    struct de_raft_message message = {
+        .type = DE_RAFT_MSG_APPEND, .cluster_id = 78, .from = 2, .to = 1, .term = 9};
+    struct de_raft_event event = {.type = DE_RAFT_EV_MESSAGE, .message = &message};
+    struct de_raft_view view;
+
+    (void)state;
+    make_cluster(2);
+    assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
+    event.message = NULL;
+    assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
+    de_raft_get_view(world.servers[0].raft, &view);
+    assert_int_equal(view.dropped_messages, 2);
+    assert_int_equal(view.term, 0);
+    de_world_deinit(&world);
+}
+
+/* The world keeps the books, see carry_out_proposals(). */
+static void test_r8_every_proposal_ends_once(void **state)
+{
+    uint64_t committed = 0;
+    uint64_t overwritten = 0;
+
+    (void)state;
+    for (uint64_t seed = 200; seed < 260; seed++) {
+        run_chaos(seed, 1500);
+        for (uint32_t i = 0; i < world.server_count; i++) {
+            assert_int_equal(world.servers[i].proposal_count, 0);
+        }
+        committed += world.proposals_committed;
+        overwritten += world.proposals_overwritten;
+        de_world_deinit(&world);
+    }
+    assert_true(committed > 100 && overwritten > 0);
+}
+
+static void test_options_are_checked(void **state)
+{
+    struct de_raft_options good = de_world_options(1);
+    const char *reason;
+
+    (void)state;
+    assert_int_equal(de_raft_check_options(&good, &reason), 0);
+    assert_string_equal(reason, "");
+#define REFUSED(member, value)                                                                     \
+    do {                                                                                           \
+        struct de_raft_options bad = good;                                                         \
+        bad.member = (value);                                                                      \
+        assert_int_equal(de_raft_check_options(&bad, &reason), DENGINE_E_CONFIG);                  \
+        assert_true(strlen(reason) > 10);                                                          \
+    } while (0)
+    REFUSED(id, 0);
+    REFUSED(election_timeout_min_ns, 0);
+    REFUSED(election_timeout_max_ns, good.election_timeout_min_ns - 1);
+    REFUSED(election_timeout_max_ns, UINT64_MAX);
+    REFUSED(heartbeat_interval_ns, 0);
+    REFUSED(heartbeat_interval_ns, good.election_timeout_min_ns / 2);
+    REFUSED(drift_ppm, 500000);
+    REFUSED(append_entries_max, 0);
+    REFUSED(append_bytes_max, 0);
+    REFUSED(window_messages_max, 0);
+    REFUSED(window_messages_max, 1U << 20);
+    REFUSED(window_bytes_max, 0);
+    REFUSED(uncommitted_bytes_max, 0);
+    REFUSED(term_runs_max, 15);
+    REFUSED(size_ring, 0);
+    REFUSED(size_ring, 48);
+#undef REFUSED
+}
+
+static void test_contradictory_disks_are_refused(void **state)
+{
+    struct de_raft_options options = de_world_options(1);
+    struct de_raft_configuration voters = de_world_voters(3);
+    struct de_raft_term_run runs[] = {{4, 2}, {6, 3}};
+    struct de_raft_boot_configuration found[] = {{5, &voters}};
+    const struct de_raft_boot good = {.now_ns = 1,
+                                      .hard_state = {.term = 3, .vote = 1, .commit = 5},
+                                      .base_index = 3,
+                                      .base_term = 2,
+                                      .last_index = 7,
+                                      .applied = 4,
+                                      .runs = runs,
+                                      .run_count = 2,
+                                      .configuration = &voters,
+                                      .log_configurations = found,
+                                      .log_configuration_count = 1};
+    void *memory = malloc(de_raft_size(&options));
+    struct de_raft_update update;
+    struct de_raft *raft;
+
+    (void)state;
+    assert_int_equal(de_raft_init(memory, &options, &good, &raft, &update), 0);
+    assert_int_equal(update.commit, 5);
+#define REFUSED(change)                                                                            \
+    do {                                                                                           \
+        struct de_raft_boot boot = good;                                                           \
+        struct de_raft_term_run save[] = {runs[0], runs[1]};                                       \
+        change;                                                                                    \
+        assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update),                    \
+                         DENGINE_E_CORRUPT);                                                       \
+        memcpy(runs, save, sizeof(runs));                                                          \
+    } while (0)
+    REFUSED(boot.last_index = 2);
+    REFUSED(boot.base_term = 0);
+    REFUSED(boot.hard_state.term = 2);
+    REFUSED(boot.hard_state.commit = 8);
+    REFUSED(boot.applied = 8);
+    REFUSED(boot.run_count = 0);
+    REFUSED(runs[0].first_index = 5);
+    REFUSED(runs[1].first_index = 4);
+    REFUSED(runs[1].first_index = 9);
+    REFUSED(runs[1].term = 1);
+    REFUSED(runs[0].term = 1);
+    REFUSED(boot.configuration = NULL);
+    found[0].index = 8;
+    REFUSED((void)boot);
+    found[0].index = 3;
+    REFUSED((void)boot);
+    found[0].index = 5;
+#undef REFUSED
+    struct de_raft_boot many = good;
+    struct de_raft_term_run long_log[65];
+    for (uint64_t i = 0; i < 65; i++) {
+        long_log[i].first_index = 4 + i;
+        long_log[i].term = 2 + i;
+    }
+    many.runs = long_log;
+    many.run_count = 65;
+    many.last_index = 68;
+    many.hard_state.term = 66;
+    assert_int_equal(de_raft_init(memory, &options, &many, &raft, &update), DENGINE_E_CONFIG);
+    free(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_r1_a_step_is_not_re_entered),
+        cmocka_unit_test(test_r2_no_step_uses_the_heap),
+        cmocka_unit_test(test_r3_an_overwritten_range_is_recognised),
+        cmocka_unit_test(test_r4_nothing_of_a_term_leaves_before_it_is_durable),
+        cmocka_unit_test(test_r5_completions_are_tickets),
+        cmocka_unit_test(test_r6_the_same_events_give_the_same_bytes),
+        cmocka_unit_test(test_r7_a_refused_request_changes_nothing),
+        cmocka_unit_test(test_r7_bad_messages_are_counted),
+        cmocka_unit_test(test_r8_every_proposal_ends_once),
+        cmocka_unit_test(test_options_are_checked),
+        cmocka_unit_test(test_contradictory_disks_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
