@@ -1,0 +1,236 @@
+/* dengine-server and dengine-cli as processes: what users do first, end to end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <dengine/client.h>
+
+#include "engine/test_engine.h"
+#include "tests/processes/process.h"
+
+#define TIMEOUT_MS 20000
+
+#define DIRECTORY "server_test.data"
+
+/* A cluster of one in DIRECTORY, on a port that the system chose. */
+static struct de_process *start_server(char endpoint[64])
+{
+    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
+                                       "--listen",     "127.0.0.1:0", NULL};
+    struct de_process *server = de_process_start(argv, NULL);
+    const uint16_t port = de_process_listening(server, TIMEOUT_MS);
+
+    assert_int_not_equal(port, 0);
+    (void)snprintf(endpoint, 64, "127.0.0.1:%u", (unsigned)port);
+    return server;
+}
+
+static void stop_server(struct de_process *server)
+{
+    de_process_signal(server, SIGTERM);
+    assert_int_equal(de_process_wait(server, TIMEOUT_MS), 0);
+    assert_non_null(strstr(de_process_errors(server), "INFO stopped"));
+    de_process_free(server);
+}
+
+/* Runs dengine-cli against endpoint; checks its exit status and standard output. */
+static void assert_cli(const char *endpoint, const char *input, int status, const char *output,
+                       const char *const *words)
+{
+    const char *argv[16] = {DE_TEST_CLI, "--endpoints", endpoint, "--timeout", "20000"};
+    struct de_process *cli;
+    size_t size;
+    size_t i;
+    int got;
+
+    for (i = 0; words[i] != NULL; i++) {
+        argv[5 + i] = words[i];
+    }
+    cli = de_process_run(argv, input, TIMEOUT_MS, &got);
+    assert_string_equal(de_process_output(cli, &size), output);
+    assert_int_equal(got, status);
+    de_process_free(cli);
+}
+
+#define CLI(endpoint, input, status, output, ...)                                                  \
+    do {                                                                                           \
+        static const char *const words_[] = {__VA_ARGS__, NULL};                                   \
+        assert_cli((endpoint), (input), (status), (output), words_);                               \
+    } while (0)
+
+static int clean(void **state)
+{
+    (void)state;
+    de_test_remove_tree(DIRECTORY);
+    return 0;
+}
+
+static void test_commands_and_their_exit_status(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 1, "", "get", "k");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "k", "v");
+    CLI(endpoint, NULL, 0, "v", "get", "k");
+    CLI(endpoint, NULL, 0, "v", "get", "k", "--consistency", "eventual");
+    CLI(endpoint, NULL, 0, "v", "get", "k", "--consistency", "lease");
+    CLI(endpoint, NULL, 0, "ok\n", "cas", "k", "--expect", "v", "w");
+    CLI(endpoint, NULL, 1, "comparison false, nothing changed\n", "cas", "k", "--expect", "v", "x");
+    CLI(endpoint, NULL, 1, "{\"succeeded\":false}\n", "cas", "k", "--absent", "x", "--output",
+        "json");
+    CLI(endpoint, "from input\n", 0, "ok\n", "put", "k", "-");
+    CLI(endpoint, NULL, 0, "{\"found\":true,\"key\":\"k\",\"value\":\"from input\\n\"}\n", "get",
+        "k", "--output=json");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "bytes", "\xff\xfe");
+    CLI(endpoint, NULL, 0, "{\"found\":true,\"key\":\"bytes\",\"value_base64\":\"//4=\"}\n", "get",
+        "bytes", "--output=json");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "empty", "");
+    CLI(endpoint, NULL, 0, "", "get", "empty");
+    CLI(endpoint, NULL, 0, "ok\n", "del", "k");
+    CLI(endpoint, NULL, 0, "{\"ok\":true}\n", "del", "k", "--output", "json");
+    CLI(endpoint, NULL, 1, "{\"found\":false,\"key\":\"k\"}\n", "get", "k", "--output", "json");
+    stop_server(server);
+}
+
+static void test_status_names_the_leader(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    char expected[200];
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "k", "v"); /* then it leads */
+    (void)snprintf(expected, sizeof expected, "1 %s leader\n", endpoint);
+    {
+        static const char *const words[] = {"status", NULL};
+
+        assert_cli(endpoint, NULL, 0, expected, words);
+    }
+    stop_server(server);
+}
+
+static void test_nobody_there(void **state)
+{
+    (void)state;
+    CLI("127.0.0.1:1", NULL, 3, "", "get", "k", "--timeout", "200");
+    CLI("127.0.0.1:1", NULL, 3, "", "put", "k", "v", "--timeout", "200");
+    CLI("http://127.0.0.1:1", NULL, 2, "", "get", "k");
+}
+
+static void test_what_was_written_outlives_a_kill(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "k", "kept");
+    de_process_signal(server, SIGKILL);
+    assert_int_equal(de_process_wait(server, TIMEOUT_MS), DE_PROCESS_SIGNALLED + SIGKILL);
+    de_process_free(server);
+    server = start_server(endpoint);
+    CLI(endpoint, NULL, 0, "kept", "get", "k");
+    stop_server(server);
+}
+
+/* ---- through the library ---- */
+
+static void test_limits_are_told_apart(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_client *client;
+    char *large = calloc(1, 1024 * 1024 + 1);
+    struct dengine_value value;
+
+    (void)state;
+    assert_non_null(large);
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_BYTES(large, 1024 * 1024), NULL),
+                     0);
+    assert_int_equal(dengine_get(client, DENGINE_STR("k"), DENGINE_LINEARIZABLE, NULL, &value), 0);
+    assert_int_equal(value.size, 1024 * 1024);
+    dengine_value_free(&value);
+    assert_int_equal(
+        dengine_put(client, DENGINE_STR("k"), DENGINE_BYTES(large, 1024 * 1024 + 1), NULL),
+        DENGINE_E_INVALID);
+    assert_non_null(strstr(dengine_last_error(client), "limits.value_bytes_max"));
+    dengine_disconnect(client);
+    free(large);
+    stop_server(server);
+}
+
+#define IN_FLIGHT 500
+
+struct tally {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int answered;
+    int good;
+};
+
+static void count(void *context, struct dengine_reply *reply)
+{
+    struct tally *tally = context;
+
+    (void)pthread_mutex_lock(&tally->mutex);
+    tally->answered++;
+    tally->good += reply->status == 0 ? 1 : 0;
+    (void)pthread_cond_signal(&tally->changed);
+    (void)pthread_mutex_unlock(&tally->mutex);
+    dengine_value_free(&reply->value);
+}
+
+static void test_many_calls_in_flight(void **state)
+{
+    struct tally tally = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0};
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_client *client;
+    int i;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    for (i = 0; i < IN_FLIGHT; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "k%d", i % 50);
+        assert_int_equal(i % 2 == 0 ? dengine_put_async(client, dengine_str(key), DENGINE_STR("v"),
+                                                        NULL, count, &tally)
+                                    : dengine_get_async(client, DENGINE_STR("k0"), DENGINE_EVENTUAL,
+                                                        NULL, count, &tally),
+                         0);
+    }
+    (void)pthread_mutex_lock(&tally.mutex);
+    while (tally.answered < IN_FLIGHT) {
+        (void)pthread_cond_wait(&tally.changed, &tally.mutex);
+    }
+    (void)pthread_mutex_unlock(&tally.mutex);
+    assert_true(tally.good >= IN_FLIGHT / 2); /* an early read may find nothing */
+    dengine_disconnect(client);
+    assert_int_equal(tally.answered, IN_FLIGHT);
+    stop_server(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
+        cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
+        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test_setup_teardown(test_what_was_written_outlives_a_kill, clean, clean),
+        cmocka_unit_test_setup_teardown(test_limits_are_told_apart, clean, clean),
+        cmocka_unit_test_setup_teardown(test_many_calls_in_flight, clean, clean),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
