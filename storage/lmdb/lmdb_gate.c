@@ -11,8 +11,8 @@
 int de_lmdb_gate_init(struct de_lmdb_gate *gate)
 {
     DE_ASSERT(gate != NULL);
-    atomic_init(&gate->inside, 0);
-    atomic_init(&gate->closed, false);
+    gate->inside = 0;
+    gate->closed = false;
     if (pthread_mutex_init(&gate->lock, NULL) != 0) {
         return DENGINE_E_NO_MEMORY;
     }
@@ -25,8 +25,8 @@ int de_lmdb_gate_init(struct de_lmdb_gate *gate)
 
 void de_lmdb_gate_deinit(struct de_lmdb_gate *gate)
 {
-    DE_ASSERT(atomic_load(&gate->inside) == 0);
-    DE_ASSERT(!atomic_load(&gate->closed));
+    DE_ASSERT(__atomic_load_n(&gate->inside, __ATOMIC_SEQ_CST) == 0);
+    DE_ASSERT(!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST));
     (void)pthread_cond_destroy(&gate->changed);
     (void)pthread_mutex_destroy(&gate->lock);
 }
@@ -34,13 +34,13 @@ void de_lmdb_gate_deinit(struct de_lmdb_gate *gate)
 void de_lmdb_gate_enter(struct de_lmdb_gate *gate)
 {
     for (;;) {
-        (void)atomic_fetch_add(&gate->inside, 1);
-        if (!atomic_load(&gate->closed)) {
+        (void)__atomic_fetch_add(&gate->inside, 1, __ATOMIC_SEQ_CST);
+        if (!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
             return;
         }
         de_lmdb_gate_leave(gate);
         (void)pthread_mutex_lock(&gate->lock);
-        while (atomic_load(&gate->closed)) {
+        while (__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
             (void)pthread_cond_wait(&gate->changed, &gate->lock);
         }
         (void)pthread_mutex_unlock(&gate->lock);
@@ -49,10 +49,10 @@ void de_lmdb_gate_enter(struct de_lmdb_gate *gate)
 
 void de_lmdb_gate_leave(struct de_lmdb_gate *gate)
 {
-    unsigned before = atomic_fetch_sub(&gate->inside, 1);
+    unsigned before = __atomic_fetch_sub(&gate->inside, 1, __ATOMIC_SEQ_CST);
 
     DE_ASSERT(before > 0);
-    if (before == 1 && atomic_load(&gate->closed)) {
+    if (before == 1 && __atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
         (void)pthread_mutex_lock(&gate->lock);
         (void)pthread_cond_broadcast(&gate->changed);
         (void)pthread_mutex_unlock(&gate->lock);
@@ -61,14 +61,14 @@ void de_lmdb_gate_leave(struct de_lmdb_gate *gate)
 
 bool de_lmdb_gate_close(struct de_lmdb_gate *gate, bool wait)
 {
-    DE_ASSERT(!atomic_load(&gate->closed));
-    atomic_store(&gate->closed, true);
-    if (!wait && atomic_load(&gate->inside) > 0) {
+    DE_ASSERT(!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST));
+    __atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
+    if (!wait && __atomic_load_n(&gate->inside, __ATOMIC_SEQ_CST) > 0) {
         de_lmdb_gate_open(gate);
         return false;
     }
     (void)pthread_mutex_lock(&gate->lock);
-    while (atomic_load(&gate->inside) > 0) {
+    while (__atomic_load_n(&gate->inside, __ATOMIC_SEQ_CST) > 0) {
         (void)pthread_cond_wait(&gate->changed, &gate->lock);
     }
     (void)pthread_mutex_unlock(&gate->lock);
@@ -77,9 +77,9 @@ bool de_lmdb_gate_close(struct de_lmdb_gate *gate, bool wait)
 
 void de_lmdb_gate_open(struct de_lmdb_gate *gate)
 {
-    DE_ASSERT(atomic_load(&gate->closed));
+    DE_ASSERT(__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST));
     (void)pthread_mutex_lock(&gate->lock);
-    atomic_store(&gate->closed, false);
+    __atomic_store_n(&gate->closed, false, __ATOMIC_SEQ_CST);
     (void)pthread_cond_broadcast(&gate->changed);
     (void)pthread_mutex_unlock(&gate->lock);
 }

@@ -4,12 +4,17 @@
 #define DE_STORAGE_LMDB_LMDB_GATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* inside and closed are only touched with __atomic operations, sequentially consistent; not
+ * _Atomic, because this header is read by C++ compilers too. */
 struct de_lmdb_gate {
-    atomic_uint inside;
-    atomic_bool closed;
+    unsigned inside;
+    bool closed;
     pthread_mutex_t lock;
     pthread_cond_t changed;
 };
@@ -26,5 +31,9 @@ void de_lmdb_gate_leave(struct de_lmdb_gate *gate);
  * somebody is, and the gate stays open. */
 bool de_lmdb_gate_close(struct de_lmdb_gate *gate, bool wait);
 void de_lmdb_gate_open(struct de_lmdb_gate *gate);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,9 +11,13 @@
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/lmdb/lmdb_mark.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A slot of the pool of read transactions; struct dengine_kv_view is one of these. */
 struct de_lmdb_view {
-    atomic_bool taken;
+    bool taken;   /* only with __atomic operations */
     MDB_txn *txn; /* touched only by who has taken the slot; NULL until first used */
 };
 
@@ -65,5 +69,9 @@ int de_lmdb_walk(MDB_txn *txn, MDB_dbi dbi, struct dengine_slice from,
 void de_lmdb_close(void *store);
 
 extern const struct dengine_kv_store_ops de_lmdb_kv_ops;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,8 +8,9 @@
  *
  * Views take no lock: a pool of read transactions is handed out through atomics. The map is large
  * and sparse from the start; when half of it is used it is doubled at the next transaction that
- * finds no view open, and at seven eighths the transaction waits until all views are closed. A
- * thread must not open a second view while it waits for nothing but its own first one.
+ * finds no view open, and at seven eighths the transaction waits until all views are closed; new
+ * ones then wait for it. So a thread that holds a view must neither open another nor begin a
+ * transaction.
  *
  * Disk space is reserved ahead of the pages that a transaction may touch, so that a full disk is
  * NO_SPACE from begin or put and never a signal from the memory map. */

@@ -166,7 +166,7 @@ static int open_database(struct de_lmdb_kv *kv)
 static void close_env(struct de_lmdb_kv *kv)
 {
     for (uint32_t i = 0; i < kv->views_max; i++) {
-        DE_ASSERT(!atomic_load(&kv->views[i].taken));
+        DE_ASSERT(!__atomic_load_n(&kv->views[i].taken, __ATOMIC_SEQ_CST));
         if (kv->views[i].txn != NULL) {
             mdb_txn_abort(kv->views[i].txn);
             kv->views[i].txn = NULL;
@@ -231,7 +231,7 @@ static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
         return DENGINE_E_NO_MEMORY;
     }
     for (uint32_t i = 0; i < made->views_max; i++) {
-        atomic_init(&made->views[i].taken, false);
+        made->views[i].taken = false;
     }
     de_lmdb_boot_id(options->boot_id_path == NULL ? BOOT_ID_PATH : options->boot_id_path,
                     made->mark.boot_id);

@@ -12,8 +12,9 @@ static bool take(struct de_lmdb_view *view)
 {
     bool expected = false;
 
-    return !atomic_load_explicit(&view->taken, memory_order_relaxed) &&
-           atomic_compare_exchange_strong(&view->taken, &expected, true);
+    return !__atomic_load_n(&view->taken, __ATOMIC_RELAXED) &&
+           __atomic_compare_exchange_n(&view->taken, &expected, true, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
 }
 
 /* Threads start their search at places of their own, told apart by their stacks, so that they
@@ -53,7 +54,7 @@ int de_lmdb_view_open(void *store, struct dengine_kv_view **view)
         code = mdb_txn_renew(found->txn);
     }
     if (code != 0) {
-        atomic_store(&found->taken, false);
+        __atomic_store_n(&found->taken, false, __ATOMIC_SEQ_CST);
         de_lmdb_gate_leave(&kv->gate);
         return de_lmdb_error(code);
     }
@@ -124,9 +125,9 @@ void de_lmdb_view_close(void *store, struct dengine_kv_view *view)
     struct de_lmdb_view *mine = view_of(view);
 
     DE_ASSERT(mine >= kv->views && mine < kv->views + kv->views_max);
-    DE_ASSERT(atomic_load(&mine->taken));
+    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_SEQ_CST));
     /* The transaction keeps its slot in LMDB's reader table; renewing it needs no lock. */
     mdb_txn_reset(mine->txn);
-    atomic_store(&mine->taken, false);
+    __atomic_store_n(&mine->taken, false, __ATOMIC_SEQ_CST);
     de_lmdb_gate_leave(&kv->gate);
 }

@@ -91,6 +91,8 @@ static int replay_entry(struct de_wal *wal, const struct pending *record)
                                        record->length};
     int error;
 
+    DE_ASSERT(record->type == DE_WAL_ENTRY && record->sequence > 0);
+    DE_ASSERT(wal->index.first + wal->index.count == wal->state.last_index + 1);
     if (record->index != wal->state.last_index + 1 || record->offset / 8 > UINT32_MAX) {
         return DENGINE_E_CORRUPT;
     }
@@ -105,6 +107,7 @@ static int replay_entry(struct de_wal *wal, const struct pending *record)
 
 static int replay_compact(struct de_wal *wal, const struct pending *record)
 {
+    DE_ASSERT(wal->state.first_index > 0);
     if (record->index < wal->state.first_index || record->index > wal->state.last_index) {
         return DENGINE_E_CORRUPT;
     }
@@ -122,6 +125,8 @@ static void replay_reset(struct de_wal *wal, const struct pending *record)
     wal->state.base_term = record->term;
     de_wal_index_truncate(&wal->index, 1);
     de_wal_index_drop(&wal->index, record->index + 1);
+    DE_ASSERT(wal->index.count == 0);
+    DE_ASSERT(wal->index.first == wal->state.first_index);
 }
 
 /* The same steps as apply_write() and its neighbours, but nothing read from a disk is trusted. */
@@ -194,6 +199,8 @@ static int clear_tail(struct de_wal *wal, uint64_t end)
     struct dengine_file *file = de_wal_current(wal)->file;
     uint64_t offset = wal->offset;
 
+    DE_ASSERT(end > offset);
+    DE_ASSERT(offset % DE_WAL_ALIGN_BYTES == 0);
     end = de_wal_align(end, DE_WAL_PAGE_BYTES);
     end = end < de_wal_current(wal)->size ? end : de_wal_current(wal)->size;
     while (offset < end) {
@@ -289,6 +296,8 @@ int de_wal_recover(struct de_wal *wal, char *message, size_t message_size)
             name);
         return DENGINE_E_CORRUPT;
     }
+    DE_ASSERT(wal->index.first == wal->state.first_index);
+    DE_ASSERT(wal->index.first + wal->index.count == wal->state.last_index + 1);
     error = open_segments(wal, &found);
     if (error == 0) {
         error = settle(wal, &found);

@@ -317,6 +317,8 @@ static void a_file_cut_short_is_refused(void **state)
     fill_segments(kit);
     de_wal_kit_close(kit);
     de_fault_dir_cut(kit->fault, "wal-0000000000000002.seg", 5000);
+    refused(kit, DENGINE_E_CORRUPT, "wal-0000000000000002.seg, byte offset 5000: the file is cut");
+    de_fault_dir_cut(kit->fault, "wal-0000000000000002.seg", 4096);
     refused(kit, DENGINE_E_CORRUPT, "wal-0000000000000003.seg");
     de_fault_dir_cut(kit->fault, "wal-0000000000000002.seg", 0);
     refused(kit, DENGINE_E_CORRUPT, "wal-0000000000000002.seg, byte offset 0: the file is cut");

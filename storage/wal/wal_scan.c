@@ -150,8 +150,8 @@ static int read_header(struct scan *scan, struct found_segment *segment)
         return unreadable(scan, segment->sequence, error);
     }
     segment->size = scan->window.file_size;
-    if (segment->size < 2 * DE_WAL_HEADER_BYTES) {
-        /* Segments get their name only once they have their full, durable size. */
+    if (segment->size < 2 * DE_WAL_HEADER_BYTES || segment->size % DE_WAL_PAGE_BYTES != 0) {
+        /* Segments get their name only once they have their full, durable size: whole pages. */
         error = damage(scan, segment->sequence, segment->size, "the file is cut short");
         goto out;
     }
@@ -280,6 +280,8 @@ static int read_inner(struct scan *scan, const struct found_segment *segment)
     struct de_wal_reader reader;
     int error;
 
+    DE_ASSERT(segment->begun && segment[1].begun);
+    DE_ASSERT(segment[1].sequence == segment->sequence + 1);
     if (next->previous_end < DE_WAL_HEADER_BYTES || next->previous_end > segment->size ||
         next->previous_end % DE_WAL_ALIGN_BYTES != 0) {
         return damage(scan, segment[1].sequence, 48,
@@ -307,6 +309,8 @@ static int find_mark(struct scan *scan, const struct found_segment *segment, uin
     struct de_wal_record mark;
     int error;
 
+    DE_ASSERT(result->end_offset >= DE_WAL_HEADER_BYTES);
+    DE_ASSERT(result->end_offset <= segment->size);
     if (segment->size - result->end_offset < DE_WAL_RECORD_BYTES) {
         return 0;
     }
@@ -375,9 +379,12 @@ static int read_last(struct scan *scan, const struct found_segment *segment)
     struct de_wal_reader reader;
     int error = read_records(scan, segment, segment->size, &reader);
 
+    DE_ASSERT(segment->begun);
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(reader.group_offset <= reader.offset);
+    DE_ASSERT(reader.group_offset <= segment->size);
     scan->result->end_offset = reader.group_offset;
     scan->result->next_group = reader.group;
     scan->result->chain = reader.group_chain;
