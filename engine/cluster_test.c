@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 
 #define NODES    3
 #define READY_MS 30000

@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
+#include "engine/engine_parts.h"
 #include "engine/engine_state.h"
 #include "runtime/libev/clock.h"
 
@@ -82,19 +83,28 @@ static int embedded_get_here(struct dengine_client *client, const struct de_clie
 
 /* ---- the ends of a call ---- */
 
-/* Says who leads, where that helps. For the thread that calls back. */
+/* Says who leads, or why the node has halted. For the thread that calls back. */
 static void explain(struct dengine *engine, int status)
 {
+    struct dengine_member members[DENGINE_MEMBERS_MAX];
     struct dengine_status now;
-    const char *address;
+    uint32_t count;
+    uint32_t i;
 
+    if (status != DENGINE_E_HALTED && status != DENGINE_E_NOT_LEADER) {
+        return;
+    }
     de_replica_status(engine->replica, &now);
     if (status == DENGINE_E_HALTED) {
         de_client_set_last_error("%s", now.halt_reason);
-    } else if (status == DENGINE_E_NOT_LEADER && now.leader != 0) {
-        address = de_engine_member_address(engine, now.leader);
-        de_client_set_last_error("the leader is node %llu%s%s", (unsigned long long)now.leader,
-                                 address == NULL ? "" : " at ", address == NULL ? "" : address);
+        return;
+    }
+    count = de_engine_members(engine, members);
+    for (i = 0; i < count; i++) {
+        if (members[i].id == now.leader) {
+            de_client_set_last_error("the leader is node %llu at %s",
+                                     (unsigned long long)now.leader, members[i].address);
+        }
     }
 }
 
@@ -222,24 +232,18 @@ static int embedded_cluster_status(struct dengine_client *client, uint32_t timeo
                                    struct dengine_cluster_status *status)
 {
     struct dengine *engine = engine_of(client);
-    const struct de_plan *plan = &engine->plan;
     struct dengine_status now;
     uint32_t i;
 
     (void)timeout_ms;
-    de_replica_status(engine->replica, &now);
     memset(status, 0, sizeof(*status));
+    de_replica_status(engine->replica, &now);
     /* A leader is one that can serve: it has committed in its term. */
     status->leader = now.ready ? now.leader : 0;
-    for (i = 0; i < plan->member_count; i++) {
-        struct dengine_member *member = &status->members[i];
-        const char *address = de_engine_member_address(engine, plan->members[i].id);
-
-        member->id = plan->members[i].id;
-        member->leader = member->id == status->leader;
-        memcpy(member->address, address, strlen(address) + 1);
+    status->member_count = de_engine_members(engine, status->members);
+    for (i = 0; i < status->member_count; i++) {
+        status->members[i].leader = status->members[i].id == status->leader;
     }
-    status->member_count = plan->member_count;
     return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 
 #define DIRECTORY "embedded.data"
 #define READY_MS  20000

@@ -250,29 +250,3 @@ uint16_t de_engine_port(const struct dengine *engine)
 {
     return de_replica_port(engine->replica);
 }
-
-const char *de_engine_advertise_address(const struct dengine *engine)
-{
-    return engine->plan.advertise_address;
-}
-
-const char *de_engine_listen_address(const struct dengine *engine)
-{
-    return engine->plan.listen_address;
-}
-
-const char *de_engine_member_address(const struct dengine *engine, uint64_t id)
-{
-    const struct de_plan *plan = &engine->plan;
-    uint32_t i;
-
-    if (id == plan->node_id) {
-        return plan->advertise_address;
-    }
-    for (i = 0; i < plan->member_count; i++) {
-        if (plan->members[i].id == id) {
-            return plan->members[i].address;
-        }
-    }
-    return NULL;
-}

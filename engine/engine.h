@@ -30,14 +30,6 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
 /* The port that is bound; 0 when there is none. */
 uint16_t de_engine_port(const struct dengine *engine);
 
-/* The address that clients are told, and where the engine listens; "" when there is none. */
-const char *de_engine_advertise_address(const struct dengine *engine);
-const char *de_engine_listen_address(const struct dengine *engine);
-
-/* How a call to a node that does not lead is to be told: the address of a member, NULL when it is
- * not known. */
-const char *de_engine_member_address(const struct dengine *engine, uint64_t id);
-
 #ifdef __cplusplus
 }
 #endif

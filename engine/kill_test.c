@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 
 #define DIRECTORY    "kill.data"
 #define ROUNDS       20

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 
 #define DIRECTORY "open.data"
 

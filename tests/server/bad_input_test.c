@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 #include "tests/processes/process.h"
 
 #define TIMEOUT_MS 20000

@@ -13,7 +13,7 @@
 
 #include <dengine/client.h>
 
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 #include "tests/processes/process.h"
 
 #define TIMEOUT_MS 20000

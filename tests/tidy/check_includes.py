@@ -69,7 +69,7 @@ CONFINED = [
                                           "tests/", "benches/")),
     (re.compile(r"^lmdb\.h$"), ("storage/lmdb/", "tests/", "benches/")),
     (re.compile(r"^protobuf-c/"), ("proto/", "client/", "runtime/libev/", "server/", "tests/")),
-    (re.compile(r"^toml\+\+"), ("server/",)),
+    (re.compile(r"^toml\+\+"), ("engine/toml_file",)),
     (re.compile(r"^cmocka\.h$"), ("tests/",)),
 ]
 

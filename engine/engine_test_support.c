@@ -1,4 +1,4 @@
-#include "engine/test_engine.h"
+#include "engine/engine_test_support.h"
 
 #include <arpa/inet.h>
 #include <ftw.h>

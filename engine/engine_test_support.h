@@ -1,7 +1,7 @@
-/* engine/test_engine.h - what the tests of the engine share: scratch directories, free ports,
- * clusters in one process. */
-#ifndef DE_ENGINE_TEST_ENGINE_H
-#define DE_ENGINE_TEST_ENGINE_H
+/* engine/engine_test_support.h - what the tests of the engine share: scratch directories, free
+ * ports, clusters in one process. */
+#ifndef DE_ENGINE_ENGINE_TEST_SUPPORT_H
+#define DE_ENGINE_ENGINE_TEST_SUPPORT_H
 
 #include <dengine/dengine.h>
 
