@@ -6,18 +6,9 @@
 #include "core/base/assert.h"
 #include "core/base/random.h"
 #include "engine/engine_state.h"
+#include "engine/open_message.h"
 #include "runtime/libev/clock.h"
 #include "runtime/libev/rpc_address.h"
-
-#define OPEN_MESSAGE_BYTES 768
-
-/* Per thread, as the header promises; not state of any engine. */
-static _Thread_local char open_message[OPEN_MESSAGE_BYTES];
-
-const char *dengine_open_message(void)
-{
-    return open_message;
-}
 
 const char *dengine_version(void)
 {
@@ -81,7 +72,7 @@ static int open_replica(struct dengine *engine)
         options.add_services = add_services;
         options.services_context = engine;
     }
-    return de_replica_new(&options, &engine->replica, open_message, sizeof(open_message));
+    return de_replica_new(&options, &engine->replica, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
 /* Looked at before the data directory is touched; listening itself comes last, when calls can be
@@ -94,16 +85,16 @@ static int probe_address(const struct dengine *engine)
         return 0;
     }
     if (plan->listen_address[0] == '\0') {
-        (void)snprintf(open_message, sizeof(open_message),
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
                        "cluster.listen_address is missing: name the host:port to serve at");
         return DENGINE_E_CONFIG;
     }
-    return de_address_probe(plan->listen_address, open_message, sizeof(open_message));
+    return de_address_probe(plan->listen_address, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
 static int open_all(struct dengine *engine, const struct dengine_config *config)
 {
-    int err = de_plan_make(config, &engine->plan, open_message, sizeof(open_message));
+    int err = de_plan_make(config, &engine->plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 
     if (err != 0) {
         return err;
@@ -113,13 +104,14 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
-    err = de_stores_open(&engine->plan, &engine->stores, open_message, sizeof(open_message));
+    err = de_stores_open(&engine->plan, &engine->stores, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     if (err != 0) {
         return err;
     }
     settle_members(engine);
     err = open_replica(engine);
-    return err != 0 ? err : de_replica_listen(engine->replica, open_message, sizeof(open_message));
+    return err != 0 ? err
+                    : de_replica_listen(engine->replica, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
 int de_engine_open(const struct dengine_config *config, const struct de_engine_services *services,
@@ -129,7 +121,7 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
     int err;
 
     *result = NULL;
-    (void)snprintf(open_message, sizeof(open_message), "out of memory");
+    (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES, "out of memory");
     if (engine == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
@@ -142,7 +134,7 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
         (void)dengine_close(engine);
         return err;
     }
-    open_message[0] = '\0';
+    de_open_message()[0] = '\0';
     *result = engine;
     return 0;
 }
@@ -158,9 +150,10 @@ static int open_and_free(struct dengine_config *config, int err, struct dengine 
     *engine = NULL;
     if (config == NULL) {
         err = DENGINE_E_NO_MEMORY;
-        (void)snprintf(open_message, sizeof(open_message), "out of memory");
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES, "out of memory");
     } else if (err != 0) {
-        (void)snprintf(open_message, sizeof(open_message), "%s", dengine_config_message(config));
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES, "%s",
+                       dengine_config_message(config));
     } else {
         err = dengine_open_config(config, engine);
     }
