@@ -1,20 +1,20 @@
 #include "runtime/sim/dice.h"
 
 #include "core/base/assert.h"
-#include "core/base/random.h"
+#include "runtime/sim/mix.h"
 
 /* ln 2 in units of 2^-16. */
 #define LN2_16 45426u
 
 static uint64_t dice_key(uint64_t seed, uint32_t stream, uint64_t entity)
 {
-    return de_mix64(de_mix64(de_mix64(seed) ^ stream) ^ entity);
+    return de_sim_mix(de_sim_mix(de_sim_mix(seed) ^ stream) ^ entity);
 }
 
 uint64_t de_dice_draw(uint64_t seed, uint32_t stream, uint64_t entity, uint64_t counter)
 {
     DE_ASSERT(stream != 0);
-    return de_mix64(dice_key(seed, stream, entity) ^ de_mix64(counter));
+    return de_sim_mix(dice_key(seed, stream, entity) ^ de_sim_mix(counter));
 }
 
 void de_dice_init(struct de_dice *dice, uint64_t seed, uint32_t stream, uint64_t entity)
@@ -26,7 +26,7 @@ void de_dice_init(struct de_dice *dice, uint64_t seed, uint32_t stream, uint64_t
 
 uint64_t de_dice_next(struct de_dice *dice)
 {
-    return de_mix64(dice->key ^ de_mix64(dice->counter++));
+    return de_sim_mix(dice->key ^ de_sim_mix(dice->counter++));
 }
 
 uint64_t de_dice_below(struct de_dice *dice, uint64_t bound)

@@ -1,7 +1,7 @@
 #include "runtime/sim/kernel.h"
 
 #include "core/base/assert.h"
-#include "core/base/random.h"
+#include "runtime/sim/mix.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/memory.h"
 
@@ -125,7 +125,7 @@ static void kernel_post(struct de_kernel *kernel, uint64_t incarnation, uint64_t
     event.time_ns = time_ns > kernel->now_ns ? time_ns : kernel->now_ns;
     /* Addressed by what the event is, not by when it was posted: a fault taken out elsewhere does
      * not turn this tie. */
-    event.tie = de_dice_draw(kernel->seed ^ de_mix64(event.time_ns), DE_DICE_TIE,
+    event.tie = de_dice_draw(kernel->seed ^ de_sim_mix(event.time_ns), DE_DICE_TIE,
                              (uint64_t)kind << 32 | entity, content);
     event.sequence = kernel->sequence++;
     event.incarnation = incarnation;

@@ -278,7 +278,10 @@ static void run_churn(void *context, const struct de_sim_event *event)
     de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED,
                  UINT64_C(1) << 60 | nemesis->reactions);
     if ((nemesis->churn.a & 2) != 0 && de_dice_chance(&dice, 250000)) {
-        crash(nemesis, id, de_dice_below(&dice, 2), de_dice_exponential(&dice, 50 * DE_NS_PER_MS));
+        /* Drawn one by one: the order in which arguments are evaluated is the compiler's. */
+        uint64_t power = de_dice_below(&dice, 2);
+
+        crash(nemesis, id, power, de_dice_exponential(&dice, 50 * DE_NS_PER_MS));
         return;
     }
     if ((nemesis->churn.a & 1) != 0 && de_dice_chance(&dice, 500000)) {

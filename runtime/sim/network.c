@@ -34,22 +34,30 @@ static void packet_release(struct de_packet *packet)
     }
 }
 
-static void network_run(void *context, const struct de_sim_event *event)
+static void hold(struct de_network *network, struct de_link *link, uint64_t time_ns,
+                 const struct de_sim_event *event)
 {
-    struct de_network *network = context;
+    /* What is held comes out in a burst, in stream mode in order. */
+    if (network->options.stream && link->released_ns >= time_ns) {
+        time_ns = link->released_ns + 1;
+    }
+    link->released_ns = time_ns;
+    de_kernel_post(network->kernel, time_ns, network->kind + 1, event->entity, event->content,
+                   event->data);
+}
+
+static void arrive(struct de_network *network, const struct de_sim_event *event, bool was_held)
+{
     struct de_packet *packet = event->data;
     struct de_link *link = &network->links[packet->from][packet->to];
+    uint64_t now_ns = network->kernel->now_ns;
 
-    if (link->clogged_until_ns > network->kernel->now_ns) {
-        uint64_t time_ns = link->clogged_until_ns;
-
-        /* Stays in flight; all that was held comes out in a burst, in stream mode in order. */
-        if (network->options.stream && link->released_ns >= time_ns) {
-            time_ns = link->released_ns + 1;
-        }
-        link->released_ns = time_ns;
-        link->last_ns = time_ns > link->last_ns ? time_ns : link->last_ns;
-        de_kernel_post(network->kernel, time_ns, network->kind, packet->to, event->content, packet);
+    if (link->clogged_until_ns > now_ns) {
+        hold(network, link, link->clogged_until_ns, event);
+        return;
+    }
+    if (network->options.stream && !was_held && link->released_ns >= now_ns) {
+        hold(network, link, now_ns, event); /* behind those that are coming out */
         return;
     }
     DE_ASSERT(link->in_flight > 0);
@@ -62,6 +70,16 @@ static void network_run(void *context, const struct de_sim_event *event)
                          dengine_bytes(packet->bytes, packet->size));
     }
     packet_release(packet);
+}
+
+static void network_run(void *context, const struct de_sim_event *event)
+{
+    arrive(context, event, false);
+}
+
+static void network_run_held(void *context, const struct de_sim_event *event)
+{
+    arrive(context, event, true);
 }
 
 static void network_drop(void *context, const struct de_sim_event *event)
@@ -90,6 +108,7 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
                      void *context)
 {
     struct de_kernel_handler handler = {"deliver", network, network_run, network_drop};
+    struct de_kernel_handler held = {"deliver-held", network, network_run_held, network_drop};
     struct de_network_stats no_stats = {0};
 
     network->kernel = kernel;
@@ -100,6 +119,7 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
     network->context = context;
     network->deliver = deliver;
     de_kernel_set_handler(kernel, kind, &handler);
+    de_kernel_set_handler(kernel, kind + 1, &held);
     for (uint32_t from = 0; from < DE_NETWORK_ENDPOINTS_MAX; from++) {
         for (uint32_t to = 0; to < DE_NETWORK_ENDPOINTS_MAX; to++) {
             link_init(network, from, to);

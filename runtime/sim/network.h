@@ -70,12 +70,13 @@ struct de_network {
     struct de_network_trouble trouble;
     struct de_link links[DE_NETWORK_ENDPOINTS_MAX][DE_NETWORK_ENDPOINTS_MAX]; /* [from][to] */
     struct de_network_stats stats;
-    uint32_t kind; /* of its kernel events */
+    uint32_t kind; /* of its kernel events: this and the next */
     void *context;
     void (*deliver)(void *context, uint32_t from, uint32_t to, struct dengine_slice bytes);
 };
 
-/* Takes over the kernel's events of this kind. deliver is called for each packet that arrives. */
+/* Takes over the kernel's events of this kind and the next. deliver is called for each packet that
+ * arrives. */
 void de_network_init(struct de_network *network, struct de_kernel *kernel, uint32_t kind,
                      const struct de_network_options *options,
                      void (*deliver)(void *context, uint32_t from, uint32_t to,

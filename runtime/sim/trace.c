@@ -1,12 +1,12 @@
 #include "runtime/sim/trace.h"
 
 #include "core/base/codec.h"
-#include "core/base/random.h"
+#include "runtime/sim/mix.h"
 #include "runtime/sim/memory.h"
 
 uint64_t de_trace_mix(uint64_t hash, uint64_t value)
 {
-    return de_mix64(hash ^ de_mix64(value));
+    return de_sim_mix(hash ^ de_sim_mix(value));
 }
 
 uint64_t de_trace_hash_bytes(const void *data, size_t size)
@@ -18,12 +18,12 @@ uint64_t de_trace_hash_bytes(const void *data, size_t size)
 
     DE_ASSERT(size == 0 || data != NULL);
     for (; i + 8 <= size; i += 8) {
-        hash = de_mix64(hash ^ de_load_u64(bytes + i));
+        hash = de_sim_mix(hash ^ de_load_u64(bytes + i));
     }
     for (unsigned shift = 0; i < size; i++, shift += 8) {
         tail |= (uint64_t)bytes[i] << shift;
     }
-    return de_mix64(hash ^ tail);
+    return de_sim_mix(hash ^ tail);
 }
 
 void de_trace_init(struct de_trace *trace)
@@ -46,7 +46,8 @@ void de_trace_add(struct de_trace *trace, uint64_t time_ns, uint32_t kind, uint3
 {
     uint64_t where = (uint64_t)kind << 32 | entity;
 
-    trace->hash = de_mix64(trace->hash ^ de_mix64(de_mix64(time_ns ^ de_mix64(where)) ^ content));
+    trace->hash =
+        de_sim_mix(trace->hash ^ de_sim_mix(de_sim_mix(time_ns ^ de_sim_mix(where)) ^ content));
     if (trace->keep) {
         struct de_trace_record record = {trace->hash, time_ns, content, kind, entity};
 

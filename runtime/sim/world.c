@@ -8,7 +8,7 @@
 #include "runtime/sim/dice.h"
 #include "runtime/sim/nemesis.h"
 
-/* Kernel events of kind 17: packets. */
+/* Kernel events of kinds 17 and 18: packets. */
 #define DELIVER 17
 /* Steps that the black-box search may take for one key. */
 #define CHECK_STEPS_MAX 2000000
@@ -371,7 +371,7 @@ const char *de_run_event_name(uint32_t kind)
         "none",        "timer",          "flush",        "persist",      "persisted",
         "apply",       "applied",        "log-read",     "log-was-read", "unreachable",
         "client-next", "client-timeout", "client-retry", "fault-start",  "fault-end",
-        "restart",     "churn",          "deliver",
+        "restart",     "churn",          "deliver",      "deliver-held",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";
