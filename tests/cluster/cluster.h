@@ -1,0 +1,53 @@
+/* tests/cluster/cluster.h - three dengine-server processes on loopback.
+ *
+ * Threads: the main thread. Whatever goes wrong fails the process with a message, and the servers
+ * die with it. */
+#ifndef DE_TESTS_CLUSTER_CLUSTER_H
+#define DE_TESTS_CLUSTER_CLUSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dengine/client.h>
+
+#include "tests/processes/process.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DE_CLUSTER_NODES 3
+
+struct de_cluster {
+    const char *server; /* path of the program */
+    uint16_t ports[DE_CLUSTER_NODES];
+    char members[200];   /* for --initial-cluster */
+    char endpoints[200]; /* for dengine_connect */
+    struct de_process *nodes[DE_CLUSTER_NODES];
+};
+
+/* Starts three servers with data below the current directory, which must hold none. */
+void de_cluster_start(struct de_cluster *cluster, const char *server);
+
+/* Stops all by SIGTERM; each must exit with 0. */
+void de_cluster_stop(struct de_cluster *cluster);
+
+/* kill -9, and starting again. Nodes are 1 .. DE_CLUSTER_NODES. */
+void de_cluster_kill(struct de_cluster *cluster, uint64_t node);
+void de_cluster_restart(struct de_cluster *cluster, uint64_t node);
+
+/* Waits until a leader is known; its id. */
+uint64_t de_cluster_leader(struct dengine_client *client, uint32_t timeout_ms);
+
+/* Waits until node by itself, without asking others, shows that key has value. */
+void de_cluster_caught_up(const struct de_cluster *cluster, uint64_t node, const char *key,
+                          const char *value, uint32_t timeout_ms);
+
+/* Prints what the nodes have logged. */
+void de_cluster_dump(struct de_cluster *cluster);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
