@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 #define DE_WORLD_SERVERS_MAX   10
+#define DE_WORLD_CHAOS_KINDS   12
 #define DE_WORLD_READS_MAX     256
 #define DE_WORLD_PROPOSALS_MAX 512
 #define DE_WORLD_MESSAGES_MAX  4096
@@ -116,8 +117,9 @@ struct de_world {
 
     struct de_world_message messages[DE_WORLD_MESSAGES_MAX];
     size_t message_count;
-    uint32_t cut; /* bit id: which side of a partition a server is on (chaos only) */
-    bool lazy;    /* appends are filled in when delivered, not when sent */
+    uint32_t cut; /* chaos: bit id: which side of a partition a server is on */
+    uint8_t weights[DE_WORLD_CHAOS_KINDS]; /* chaos: how often what happens; drawn first */
+    bool lazy;                             /* appends are filled in when delivered, not when sent */
 
     /* What is committed, for ever. */
     struct de_world_entry *committed; /* [committed_count], of index 1.. */

@@ -99,40 +99,6 @@ static struct de_world_server *find_leader(struct de_world *world, struct de_wor
     return server;
 }
 
-static void ask(struct de_world *world, struct de_world_server *server, const struct dice *dice)
-{
-    if (below(dice, 4) != 0) {
-        server = find_leader(world, server);
-    }
-    if (!server->up) {
-        return;
-    }
-    switch (below(dice, 24)) {
-    case 0:
-        change_any(world, server, dice);
-        break;
-    case 1:
-        de_world_transfer(world, server, below(dice, world->server_count + 1));
-        break;
-    case 2:
-        de_world_unreachable(world, server, 1 + below(dice, world->server_count));
-        break;
-    case 3:
-    case 4:
-        de_world_snapshot(world, server);
-        break;
-    case 5:
-    case 6:
-    case 7:
-    case 8:
-        de_world_read(world, server);
-        break;
-    default:
-        de_world_propose(world, server, 1 + (uint32_t)below(dice, 5), (uint32_t)below(dice, 400));
-        break;
-    }
-}
-
 static uint64_t first_stream(const struct de_world_server *server)
 {
     uint64_t to = 0;
@@ -143,39 +109,140 @@ static uint64_t first_stream(const struct de_world_server *server)
     return to;
 }
 
-static void disturb(struct de_world *world, struct de_world_server *server, const struct dice *dice)
+/* The network falls into two parts, often with the leader alone, or is whole again. */
+static void cut(struct de_world *world, struct de_world_server *server, const struct dice *dice)
 {
     uint64_t kind = below(dice, 4);
 
-    if (below(dice, 3) == 0) {
-        world->cut = kind == 0 ? 0 : (uint32_t)below(dice, UINT64_C(1) << 11);
+    if (world->cut != 0) {
+        world->cut = 0;
+    } else if (kind < 2) {
+        world->cut = UINT32_C(1) << find_leader(world, server)->id;
+    } else {
+        world->cut = (uint32_t)below(dice, UINT64_C(1) << (world->server_count + 1));
+    }
+}
+
+enum kind {
+    DELIVER,
+    DISK,
+    TIME,
+    PROPOSE,
+    READ,
+    CHANGE,
+    TRANSFER,
+    SNAPSHOT,
+    STREAM,
+    CRASH,
+    START,
+    CUT,
+};
+
+/* Each life has a mixture of its own: what is never combined with much of something else is found
+ * by a life with little of it ("Swarm Testing", ISSTA 2012). */
+static void draw_weights(struct de_world *world, const struct dice *dice)
+{
+    static const uint8_t most[DE_WORLD_CHAOS_KINDS] = {
+        [DELIVER] = 120, [DISK] = 60,    [TIME] = 40,  [PROPOSE] = 30, [READ] = 20, [CHANGE] = 3,
+        [TRANSFER] = 3,  [SNAPSHOT] = 6, [STREAM] = 6, [CRASH] = 3,    [START] = 6, [CUT] = 3};
+    static const uint8_t least[DE_WORLD_CHAOS_KINDS] = {
+        [DELIVER] = 30, [DISK] = 10, [TIME] = 3, [PROPOSE] = 2, [STREAM] = 1, [START] = 1};
+
+    for (int i = 0; i < DE_WORLD_CHAOS_KINDS; i++) {
+        world->weights[i] = (uint8_t)(least[i] + below(dice, most[i] - least[i] + 1U));
+    }
+}
+
+static enum kind draw_kind(const struct de_world *world, const struct dice *dice)
+{
+    uint64_t sum = 0;
+    int kind = 0;
+
+    for (int i = 0; i < DE_WORLD_CHAOS_KINDS; i++) {
+        sum += world->weights[i];
+    }
+    uint64_t at = below(dice, sum);
+    while (at >= world->weights[kind]) {
+        at -= world->weights[kind++];
+    }
+    return (enum kind)kind;
+}
+
+/* Something that is asked of a server which runs; mostly of one that believes it leads. */
+static void ask(struct de_world *world, struct de_world_server *server, enum kind kind,
+                const struct dice *dice)
+{
+    if (below(dice, 4) != 0 && kind != SNAPSHOT) {
+        server = find_leader(world, server);
+    }
+    if (!server->up) {
         return;
     }
+    if (kind == PROPOSE) {
+        de_world_propose(world, server, 1 + (uint32_t)below(dice, 5), (uint32_t)below(dice, 400));
+    } else if (kind == READ) {
+        de_world_read(world, server);
+    } else if (kind == CHANGE) {
+        change_any(world, server, dice);
+    } else if (kind == SNAPSHOT) {
+        de_world_snapshot(world, server);
+    } else if (below(dice, 4) == 0) {
+        de_world_unreachable(world, server, 1 + below(dice, world->server_count));
+    } else {
+        de_world_transfer(world, server, below(dice, world->server_count + 1));
+    }
+}
+
+static void stream(struct de_world *world, struct de_world_server *server, const struct dice *dice)
+{
+    server = find_leader(world, server);
     if (server->up && server->streams != 0) {
-        de_world_stream(world, server, first_stream(server), kind != 0);
-    } else if (server->up && kind == 0) {
-        de_world_crash(world, server, (size_t)below(dice, 3));
-    } else if (!server->up) {
-        de_world_start(world, server);
+        de_world_stream(world, server, first_stream(server), below(dice, 4) != 0);
     }
 }
 
 void de_world_chaos(struct de_world *world, de_world_draw *draw, void *context)
 {
     const struct dice dice = {draw, context};
-    struct de_world_server *server = &world->servers[below(&dice, world->server_count)];
-    uint64_t kind = below(&dice, 64);
 
-    if (kind < 30) {
+    if (world->weights[DELIVER] == 0) {
+        draw_weights(world, &dice);
+    }
+    struct de_world_server *server = &world->servers[below(&dice, world->server_count)];
+    enum kind kind = draw_kind(world, &dice);
+    switch (kind) {
+    case DELIVER:
         deliver_any(world, &dice);
-    } else if (kind < 48) {
+        break;
+    case DISK:
         use_disk(world, server, &dice);
-    } else if (kind < 54) {
+        break;
+    case TIME:
         let_time_pass(world, &dice);
-    } else if (kind < 62) {
-        ask(world, server, &dice);
-    } else {
-        disturb(world, server, &dice);
+        break;
+    case PROPOSE:
+    case READ:
+    case CHANGE:
+    case TRANSFER:
+    case SNAPSHOT:
+        ask(world, server, kind, &dice);
+        break;
+    case STREAM:
+        stream(world, server, &dice);
+        break;
+    case CRASH:
+        if (server->up) {
+            de_world_crash(world, server, (size_t)below(&dice, 3));
+        }
+        break;
+    case START:
+        if (!server->up) {
+            de_world_start(world, server);
+        }
+        break;
+    case CUT:
+        cut(world, server, &dice);
+        break;
     }
 }
 
