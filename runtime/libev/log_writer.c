@@ -134,8 +134,12 @@ static void *writer_main(void *argument)
             break;
         }
         take_locked(writer, &persists, &reads);
+        err = writer->status;
         (void)pthread_mutex_unlock(&writer->worker.mutex);
-        err = write_all(writer, &persists);
+        if (err == 0) {
+            /* After a failure nothing is written any more: it would leave a gap. */
+            err = write_all(writer, &persists);
+        }
         for (i = 0; i < reads.count; i++) {
             de_log_read_job_run(reads.jobs[i], log);
         }
