@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Tests dengine-sim from outside: arguments, exit statuses, output.
+
+usage: tool_test.py DIRECTORY_OF_PROGRAMS SOURCE_ROOT
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAMS = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+SOURCE = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else ".")
+
+
+def run(*arguments, program="dengine-sim"):
+    """Runs a program; returns (exit status, stdout, stderr)."""
+    command = [str(PROGRAMS / program), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.returncode, result.stdout, result.stderr
+
+
+class Arguments(unittest.TestCase):
+    def test_help_names_every_command_and_status(self):
+        status, out, _ = run("--help")
+        self.assertEqual(status, 0)
+        for word in ("run", "list", "--seed", "--scenario", "127", "131"):
+            self.assertIn(word, out)
+
+    def test_version(self):
+        status, out, _ = run("--version")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^dengine-sim \d+\.\d+\.\d+\n$")
+
+    def test_list_names_the_scenarios(self):
+        status, out, _ = run("list")
+        self.assertEqual(status, 0)
+        names = [line.split()[0] for line in out.splitlines()]
+        self.assertEqual(names, ["elect", "replicate", "register"])
+
+    def test_bad_usage_is_one_sentence_and_status_1(self):
+        for arguments in (
+            [], ["walk"], ["run"], ["run", "--seed"], ["run", "--seed", "x"],
+            ["run", "--seeds", "9..3"], ["run", "--seed", "1", "--scenario", "none"],
+            ["run", "--seed", "1", "--speed"], ["run", "--seed", "1", "--until", "soon"],
+            ["run", "--seeds", "1..2", "--history", "x"], ["run", "--seed", "1", "--jobs", "-1"],
+        ):  # fmt: skip
+            status, out, err = run(*arguments)
+            self.assertEqual((status, out), (1, ""), arguments)
+            self.assertEqual(len(err.splitlines()), 1, err)
+
+
+class Runs(unittest.TestCase):
+    def test_the_same_seed_is_the_same_run_on_any_number_of_processes(self):
+        outputs = {}
+        for jobs in ("0", "1", "3"):
+            status, out, _ = run("run", "--seeds", "1..4", "--jobs", jobs, "--json")
+            self.assertEqual(status, 0)
+            outputs[jobs] = sorted(out.splitlines())
+            for line in outputs[jobs]:
+                json.loads(line)
+        self.assertEqual(outputs["0"], outputs["1"])
+        self.assertEqual(outputs["1"], outputs["3"])
+
+    def test_other_seeds_are_other_runs(self):
+        _, out, _ = run("run", "--seeds", "1..4", "--json")
+        hashes = {json.loads(line)["trace_hash"] for line in out.splitlines()}
+        self.assertEqual(len(hashes), 4)
+
+    def test_until_stops_there(self):
+        status, out, _ = run("run", "--seed", "3", "--until", "1500ms", "--json")
+        self.assertEqual(status, 0)
+        self.assertEqual(json.loads(out)["time_ns"], 1500000000)
+
+    def test_seeds_may_be_hexadecimal(self):
+        _, decimal, _ = run("run", "--seed", "31", "--json", "--until", "1")
+        _, hexadecimal, _ = run("run", "--seed", "0x1f", "--json", "--until", "1")
+        self.assertEqual(decimal, hexadecimal)
+
+    def test_history_is_what_clients_did(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "history.jsonl"
+            status, out, _ = run("run", "--seed", "3", "--json", "--history", str(path))
+            self.assertEqual(status, 0)
+            events = [json.loads(line) for line in path.read_text().splitlines()]
+        result = json.loads(out)
+        ended_ok = sum(event["type"] == "ok" for event in events)
+        self.assertEqual(ended_ok, result["ok"])
+        self.assertTrue(all("process" in event and "time" in event for event in events))
+
+    def test_a_history_that_cannot_be_written_is_said(self):
+        status, _, err = run("run", "--seed", "3", "--history", "/nonexistent/x")
+        self.assertEqual(status, 1)
+        self.assertIn("/nonexistent/x", err)
+
+
+class Failures(unittest.TestCase):
+    def test_a_violation_fills_one_screen_and_can_be_replayed(self):
+        program = "dengine-sim-mutant-31-leader-counts-before-fsync"
+        arguments = ("run", "--scenario", "all", "--seeds", "1..500", "--jobs", "2")
+        status, out, _ = run(*arguments, program=program)
+        self.assertEqual(status, 129)
+        self.assertLessEqual(len(out.splitlines()), 30)
+        for word in ("FAILED: correctness", "oracle", "node", "seed", "trace", "build", "replay"):
+            self.assertIn(word, out)
+        replay = next(line for line in out.splitlines() if "replay" in line).split()[2:]
+        again, second, _ = run(*replay, program=program)
+        self.assertEqual(again, 129)
+        trace = [line for line in out.splitlines() if "  trace " in line]
+        self.assertEqual(trace, [line for line in second.splitlines() if "  trace " in line])
+
+    def test_expect_failure_turns_the_status_round(self):
+        program = "dengine-sim-mutant-31-leader-counts-before-fsync"
+        arguments = ("run", "--scenario", "all", "--seeds", "1..500", "--expect-failure")
+        self.assertEqual(run(*arguments, program=program)[0], 0)
+        status, out, _ = run("run", "--seeds", "1..2", "--expect-failure")
+        self.assertEqual(status, 1)
+        self.assertIn("NOT FOUND in 2 seeds", out)
+
+    def test_a_crash_is_caught_and_named(self):
+        status, out, _ = run("run", "--seeds", "1..3", program="dengine-sim-control-crash")
+        self.assertEqual(status, 127)
+        self.assertIn("reached < 20", out)
+        self.assertIn("--seed 1", out)
+
+    def test_a_sweep_survives_crashes(self):
+        arguments = ("run", "--seeds", "1..4", "--jobs", "2", "--keep-going", "--json")
+        status, out, _ = run(*arguments, program="dengine-sim-control-crash")
+        self.assertEqual(status, 127)
+        seeds = sorted(json.loads(line)["seed"] for line in out.splitlines())
+        self.assertEqual(seeds, [1, 2, 3, 4])
+
+    def test_a_healthy_quorum_that_does_nothing_is_a_liveness_failure(self):
+        arguments = ("run", "--seeds", "1..10")
+        status, out, _ = run(*arguments, program="dengine-sim-control-liveness")
+        self.assertEqual(status, 128)
+        self.assertIn("healthy nodes", out)
+
+    def test_an_unknown_verdict_is_not_ok(self):
+        status, out, _ = run("run", "--seed", "5", program="dengine-sim-control-unknown")
+        self.assertEqual(status, 130)
+        self.assertIn("gave up", out)
+
+    def test_nondeterminism_is_seen_and_the_event_named(self):
+        program = "dengine-sim-control-nondeterminism"
+        status, out, _ = run("run", "--seed", "1", "--check-determinism", program=program)
+        self.assertEqual(status, 131)
+        self.assertRegex(out, r"event \d+ differs: first \S+ of \d+ at \d+ ns")
+
+
+class Mutating(unittest.TestCase):
+    def mutate(self, old):
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            (root / "a.c").write_text("int one;\nint two;\nint two;\n")
+            head = "number: 1\ntitle: t\npath: a.c\nreason: r\n"
+            (root / "m").write_text(f"{head}<<<<\n{old}\n====\nint three;\n>>>>\n")
+            script = SOURCE / "sim-tests" / "scripts" / "mutate.py"
+            command = [sys.executable, str(script), str(root / "m"), str(root), str(root / "out.c")]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            out = root / "out.c"
+            return result.returncode, out.read_text() if out.exists() else result.stderr
+
+    def test_a_text_that_is_there_once_is_replaced(self):
+        status, text = self.mutate("int one;")
+        self.assertEqual(status, 0)
+        self.assertIn("int three;\nint two;", text)
+
+    def test_a_text_that_is_gone_fails_loudly(self):
+        status, text = self.mutate("int zero;")
+        self.assertEqual(status, 1)
+        self.assertIn("stands 0 times", text)
+
+    def test_a_text_that_is_there_twice_fails_loudly(self):
+        status, text = self.mutate("int two;")
+        self.assertEqual(status, 1)
+        self.assertIn("stands 2 times", text)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
