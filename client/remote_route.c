@@ -190,6 +190,12 @@ static void probe(struct de_remote_endpoint *endpoint, uint64_t now_ns)
                       grpc_empty_slice(), now_ns + ATTEMPT_NS);
 }
 
+/* Whether there is a leader that can be sent to. */
+static bool led(const struct de_remote *remote)
+{
+    return remote->leader != NULL && de_remote_ready(remote->leader);
+}
+
 /* The leader's address in an answer; NULL when it names none. */
 static const char *leader_in(const struct dengine_cluster_status *status)
 {
@@ -229,11 +235,16 @@ static void probed(struct de_tag *tag, bool ok)
     de_exchange_clear(exchange);
     endpoint->probing = false;
     remote->live--;
-    if (leader == NULL) {
-        failed(endpoint, what);
-    } else if (remote->leader == NULL) {
+    if (leader != NULL && remote->leader != NULL && strcmp(remote->leader->address, leader) == 0) {
+        /* Nothing new. When it cannot be reached, this node has only not noticed yet. */
+        leader = de_remote_ready(remote->leader) ? leader : NULL;
+        (void)snprintf(what, sizeof what, "names a leader that cannot be reached");
+    } else if (leader != NULL && !led(remote)) {
         endpoint->failures = 0;
         de_remote_learn_leader(remote, leader);
+    }
+    if (leader == NULL) {
+        failed(endpoint, what);
     }
     de_remote_leave(remote);
 }
@@ -246,7 +257,7 @@ struct de_remote_endpoint *de_remote_choose(struct de_remote *remote,
     size_t i;
 
     if (!call->anywhere) {
-        return remote->leader != NULL && de_remote_ready(remote->leader) ? remote->leader : NULL;
+        return led(remote) ? remote->leader : NULL;
     }
     for (i = 0; i < remote->endpoint_count; i++) {
         const size_t at = (remote->turn + i) % remote->endpoint_count;
@@ -307,6 +318,7 @@ void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
 {
     const struct de_remote_call *call;
     bool anywhere = false;
+    bool ask;
     uint64_t due_ns = UINT64_MAX;
     size_t i;
 
@@ -315,12 +327,13 @@ void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
     for (call = remote->parked; call != NULL && !anywhere; call = call->next) {
         anywhere = call->anywhere;
     }
-    if (remote->parked != NULL && (remote->leader == NULL || anywhere)) {
+    /* Others are asked also while the one that is said to lead is being connected to: it may be
+     * the last leader, dead, and they may just not know. */
+    ask = !led(remote);
+    if (remote->parked != NULL && (ask || anywhere)) {
         for (i = 0; i < remote->endpoint_count; i++) {
-            pursue(remote->endpoints[i], remote->leader == NULL, now_ns, &due_ns);
+            pursue(remote->endpoints[i], ask, now_ns, &due_ns);
         }
-    } else if (remote->parked != NULL) {
-        pursue(remote->leader, false, now_ns, &due_ns);
     }
     remote->due_ns = due_ns;
 }
