@@ -5,6 +5,9 @@
 
 #include "core/base/assert.h"
 
+/* Of a large block only the front is filled: that is where structures are. */
+#define FILL_BYTES_MAX 1024u
+
 struct de_sim_block {
     struct de_sim_block *next;
     struct de_sim_block **link; /* what points here */
@@ -83,7 +86,10 @@ static void *pool_resize(void *context, void *memory, size_t size)
     block->size = size;
     pool_link(pool, block);
     if (size > old_size) {
-        memset((uint8_t *)(block + 1) + old_size, pool->fill, size - old_size);
+        size_t fresh = size - old_size;
+
+        memset((uint8_t *)(block + 1) + old_size, pool->fill,
+               fresh < FILL_BYTES_MAX ? fresh : FILL_BYTES_MAX);
     }
     return block + 1;
 }

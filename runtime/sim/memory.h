@@ -29,7 +29,7 @@ struct de_sim_block;
 struct de_sim_pool {
     struct de_allocator allocator; /* hand &pool->allocator out; the pool must not move */
     struct de_sim_block *blocks;
-    uint8_t fill; /* fresh memory holds this byte, so what reads it uninitialised shows */
+    uint8_t fill; /* the front of fresh memory holds this byte: reads of it show */
 };
 
 void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill);

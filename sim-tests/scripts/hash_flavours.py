@@ -3,10 +3,10 @@
 
 usage: hash_flavours.py SOURCE_ROOT BUILD_ROOT FIRST..LAST
 
-A seed means the same run everywhere: from gcc without optimisation, gcc and clang with it, and under
-AddressSanitizer and UndefinedBehaviorSanitizer. The builds live below BUILD_ROOT and are only brought
-up to date the next time. Each flavour runs with another memory layout as well (address randomisation
-is left on).
+A seed means the same run everywhere: from gcc without optimisation, gcc and clang with it, and
+under AddressSanitizer and UndefinedBehaviorSanitizer. The builds live below BUILD_ROOT and are only
+brought up to date the next time. Each flavour runs with another memory layout as well (address
+randomisation is left on).
 """
 import json
 import os

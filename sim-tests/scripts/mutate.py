@@ -3,7 +3,7 @@
 
 usage: mutate.py MUTANT_FILE SOURCE_ROOT OUTPUT
 
-The mutant file has `name: value` lines (number, title, path, reason), then one or more replacements:
+The mutant file has `name: value` lines (number, title, path, reason), then replacements:
 
     <<<<
     text that stands in the source exactly once
