@@ -75,7 +75,9 @@ static bool stage_entries(struct de_node *node, const struct de_peer_message *me
             .bytes = buffer->size,
             .configuration = is_config ? configurations : NULL,
         };
-        configurations += is_config ? 1 : 0;
+        if (is_config) {
+            configurations++; /* not by 0 either when there are none: NULL + 0 is undefined */
+        }
         node->staged[node->staged_count++] = buffer;
     }
     return true;
