@@ -1,5 +1,6 @@
 /* Three engines in one process, over loopback gRPC: replication, fail-over, catching up, deadlines
  * without a quorum. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -98,6 +99,7 @@ static uint32_t put_somewhere(struct cluster *cluster, const char *key, const ch
             err != DENGINE_E_SUPERSEDED) {
             fail_msg("put: %s", dengine_strerror(err));
         }
+        (void)sched_yield();
     }
     fail_msg("no node takes a put");
     return NODES;
@@ -127,6 +129,7 @@ static void wait_applied(struct dengine *engine, uint64_t index)
         dengine_status(engine, &status);
         assert_false(status.halted);
         assert_true(time(NULL) < give_up);
+        (void)sched_yield();
     } while (status.applied_index < index);
 }
 

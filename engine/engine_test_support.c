@@ -71,8 +71,8 @@ struct dengine_config *de_test_cluster_config(uint32_t id, const uint16_t *ports
     }
     set(config, "cluster.initial_cluster", text);
     set(config, "cluster.db_root_dir", directory);
-    set(config, "raft.election.election_timeout_min", "300");
-    set(config, "raft.election.election_timeout_max", "600");
+    set(config, "raft.election.election_timeout_min", "600");
+    set(config, "raft.election.election_timeout_max", "1200");
     set(config, "raft.replication.rpc_append_entries_clock_in_ms", "50");
     set(config, "storage.wal_segment_bytes", "16777216");
     return config;

@@ -8,6 +8,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/random.h"
+#include "proto/peer_codec.h"
 #include "runtime/libev/rpc_address.h"
 
 #define MS_NS 1000000u
@@ -233,7 +234,6 @@ static int plan_raft(const struct dengine_config *config, struct de_plan *plan, 
 {
     struct de_raft_options *raft = &plan->raft;
     const char *reason = "";
-    uint64_t append_max;
 
     raft->id = plan->node_id;
     raft->cluster_id = DE_CLUSTER_OF_SEVERAL; /* for the check; the real ones come at open */
@@ -263,11 +263,10 @@ static int plan_raft(const struct dengine_config *config, struct de_plan *plan, 
         raft->election_timeout_max_ns = ALONE_TIMEOUT_MAX_NS;
         raft->heartbeat_interval_ns = ALONE_HEARTBEAT_NS;
     }
-    append_max = plan->limits.batch_bytes_max > raft->append_bytes_max
-                     ? plan->limits.batch_bytes_max
-                     : raft->append_bytes_max;
-    /* A frame that holds many messages is cut at 1 MiB; one message may be longer. */
-    plan->message_bytes_max = (uint32_t)(append_max + 2u * 1024 * 1024);
+    /* An append may be full but for the last entry; a frame of many messages is cut at 1 MiB. */
+    plan->message_bytes_max =
+        (uint32_t)(plan->limits.batch_bytes_max + raft->append_bytes_max + 2u * 1024 * 1024);
+    DE_ASSERT(plan->message_bytes_max <= DE_PEER_MESSAGE_BYTES_MAX);
     if (de_raft_check_options(raft, &reason) != 0) {
         return refuse(text, "%s", reason);
     }
