@@ -13,9 +13,6 @@
 /* What a client is told to wait when the node has too much to do: a few group commits. */
 #define RETRY_AFTER_MS 20
 
-/* Longest that one call may occupy the node, whatever its client says. */
-#define TIMEOUT_MAX_MS (10u * 60 * 1000)
-
 /* Room for any reply that carries no data: the metadata's texts are the only part of some length.
  */
 #define ERROR_REPLY_BYTES 1024
@@ -87,10 +84,10 @@ uint64_t de_service_deadline_ns(const struct de_service *service, const struct d
 {
     uint32_t timeout_ms = de_rpc_call_timeout_ms(call);
 
-    if (timeout_ms == UINT32_MAX) {
+    /* Also when the client would wait longer: a node that is cut off from the others tells it to
+     * look elsewhere. */
+    if (timeout_ms > service->options.timeout_ms) {
         timeout_ms = service->options.timeout_ms;
-    } else if (timeout_ms > TIMEOUT_MAX_MS) {
-        timeout_ms = TIMEOUT_MAX_MS;
     }
     return de_clock_now_ns() + (uint64_t)timeout_ms * 1000000;
 }

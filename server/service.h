@@ -33,7 +33,7 @@ struct de_service_options {
     enum dengine_consistency default_policy; /* of reads that name none; not DENGINE_DEFAULT */
     bool allow_client_override;              /* false: every read is served as default_policy */
     uint64_t value_bytes_max;
-    uint32_t timeout_ms; /* of calls whose client set no deadline */
+    uint32_t timeout_ms; /* a call is answered after this long at the latest */
 };
 
 /* What is known once the engine is open. */
