@@ -179,7 +179,7 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
     if (response == NULL) {
         return;
     }
-    reply->error = response->error;
+    reply->error = (int32_t)response->error;
     if (response->metadata != NULL) {
         unpack_metadata(response->metadata, reply);
     }
