@@ -28,7 +28,8 @@ extern "C" {
 
 struct de_world_entry {
     uint64_t term;
-    uint64_t value; /* stands for the payload; unique per proposal */
+    uint64_t value;        /* stands for the payload; unique per proposal */
+    uint64_t committed_in; /* in world.committed: the term in which it was seen committed first */
     uint32_t type;
     uint32_t bytes;
     const struct de_raft_configuration *configuration; /* lives as long as the world */

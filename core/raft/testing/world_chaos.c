@@ -260,6 +260,11 @@ static bool do_what_is_due(struct de_world *world)
             any = true;
         }
         de_world_disk_tell(world, server, 0);
+        struct de_raft_view view;
+        de_raft_get_view(server->raft, &view);
+        if (view.term_runs_free < 2 && server->commit > view.base_index) {
+            de_world_snapshot(world, server); /* an owner's duty: make room for new terms */
+        }
         if (server->streams != 0) {
             de_world_stream(world, server, first_stream(server), true);
             any = true;

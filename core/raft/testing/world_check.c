@@ -215,6 +215,7 @@ static void check_commit(struct de_world *world, struct de_world_server *server,
         struct de_world_entry *first = &world->committed[index - 1];
         if (first->value == 0) {
             *first = *entry;
+            first->committed_in = view->term;
         }
         DE_WORLD_CHECK(world, first->value == entry->value && first->term == entry->term,
                        "server %llu commits another entry at %llu: term %llu, was %llu",
@@ -234,7 +235,7 @@ static void check_leader(struct de_world *world, const struct de_world_server *s
     for (uint64_t index = world->committed_count; index > server->log.base_index; index--) {
         const struct de_world_entry *entry = de_world_entry_at(&server->log, index);
         const struct de_world_entry *committed = &world->committed[index - 1];
-        if (committed->term > view->term || committed->value == 0) {
+        if (committed->committed_in > view->term || committed->value == 0) {
             continue; /* a deposed leader that does not know yet */
         }
         if (committed->term == view->term) {
