@@ -33,8 +33,8 @@ struct de_process {
     pthread_cond_t changed;
     /* Guarded by mutex: */
     struct text texts[2];
-    bool ended; /* both are at their end: the child has gone */
-    char *copy; /* what was given to the caller last */
+    bool ended;      /* both are at their end: the child has gone */
+    char *copies[2]; /* what was given to the caller last */
 };
 
 static void fail(const char *condition, int line)
@@ -257,12 +257,12 @@ static const char *copy_text(struct de_process *process, int which, size_t *size
     const struct text *text = &process->texts[which];
 
     (void)pthread_mutex_lock(&process->mutex);
-    process->copy = realloc(process->copy, text->size + 1);
-    REQUIRE(process->copy != NULL);
-    memcpy(process->copy, text->bytes, text->size + 1);
+    process->copies[which] = realloc(process->copies[which], text->size + 1);
+    REQUIRE(process->copies[which] != NULL);
+    memcpy(process->copies[which], text->bytes, text->size + 1);
     *size = text->size;
     (void)pthread_mutex_unlock(&process->mutex);
-    return process->copy;
+    return process->copies[which];
 }
 
 const char *de_process_output(struct de_process *process, size_t *size)
@@ -294,7 +294,8 @@ void de_process_free(struct de_process *process)
     (void)pthread_mutex_destroy(&process->mutex);
     free(process->texts[0].bytes);
     free(process->texts[1].bytes);
-    free(process->copy);
+    free(process->copies[0]);
+    free(process->copies[1]);
     free(process);
 }
 

@@ -36,8 +36,8 @@ void de_process_signal(struct de_process *process, int signal);
  * is over. */
 int de_process_wait(struct de_process *process, uint32_t timeout_ms);
 
-/* What the child has printed so far, with a terminator after it; lives until the next call on
- * process. */
+/* What the child has printed so far, with a terminator after it; lives until the same is asked for
+ * again. */
 const char *de_process_output(struct de_process *process, size_t *size);
 const char *de_process_errors(struct de_process *process);
 
