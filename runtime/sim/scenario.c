@@ -125,7 +125,7 @@ static void draw_workload(struct de_dice *dice, const struct de_scenario *scenar
     workload->clients =
         (uint32_t)de_dice_between(dice, scenario->clients_min, scenario->clients_max);
     workload->keys = (workload->clients + 2) / 3 + (uint32_t)de_dice_below(dice, 2);
-    workload->think_ns = DE_NS_PER_MS * (UINT64_C(4) << de_dice_below(dice, 5));
+    workload->think_ns = DE_NS_PER_MS * (UINT64_C(16) << de_dice_below(dice, 4));
     workload->attempt_ns = DE_NS_PER_MS * de_dice_between(dice, 200, 800);
     workload->operation_ns = DE_NS_PER_S;
     workload->write_ppm = scenario->write_ppm;
