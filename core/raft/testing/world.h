@@ -142,6 +142,7 @@ struct de_world {
     const char *context; /* said with a failure */
     uint64_t context_number;
     bool halt_is_expected;
+    bool is_hostile;       /* peers lie: what Raft promises is not checked */
     bool lease_is_checked; /* clocks keep the promise */
     uint64_t steps;
     uint64_t proposals_committed;

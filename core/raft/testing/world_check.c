@@ -79,6 +79,9 @@ void de_world_check_messages(struct de_world *world, const struct de_world_serve
 {
     const struct dengine_hard_state *durable = &server->disk.hard_state;
 
+    if (world->is_hostile) {
+        return;
+    }
     for (uint32_t i = 0; i < update->message_count; i++) {
         const struct de_raft_message *message = &update->messages[i];
         bool is_pre =
@@ -284,9 +287,9 @@ void de_world_check_server(struct de_world *world, struct de_world_server *serve
     struct de_raft_view view;
 
     de_raft_get_view(server->raft, &view);
-    DE_WORLD_CHECK(world, world->halt_is_expected || !view.halted, "server %llu halted: %s",
-                   (unsigned long long)server->id, view.halt_reason);
-    if (view.halted) {
+    DE_WORLD_CHECK(world, world->halt_is_expected || world->is_hostile || !view.halted,
+                   "server %llu halted: %s", (unsigned long long)server->id, view.halt_reason);
+    if (view.halted || world->is_hostile) {
         return;
     }
     check_election(world, &view);
