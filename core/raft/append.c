@@ -152,9 +152,7 @@ static void agree(struct de_raft *raft, const struct de_raft_message *append, ui
     if (raft->commit < commit) {
         raft->commit = commit;
     }
-    if (following->verified < raft->commit) {
-        following->verified = raft->commit;
-    }
+    DE_ASSERT(following->verified >= raft->commit);
     DE_ASSERT(raft->commit <= raft->log.last_index);
 }
 

@@ -400,9 +400,13 @@ static void do_crash(struct script *script)
     de_world_crash(&script->world, server_at(script, 1), (size_t)argument(script, 2, 0));
 }
 
+/* start ID [hint=0]: the commit hint on its disk is this. */
 static void do_start(struct script *script)
 {
-    de_world_start(&script->world, server_at(script, 1));
+    struct de_world_server *server = server_at(script, 1);
+
+    server->disk.hard_state.commit = option_number(script, "hint", server->disk.hard_state.commit);
+    de_world_start(&script->world, server);
 }
 
 static void do_change(struct script *script)
@@ -471,6 +475,7 @@ static void do_message(struct script *script)
     struct de_raft_entry metas[16];
     uint64_t values[16];
     struct de_raft_event event;
+    struct de_raft_configuration configuration;
     const char *kind = option(script, "kind");
     const char *entries = option(script, "entries");
 
@@ -510,6 +515,10 @@ static void do_message(struct script *script)
     message.last_index = option_number(script, "last", message.last_index);
     message.last_term = option_number(script, "last-term", message.last_term);
     message.entries = metas;
+    if (option(script, "members") != NULL) {
+        configuration = members(script, option(script, "members"));
+        message.configuration = &configuration;
+    }
     memset(&event, 0, sizeof(event));
     event.type = DE_RAFT_EV_MESSAGE;
     event.message = &message;

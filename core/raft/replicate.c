@@ -72,7 +72,7 @@ static void send_heartbeat(struct de_raft *raft, struct de_progress *peer)
     uint64_t prev = peer->next - 1;
 
     DE_ASSERT(!peer->appended);
-    if (peer->state == DE_PROGRESS_SNAPSHOT || prev < raft->log.base_index) {
+    if (prev < raft->log.base_index) {
         prev = 0;
     }
     send_append(raft, peer, prev, prev);

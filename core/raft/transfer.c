@@ -65,11 +65,10 @@ void de_transfer_settle(struct de_raft *raft)
     if (leading->transfer_to == 0) {
         return;
     }
+    /* No change is taken while a transfer is under way, and a voter of the new half stays when a
+     * joint configuration ends: the target is still there. */
     const struct de_progress *target = de_peer(raft, leading->transfer_to);
-    if (target == NULL) {
-        de_transfer_abort(raft); /* it has been removed meanwhile */
-        return;
-    }
+    DE_ASSERT(target != NULL);
     if (leading->transfer_due && target->match == raft->log.last_index) {
         (void)de_update_message(raft, DE_RAFT_MSG_TIMEOUT_NOW, target->id);
         leading->transfer_due = false; /* the next heartbeat repeats it */

@@ -528,6 +528,9 @@ static void carry_out(struct de_world *world, struct de_world_server *server, in
         de_world_print_update(world, server, rc, update, deadline_moved);
     }
     DE_WORLD_CHECK(world, update->commit >= server->commit, "published commit shrinks");
+    DE_WORLD_CHECK(world, update->commit <= server->disk.log.base_index + server->disk.log.count,
+                   "server %llu is to apply %llu, which its disk does not have",
+                   (unsigned long long)server->id, (unsigned long long)update->commit);
     server->commit = update->commit;
     de_world_check_server(world, server);
     carry_out_reads(world, server, update);
