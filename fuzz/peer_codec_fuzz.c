@@ -1,21 +1,13 @@
-/* libFuzzer target: any bytes decode to an error or to a message that fulfils the check and that
+/* Fuzz target: any bytes decode to an error or to a message that fulfils the check and that
  * encodes and decodes to itself. The checksum is put right first, or nothing would get past it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/codec.h"
 #include "core/base/crc32c.h"
+#include "fuzz/fuzz_target.h"
 #include "proto/peer_codec.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void de_assert_failed(const char *expression, const char *file, int line)
-{
-    (void)fprintf(stderr, "%s:%d: assert failed: %s\n", file, line, expression);
-    abort();
-}
 
 static void check(const struct de_peer_decoded *decoded)
 {

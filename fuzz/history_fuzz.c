@@ -1,23 +1,12 @@
-/* libFuzzer target of the history reader: any bytes are read, fed in two pieces, or refused with a
+/* Fuzz target of the history reader: any bytes are read, fed in two pieces, or refused with a
  * message. What is accepted is checked within a small budget and must survive being written and
  * read again. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "core/base/assert.h"
+#include "fuzz/fuzz_target.h"
 #include "runtime/sim/check/check.h"
 #include "runtime/sim/check/explain.h"
 #include "runtime/sim/check/history_json.h"
 #include "runtime/sim/check/history_reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-void de_assert_failed(const char *expression, const char *file, int line)
-{
-    fprintf(stderr, "assert failed: %s at %s:%d\n", expression, file, line);
-    abort();
-}
 
 static int read_all(struct de_history *history, const void *data, size_t size, size_t split)
 {

@@ -1,21 +1,11 @@
-/* libFuzzer: whatever bytes come, decoding ends in an error or in a command that encodes to the
+/* Fuzz target: whatever bytes come, decoding ends in an error or in a command that encodes to the
  * same bytes. */
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "core/kv/command.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-_Noreturn void de_assert_failed(const char *expression, const char *file, int line)
-{
-    (void)expression;
-    (void)file;
-    (void)line;
-    abort();
-}
+#include "fuzz/fuzz_target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
