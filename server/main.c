@@ -177,6 +177,7 @@ static int run(struct server *server)
     for (;;) {
         const int received = sigtimedwait(&server->signals, NULL, &pause);
 
+        DE_ASSERT(received > 0 || errno == EAGAIN || errno == EINTR);
         if (!look(server)) {
             log_failure(server, "halted", DENGINE_E_HALTED, server->logged.halt_reason);
             return DENGINE_E_HALTED;
@@ -190,7 +191,6 @@ static int run(struct server *server)
             field.text = "SIGHUP";
             de_log(server->log_format, DE_LOG_WARNING, "nothing_to_reload", &field, 1);
         }
-        DE_ASSERT(received > 0 || errno == EAGAIN || errno == EINTR);
     }
 }
 

@@ -241,12 +241,22 @@ void de_fake_wait_reads(struct de_fake_node *node, uint32_t reads)
     (void)pthread_mutex_unlock(&node->mutex);
 }
 
-uint32_t de_fake_writes(struct de_fake_node *node)
+static uint32_t look(struct de_fake_node *node, const uint32_t *count)
 {
-    uint32_t writes;
+    uint32_t value;
 
     (void)pthread_mutex_lock(&node->mutex);
-    writes = node->writes;
+    value = *count;
     (void)pthread_mutex_unlock(&node->mutex);
-    return writes;
+    return value;
+}
+
+uint32_t de_fake_writes(struct de_fake_node *node)
+{
+    return look(node, &node->writes);
+}
+
+uint32_t de_fake_reads(struct de_fake_node *node)
+{
+    return look(node, &node->reads);
 }

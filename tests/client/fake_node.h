@@ -62,7 +62,9 @@ void de_fake_cluster(struct de_fake_node *nodes, uint32_t count, uint32_t leader
 void de_fake_wait_writes(struct de_fake_node *node, uint32_t writes);
 void de_fake_wait_reads(struct de_fake_node *node, uint32_t reads);
 
+/* How many it has seen so far. */
 uint32_t de_fake_writes(struct de_fake_node *node);
+uint32_t de_fake_reads(struct de_fake_node *node);
 
 #ifdef __cplusplus
 }

@@ -58,6 +58,15 @@ static void script(struct de_fake_node *node, enum de_fake_answer answer, int32_
     (void)pthread_mutex_unlock(&node->mutex);
 }
 
+/* What goes with an error. */
+static void hint(struct de_fake_node *node, const char *address, uint64_t retry_after_ms)
+{
+    (void)pthread_mutex_lock(&node->mutex);
+    node->hint_address = address;
+    node->retry_after_ms = retry_after_ms;
+    (void)pthread_mutex_unlock(&node->mutex);
+}
+
 static int get_status(enum dengine_consistency consistency,
                       const struct dengine_call_options *options)
 {
@@ -75,9 +84,9 @@ static void test_finds_the_leader(void **state)
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
     assert_int_equal(dengine_delete(client, KEY, NULL), 0);
     assert_int_equal(get_status(DENGINE_LINEARIZABLE, NULL), 0);
-    assert_int_equal(nodes[2].writes, 2);
-    assert_int_equal(nodes[2].reads, 1);
-    assert_int_equal(nodes[0].writes + nodes[1].writes, 0);
+    assert_int_equal(de_fake_writes(&nodes[2]), 2);
+    assert_int_equal(de_fake_reads(&nodes[2]), 1);
+    assert_int_equal(de_fake_writes(&nodes[0]) + de_fake_writes(&nodes[1]), 0);
     stop(3);
 }
 
@@ -86,7 +95,7 @@ static void test_learns_of_a_leader_it_was_not_given(void **state)
     (void)state;
     start(3, 1, 2); /* knows node 3 only */
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
-    assert_int_equal(nodes[0].writes, 1);
+    assert_int_equal(de_fake_writes(&nodes[0]), 1);
     stop(3);
 }
 
@@ -108,7 +117,8 @@ static void test_eventual_reads_need_no_leader(void **state)
     for (i = 0; i < 9; i++) {
         assert_int_equal(get_status(DENGINE_EVENTUAL, NULL), 0);
     }
-    assert_int_equal(nodes[0].reads + nodes[1].reads + nodes[2].reads, 9);
+    assert_int_equal(de_fake_reads(&nodes[0]) + de_fake_reads(&nodes[1]) + de_fake_reads(&nodes[2]),
+                     9);
     stop(3);
 }
 
@@ -117,11 +127,11 @@ static void test_follows_a_hint(void **state)
     (void)state;
     start(3, 1, 0);
     script(&nodes[0], DE_FAKE_ERROR, 4001, 0);
-    nodes[0].hint_address = nodes[1].address;
+    hint(&nodes[0], nodes[1].address, 0);
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
-    assert_int_equal(nodes[0].writes, 1); /* once; then it knows */
-    assert_int_equal(nodes[1].writes, 2);
+    assert_int_equal(de_fake_writes(&nodes[0]), 1); /* once; then it knows */
+    assert_int_equal(de_fake_writes(&nodes[1]), 2);
     stop(3);
 }
 
@@ -133,10 +143,10 @@ static void test_hints_that_go_round_end_with_the_deadline(void **state)
     start(2, 1, 0);
     script(&nodes[0], DE_FAKE_ERROR, 4001, 0);
     script(&nodes[1], DE_FAKE_ERROR, 4001, 0);
-    nodes[0].hint_address = nodes[1].address;
-    nodes[1].hint_address = nodes[0].address;
+    hint(&nodes[0], nodes[1].address, 0);
+    hint(&nodes[1], nodes[0].address, 0);
     assert_int_equal(dengine_put(client, KEY, VALUE, &options), DENGINE_E_NOT_LEADER);
-    assert_true(nodes[0].writes + nodes[1].writes < 100); /* with pauses */
+    assert_true(de_fake_writes(&nodes[0]) + de_fake_writes(&nodes[1]) < 100); /* with pauses */
     stop(2);
 }
 
@@ -146,7 +156,7 @@ static void test_without_a_hint_it_asks_again(void **state)
     start(2, 1, 0);
     script(&nodes[0], DE_FAKE_ERROR, 4001, 1); /* not the leader, this once */
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
-    assert_int_equal(nodes[0].writes, 2);
+    assert_int_equal(de_fake_writes(&nodes[0]), 2);
     stop(2);
 }
 
@@ -154,10 +164,10 @@ static void test_busy_is_tried_again(void **state)
 {
     (void)state;
     start(1, 1, 0);
-    nodes[0].retry_after_ms = 1;
     script(&nodes[0], DE_FAKE_ERROR, 4004, 3);
+    hint(&nodes[0], NULL, 1);
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), 0);
-    assert_int_equal(nodes[0].writes, 4);
+    assert_int_equal(de_fake_writes(&nodes[0]), 4);
     stop(1);
 }
 
@@ -167,8 +177,8 @@ static void test_busy_to_the_end_is_told(void **state)
 
     (void)state;
     start(1, 1, 0);
-    nodes[0].retry_after_ms = 30;
     script(&nodes[0], DE_FAKE_ERROR, 4004, 0);
+    hint(&nodes[0], NULL, 30);
     assert_int_equal(dengine_put(client, KEY, VALUE, &options), DENGINE_E_BUSY);
     assert_non_null(strstr(dengine_last_error(client), nodes[0].address));
     stop(1);
@@ -184,10 +194,10 @@ static void test_an_unknown_outcome_is_not_tried_again(void **state)
     assert_int_equal(dengine_compare_and_swap(client, KEY, NULL, VALUE, NULL, &succeeded),
                      DENGINE_E_UNKNOWN);
     assert_false(succeeded);
-    assert_int_equal(nodes[0].writes, 1);
+    assert_int_equal(de_fake_writes(&nodes[0]), 1);
     script(&nodes[0], DE_FAKE_GARBAGE, 0, 0);
     assert_int_equal(dengine_put(client, KEY, VALUE, NULL), DENGINE_E_UNKNOWN);
-    assert_int_equal(nodes[0].writes, 2);
+    assert_int_equal(de_fake_writes(&nodes[0]), 2);
     stop(1);
 }
 
@@ -212,7 +222,7 @@ static void test_no_leader_and_nobody(void **state)
     (void)state;
     start(2, 0, 0);
     assert_int_equal(dengine_put(client, KEY, VALUE, &options), DENGINE_E_NO_LEADER);
-    assert_int_equal(nodes[0].writes + nodes[1].writes, 0);
+    assert_int_equal(de_fake_writes(&nodes[0]) + de_fake_writes(&nodes[1]), 0);
     (void)snprintf(address, sizeof address, "%s", nodes[0].address);
     stop(2);
     assert_int_equal(dengine_connect(address, NULL, &client), 0);
@@ -291,7 +301,7 @@ static void test_the_leader_dies_with_a_read(void **state)
     de_fake_stop(&nodes[0]);
     wait_answers(&answers, 1);
     assert_int_equal(answers.last_status, 0); /* asked again, of the new one */
-    assert_int_equal(nodes[1].reads, 1);
+    assert_int_equal(de_fake_reads(&nodes[1]), 1);
     dengine_disconnect(client);
     de_fake_stop(&nodes[1]);
 }
@@ -319,7 +329,7 @@ static void test_a_dead_leader_that_others_still_name(void **state)
     (void)pthread_mutex_unlock(&nodes[1].mutex);
     wait_answers(&answers, 1);
     assert_int_equal(answers.last_status, 0);
-    assert_int_equal(nodes[1].reads, 1);
+    assert_int_equal(de_fake_reads(&nodes[1]), 1);
     dengine_disconnect(client);
     de_fake_stop(&nodes[1]);
 }
