@@ -24,20 +24,25 @@ static void start_node(struct de_cluster *cluster, uint64_t node)
 {
     char id[8];
     char directory[16];
-    const char *const argv[] = {cluster->server,
-                                "--node-id",
-                                id,
-                                "--data-dir",
-                                directory,
-                                "--initial-cluster",
-                                cluster->members,
-                                "--election-timeout-min",
-                                "300",
-                                "--election-timeout-max",
-                                "600",
-                                "--heartbeat",
-                                "50",
-                                NULL};
+    const char *argv[14 + DE_CLUSTER_FLAGS_MAX] = {cluster->server,
+                                                   "--node-id",
+                                                   id,
+                                                   "--data-dir",
+                                                   directory,
+                                                   "--initial-cluster",
+                                                   cluster->members,
+                                                   "--election-timeout-min",
+                                                   "300",
+                                                   "--election-timeout-max",
+                                                   "600",
+                                                   "--heartbeat",
+                                                   "50"};
+    size_t i;
+
+    for (i = 0; cluster->flags != NULL && cluster->flags[i] != NULL; i++) {
+        require(cluster, i < DE_CLUSTER_FLAGS_MAX, "has too many flags", node);
+        argv[13 + i] = cluster->flags[i];
+    }
 
     (void)snprintf(id, sizeof id, "%u", (unsigned)node);
     (void)snprintf(directory, sizeof directory, "node%u", (unsigned)node);
@@ -46,12 +51,13 @@ static void start_node(struct de_cluster *cluster, uint64_t node)
             "does not come up", node);
 }
 
-void de_cluster_start(struct de_cluster *cluster, const char *server)
+void de_cluster_start(struct de_cluster *cluster, const char *server, const char *const *flags)
 {
     uint64_t node;
 
     memset(cluster, 0, sizeof *cluster);
     cluster->server = server;
+    cluster->flags = flags;
     de_test_free_ports(cluster->ports, DE_CLUSTER_NODES);
     for (node = 1; node <= DE_CLUSTER_NODES; node++) {
         const unsigned port = cluster->ports[node - 1];

@@ -19,15 +19,20 @@ extern "C" {
 #define DE_CLUSTER_NODES 3
 
 struct de_cluster {
-    const char *server; /* path of the program */
+    const char *server;       /* path of the program */
+    const char *const *flags; /* NULL, or more flags for every server, with a NULL at the end */
     uint16_t ports[DE_CLUSTER_NODES];
     char members[200];   /* for --initial-cluster */
     char endpoints[200]; /* for dengine_connect */
     struct de_process *nodes[DE_CLUSTER_NODES];
 };
 
-/* Starts three servers with data below the current directory, which must hold none. */
-void de_cluster_start(struct de_cluster *cluster, const char *server);
+/* Flags of one server at most. */
+#define DE_CLUSTER_FLAGS_MAX 8
+
+/* Starts three servers with data in node1 .. node3 below the current directory (what is there is
+ * removed). flags may be NULL. */
+void de_cluster_start(struct de_cluster *cluster, const char *server, const char *const *flags);
 
 /* Stops all by SIGTERM; each must exit with 0. */
 void de_cluster_stop(struct de_cluster *cluster);

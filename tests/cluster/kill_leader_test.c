@@ -99,7 +99,7 @@ static void run(const char *server, const char *check)
     struct dengine_client *client;
     int round;
 
-    de_cluster_start(&cluster, server);
+    de_cluster_start(&cluster, server, NULL);
     require(&cluster, dengine_connect(cluster.endpoints, &options, &client) == 0, "no client");
     de_recorder_open(&recorder, history_path);
     de_workload_start(&workload, cluster.endpoints, &recorder);

@@ -1,0 +1,54 @@
+/* tests/server/raw_call.h - the public protocol without our client: requests and replies as they
+ * are on the wire.
+ *
+ * Threads: one at a time. */
+#ifndef DE_TESTS_SERVER_RAW_CALL_H
+#define DE_TESTS_SERVER_RAW_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <dengine/error.h>
+
+#include "client/exchange.h"
+#include "d_engine/client.pb-c.h"
+#include "d_engine/cluster.pb-c.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct de_raw_channel {
+    grpc_completion_queue *queue;
+    grpc_channel *channel;
+};
+
+/* Dials address ("host:port"). gzip: requests are compressed. */
+void de_raw_open(struct de_raw_channel *raw, const char *address, bool gzip);
+void de_raw_close(struct de_raw_channel *raw);
+
+/* Sends bytes to method and waits for the answer; the gRPC status. *response, of *size bytes, is
+ * from malloc and the caller's; NULL when there is none. */
+grpc_status_code de_raw_call(struct de_raw_channel *raw, const char *method,
+                             struct dengine_slice bytes, uint32_t timeout_ms, uint8_t **response,
+                             size_t *size);
+
+/* The same with messages; the reply is NULL unless the status is OK, and the caller frees it. */
+grpc_status_code de_raw_write(struct de_raw_channel *raw, DEngine__Client__WriteCommand *command,
+                              DEngine__Client__ClientResponse **reply);
+
+/* Reads count keys; policy -1 = none is named. */
+grpc_status_code de_raw_read(struct de_raw_channel *raw, const char *const *keys, size_t count,
+                             int policy, DEngine__Client__ClientResponse **reply);
+
+grpc_status_code de_raw_metadata(struct de_raw_channel *raw,
+                                 DEngine__Server__Cluster__ClusterMembership **reply);
+
+/* A put; the ErrorCode of its reply. */
+int de_raw_put(struct de_raw_channel *raw, const char *key, struct dengine_slice value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
