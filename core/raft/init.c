@@ -147,7 +147,8 @@ static bool configurations_are_good(const struct de_raft_boot *boot)
 
 static bool boot_is_good(const struct de_raft_boot *boot)
 {
-    if (boot->last_index < boot->base_index || boot->last_index >= UINT64_MAX / 2 ||
+    if (boot->last_index < boot->base_index || boot->last_index >= DE_INDEX_MAX ||
+        boot->hard_state.term >= DE_INDEX_MAX ||
         (boot->base_index == 0) != (boot->base_term == 0)) {
         return false;
     }

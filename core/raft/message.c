@@ -83,6 +83,7 @@ bool de_message_is_good(const struct de_raft *raft, const struct de_raft_message
     if (message->term == 0 && message->type != DE_RAFT_MSG_VOTE_REPLY) {
         return false;
     }
-    return message->term < UINT64_MAX && positions_are_good(message) &&
+    return message->term < DE_INDEX_MAX && message->last_index < DE_INDEX_MAX &&
+           message->prev_index < DE_INDEX_MAX && positions_are_good(message) &&
            sender_is_good(raft, message);
 }

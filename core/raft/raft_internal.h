@@ -25,6 +25,9 @@
 extern "C" {
 #endif
 
+/* No log gets this long and no cluster this old; below it no sum of indexes or terms overflows. */
+#define DE_INDEX_MAX (UINT64_MAX / 4)
+
 /* Appends with entries that one step sends to one peer at most. The window grows by as many with
  * each answer, so this bounds an update, not the throughput. */
 #define DE_BURST_MAX 8

@@ -72,7 +72,8 @@ static void stage(struct de_raft *raft, uint64_t index, uint64_t term,
 int de_snapshot_staged(struct de_raft *raft, const struct de_raft_event *event)
 {
     DE_ASSERT(event->type == DE_RAFT_EV_SNAPSHOT_STAGED);
-    if (event->index == 0 || event->term == 0 || event->configuration == NULL ||
+    if (event->index == 0 || event->index >= DE_INDEX_MAX || event->term == 0 ||
+        event->term >= DE_INDEX_MAX || event->configuration == NULL ||
         !de_configuration_is_valid(event->configuration)) {
         return DENGINE_E_INVALID;
     }
