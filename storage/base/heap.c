@@ -6,14 +6,14 @@
 
 static void *heap_resize(void *context, void *memory, size_t size)
 {
-    (void)context;
+    DE_ASSERT(context == NULL);
     DE_ASSERT(size > 0);
     return realloc(memory, size);
 }
 
 static void heap_release(void *context, void *memory)
 {
-    (void)context;
+    DE_ASSERT(context == NULL);
     free(memory);
 }
 

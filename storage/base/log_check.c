@@ -2,6 +2,8 @@
 
 #include "core/base/assert.h"
 
+DE_STATIC_ASSERT(DE_LOG_DATA_MAX <= INT32_MAX, "a length and a header's size fit 32 bits");
+
 static int check_entries(const struct dengine_log_write *write)
 {
     DE_ASSERT(write->entries != NULL);
@@ -41,9 +43,11 @@ int de_log_check_writes(uint64_t first_index, uint64_t *last_index,
             if (write->first_index != last + 1) {
                 return DENGINE_E_INVALID;
             }
+            DE_ASSERT(write->entry_count <= UINT64_MAX - last);
             last += write->entry_count;
         }
     }
+    DE_ASSERT(last >= first_index - 1);
     *last_index = last;
     return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "core/base/assert.h"
 
+DE_STATIC_ASSERT(DE_MESSAGE_BYTES >= 512, "the longest sentence and a path of usual length fit");
+
 void de_message_set(char *message, size_t message_size, const char *format, ...)
 {
     va_list arguments;

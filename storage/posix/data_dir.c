@@ -33,54 +33,77 @@
 
 static const uint8_t identity_magic[8] = {'D', 'E', 'N', 'G', 'I', 'N', 'E', 'I'};
 
+enum {
+    AT_VERSION = 8,
+    AT_PREAMBLE_CRC = 12,
+    AT_NODE_ID = 16,
+    AT_CLUSTER_ID = 24,
+    AT_CRC = 32,
+};
+
+DE_STATIC_ASSERT(AT_VERSION == sizeof(identity_magic), "the version follows the magic");
+DE_STATIC_ASSERT(AT_PREAMBLE_CRC == AT_VERSION + 4, "the preamble is magic and version");
+DE_STATIC_ASSERT(AT_NODE_ID == AT_PREAMBLE_CRC + 4, "no gap behind the preamble");
+DE_STATIC_ASSERT(AT_CLUSTER_ID == AT_NODE_ID + 8, "no gap behind the node id");
+DE_STATIC_ASSERT(AT_CRC == AT_CLUSTER_ID + 8, "no gap behind the cluster id");
+DE_STATIC_ASSERT(IDENTITY_BYTES == AT_CRC + 4, "the checksum ends it");
+DE_STATIC_ASSERT(sizeof(struct de_identity) == AT_CRC - AT_NODE_ID, "every member is stored");
+
 static void identity_encode(const struct de_identity *identity, uint8_t *bytes)
 {
     DE_ASSERT(identity != NULL);
     DE_ASSERT(bytes != NULL);
     memcpy(bytes, identity_magic, sizeof(identity_magic));
-    de_store_u32(bytes + 8, IDENTITY_VERSION);
-    de_store_u32(bytes + 12, de_crc32c(0, bytes, 12));
-    de_store_u64(bytes + 16, identity->node_id);
-    de_store_u64(bytes + 24, identity->cluster_id);
-    de_store_u32(bytes + 32, de_crc32c(0, bytes, 32));
+    de_store_u32(bytes + AT_VERSION, IDENTITY_VERSION);
+    de_store_u32(bytes + AT_PREAMBLE_CRC, de_crc32c(0, bytes, AT_PREAMBLE_CRC));
+    de_store_u64(bytes + AT_NODE_ID, identity->node_id);
+    de_store_u64(bytes + AT_CLUSTER_ID, identity->cluster_id);
+    de_store_u32(bytes + AT_CRC, de_crc32c(0, bytes, AT_CRC));
 }
 
 static int identity_decode(const uint8_t *bytes, size_t size, struct de_identity *identity)
 {
     DE_ASSERT(bytes != NULL);
     DE_ASSERT(identity != NULL);
-    if (size < 16 || memcmp(bytes, identity_magic, sizeof(identity_magic)) != 0 ||
-        de_load_u32(bytes + 12) != de_crc32c(0, bytes, 12)) {
+    if (size < AT_NODE_ID || memcmp(bytes, identity_magic, sizeof(identity_magic)) != 0 ||
+        de_load_u32(bytes + AT_PREAMBLE_CRC) != de_crc32c(0, bytes, AT_PREAMBLE_CRC)) {
         return DENGINE_E_CORRUPT;
     }
-    if (de_load_u32(bytes + 8) != IDENTITY_VERSION) {
+    if (de_load_u32(bytes + AT_VERSION) != IDENTITY_VERSION) {
         return DENGINE_E_VERSION;
     }
-    if (size != IDENTITY_BYTES || de_load_u32(bytes + 32) != de_crc32c(0, bytes, 32)) {
+    if (size != IDENTITY_BYTES || de_load_u32(bytes + AT_CRC) != de_crc32c(0, bytes, AT_CRC)) {
         return DENGINE_E_CORRUPT;
     }
-    identity->node_id = de_load_u64(bytes + 16);
-    identity->cluster_id = de_load_u64(bytes + 24);
+    identity->node_id = de_load_u64(bytes + AT_NODE_ID);
+    identity->cluster_id = de_load_u64(bytes + AT_CLUSTER_ID);
     return 0;
+}
+
+static bool identity_equal(const struct de_identity *a, const struct de_identity *b)
+{
+    return a->node_id == b->node_id && a->cluster_id == b->cluster_id;
 }
 
 /* NOT_FOUND when there is none. */
 static int identity_read(struct dengine_dir dir, struct de_identity *identity)
 {
     uint8_t bytes[2 * IDENTITY_BYTES];
-    struct dengine_file *file;
+    struct dengine_file *file = NULL;
     uint64_t size = 0;
     int error = dir.ops->open(dir.object, IDENTITY_NAME, DENGINE_FILE_READ, &file);
 
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(file != NULL);
     error = dir.ops->size(dir.object, file, &size);
     if (error == 0) {
         /* A later version may be longer; its preamble is enough to say so. */
         size = size < sizeof(bytes) ? size : sizeof(bytes);
         error = dir.ops->read(dir.object, file, 0, bytes, (size_t)size);
     }
+    DE_ASSERT_IMPLIES(error == 0, size <= sizeof(bytes));
     dir.ops->close(dir.object, file);
     return error != 0 ? error : identity_decode(bytes, (size_t)size, identity);
 }
@@ -91,12 +114,16 @@ static int identity_write(struct dengine_dir dir, const struct de_identity *iden
     uint8_t bytes[IDENTITY_BYTES];
     struct dengine_slice slice = {bytes, sizeof(bytes)};
     struct dengine_file *file;
+    struct de_identity again;
     int error = dir.ops->remove(dir.object, IDENTITY_TMP);
 
     if (error != 0 && error != DENGINE_E_NOT_FOUND) {
         return error;
     }
     identity_encode(identity, bytes);
+    /* What is about to be written is what will be read. */
+    DE_ASSERT(identity_decode(bytes, sizeof(bytes), &again) == 0);
+    DE_ASSERT(identity_equal(identity, &again));
     error = dir.ops->open(dir.object, IDENTITY_TMP, DENGINE_FILE_CREATE, &file);
     if (error != 0) {
         return error;
@@ -118,6 +145,8 @@ static int refuse_stranger(void *context, const char *name)
 {
     char *stranger = context;
 
+    DE_ASSERT(stranger != NULL);
+    DE_ASSERT(name != NULL && name[0] != '\0');
     if (strcmp(name, IDENTITY_TMP) == 0 || strcmp(name, LOCK_NAME) == 0 ||
         strcmp(name, "lost+found") == 0) {
         return 0;
@@ -134,12 +163,19 @@ static int inspect(struct dengine_dir dir, const char *path, struct de_identity 
     char stranger[64] = "";
     int error = identity_read(dir, identity);
 
+    DE_ASSERT(path != NULL);
+    DE_ASSERT(message != NULL || message_size == 0);
     *found = error == 0;
     switch (error) {
     case 0:
         return 0;
     case DENGINE_E_NOT_FOUND:
         error = dir.ops->list(dir.object, refuse_stranger, stranger);
+        if (error == DENGINE_E_FOREIGN && identity_read(dir, identity) == 0) {
+            /* Another process has made it a data directory since; its lock decides. */
+            *found = true;
+            return 0;
+        }
         if (error == DENGINE_E_FOREIGN) {
             de_message_set(message, message_size,
                            "directory %s holds other files (such as %s) and no " IDENTITY_NAME
@@ -174,6 +210,8 @@ static int inspect(struct dengine_dir dir, const char *path, struct de_identity 
 static int compare_identity(const char *path, const struct de_identity *expected,
                             const struct de_identity *stored, char *message, size_t message_size)
 {
+    DE_ASSERT(expected != stored);
+    DE_ASSERT(message != NULL || message_size == 0);
     if (expected->node_id != 0 && stored->node_id != expected->node_id) {
         de_message_set(message, message_size,
                        "data directory %s belongs to node %llu, not to node %llu; give this node a "
@@ -200,6 +238,8 @@ static long lock_holder(int fd)
     ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
     long pid;
 
+    DE_ASSERT(fd >= 0);
+    DE_ASSERT(got < (ssize_t)sizeof(text));
     if (got <= 0) {
         return 0;
     }
@@ -216,6 +256,7 @@ static int lock(struct dengine_dir dir, const char *path, int *lock_fd, char *me
     int fd =
         openat(de_posix_dir_fd(dir), LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+    DE_ASSERT(lock_fd != NULL && *lock_fd < 0);
     if (fd < 0) {
         error = de_posix_error(errno);
         de_message_set(message, message_size,
@@ -257,6 +298,8 @@ static int create_identity(struct de_data_dir *data_dir, const char *path,
 {
     int error = identity_write(data_dir->dir, expected);
 
+    DE_ASSERT(data_dir->lock_fd >= 0);
+    DE_ASSERT(!data_dir->created);
     if (error != 0) {
         de_message_set(message, message_size,
                        "cannot write %s/" IDENTITY_NAME
@@ -299,6 +342,11 @@ int de_data_dir_open(const char *path, const struct de_identity *expected,
         error = create_identity(data_dir, path, expected, message, message_size);
     }
     if (error == 0) {
+        DE_ASSERT(data_dir->lock_fd >= 0);
+        DE_ASSERT(found != data_dir->created);
+        DE_ASSERT_IMPLIES(expected->node_id != 0, expected->node_id == data_dir->identity.node_id);
+        DE_ASSERT_IMPLIES(expected->cluster_id != 0,
+                          expected->cluster_id == data_dir->identity.cluster_id);
         return 0;
     }
 fail:
@@ -312,6 +360,7 @@ int de_data_dir_set_identity(struct de_data_dir *data_dir, const struct de_ident
 
     DE_ASSERT(data_dir != NULL && data_dir->lock_fd >= 0);
     DE_ASSERT(identity != NULL);
+    DE_ASSERT(data_dir->dir.object != NULL);
     error = identity_write(data_dir->dir, identity);
     if (error == 0) {
         data_dir->identity = *identity;
@@ -322,6 +371,7 @@ int de_data_dir_set_identity(struct de_data_dir *data_dir, const struct de_ident
 void de_data_dir_close(struct de_data_dir *data_dir)
 {
     DE_ASSERT(data_dir != NULL);
+    DE_ASSERT_IMPLIES(data_dir->lock_fd >= 0, data_dir->dir.object != NULL);
     if (data_dir->lock_fd >= 0) {
         (void)close(data_dir->lock_fd);
         data_dir->lock_fd = -1;

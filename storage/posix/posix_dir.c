@@ -28,11 +28,15 @@ struct posix_file {
 #define ZERO_BYTES       65536
 
 DE_STATIC_ASSERT(BUFFERS_PER_CALL <= 1024, "IOV_MAX is at least 1024 on Linux");
+DE_STATIC_ASSERT(ZERO_BYTES % 4096 == 0, "zeros are written in whole pages");
+DE_STATIC_ASSERT(sizeof(off_t) == sizeof(uint64_t), "every offset up to INT64_MAX can be said");
+DE_STATIC_ASSERT((uint64_t)BUFFERS_PER_CALL *ZERO_BYTES <= INT32_MAX, "one call takes it all");
 
 static const uint8_t zeros[ZERO_BYTES];
 
 int de_posix_error(int errno_value)
 {
+    DE_ASSERT(errno_value >= 0);
     switch (errno_value) {
     case 0:
         return 0;
@@ -90,6 +94,8 @@ static int open_retrying(int dir, const char *name, int flags)
 {
     int fd;
 
+    DE_ASSERT(name != NULL && name[0] != '\0');
+    DE_ASSERT(dir >= 0 || dir == AT_FDCWD);
     do {
         fd = openat(dir, name, flags | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EINTR);
@@ -131,7 +137,7 @@ static int posix_open(void *dir, const char *name, enum dengine_file_mode mode,
 
 static void posix_close(void *dir, struct dengine_file *file)
 {
-    (void)dir;
+    DE_ASSERT(dir != NULL);
     (void)close(file_fd(file));
     free(file);
 }
@@ -141,7 +147,8 @@ static int posix_read(void *dir, struct dengine_file *file, uint64_t offset, voi
 {
     uint8_t *at = data;
 
-    (void)dir;
+    DE_ASSERT(dir != NULL);
+    DE_ASSERT(size <= INT64_MAX && offset <= INT64_MAX - size);
     DE_ASSERT(data != NULL || size == 0);
     while (size > 0) {
         ssize_t got = pread(file_fd(file), at, size, (off_t)offset);
@@ -155,6 +162,7 @@ static int posix_read(void *dir, struct dengine_file *file, uint64_t offset, voi
         if (got == 0) {
             return DENGINE_E_IO;
         }
+        DE_ASSERT((size_t)got <= size);
         at += got;
         offset += (uint64_t)got;
         size -= (size_t)got;
@@ -166,6 +174,8 @@ static int posix_read(void *dir, struct dengine_file *file, uint64_t offset, voi
  * taken. */
 static int write_vectors(int fd, struct iovec *vectors, int count, uint64_t *offset)
 {
+    DE_ASSERT(vectors != NULL);
+    DE_ASSERT(count > 0 && count <= BUFFERS_PER_CALL);
     while (count > 0) {
         ssize_t put = pwritev(fd, vectors, count, (off_t)*offset);
 
@@ -181,6 +191,8 @@ static int write_vectors(int fd, struct iovec *vectors, int count, uint64_t *off
             vectors++;
             count--;
         }
+        /* Never more is taken than was offered. */
+        DE_ASSERT(count > 0 || put == 0);
         if (count > 0) {
             vectors->iov_base = (uint8_t *)vectors->iov_base + put;
             vectors->iov_len -= (size_t)put;
@@ -195,7 +207,8 @@ static int posix_write(void *dir, struct dengine_file *file, uint64_t offset,
     struct iovec vectors[BUFFERS_PER_CALL];
     int error = 0;
 
-    (void)dir;
+    DE_ASSERT(dir != NULL);
+    DE_ASSERT(offset <= INT64_MAX);
     DE_ASSERT(buffers != NULL || count == 0);
     while (count > 0 && error == 0) {
         int used = 0;
@@ -209,6 +222,7 @@ static int posix_write(void *dir, struct dengine_file *file, uint64_t offset,
             buffers++;
             count--;
         }
+        DE_ASSERT(used > 0);
         error = write_vectors(file_fd(file), vectors, used, &offset);
     }
     return error;
@@ -216,7 +230,7 @@ static int posix_write(void *dir, struct dengine_file *file, uint64_t offset,
 
 static int posix_sync(void *dir, struct dengine_file *file)
 {
-    (void)dir;
+    DE_ASSERT(dir != NULL);
     return fdatasync(file_fd(file)) == 0 ? 0 : de_posix_error(errno);
 }
 
@@ -224,7 +238,7 @@ static int posix_size(void *dir, struct dengine_file *file, uint64_t *size_bytes
 {
     struct stat status;
 
-    (void)dir;
+    DE_ASSERT(dir != NULL);
     DE_ASSERT(size_bytes != NULL);
     if (fstat(file_fd(file), &status) != 0) {
         return de_posix_error(errno);
@@ -232,13 +246,14 @@ static int posix_size(void *dir, struct dengine_file *file, uint64_t *size_bytes
     if (!S_ISREG(status.st_mode)) {
         return DENGINE_E_INVALID;
     }
+    DE_ASSERT(status.st_size >= 0);
     *size_bytes = (uint64_t)status.st_size;
     return 0;
 }
 
 static int posix_truncate(void *dir, struct dengine_file *file, uint64_t size_bytes)
 {
-    (void)dir;
+    DE_ASSERT(dir != NULL);
     DE_ASSERT(size_bytes <= INT64_MAX);
     return ftruncate(file_fd(file), (off_t)size_bytes) == 0 ? 0 : de_posix_error(errno);
 }
@@ -248,6 +263,7 @@ static int zero_fill(int fd, uint64_t size_bytes)
     struct iovec vectors[BUFFERS_PER_CALL];
     uint64_t offset = 0;
 
+    DE_ASSERT(size_bytes <= INT64_MAX);
     while (offset < size_bytes) {
         uint64_t ahead = offset;
         int used = 0;
@@ -261,12 +277,14 @@ static int zero_fill(int fd, uint64_t size_bytes)
             ahead += vectors[used].iov_len;
             used++;
         }
+        DE_ASSERT(used > 0 && ahead <= size_bytes);
         error = write_vectors(fd, vectors, used, &offset);
         if (error != 0) {
             return error;
         }
         DE_ASSERT(offset == ahead);
     }
+    DE_ASSERT(offset == size_bytes);
     return 0;
 }
 
@@ -276,7 +294,7 @@ static int posix_allocate(void *dir, struct dengine_file *file, uint64_t size_by
 {
     int error;
 
-    (void)dir;
+    DE_ASSERT(dir != NULL);
     DE_ASSERT(size_bytes > 0 && size_bytes <= INT64_MAX);
     do {
         error = posix_fallocate(file_fd(file), 0, (off_t)size_bytes);
@@ -292,6 +310,7 @@ static int posix_rename(void *dir, const char *from, const char *to)
 {
     DE_ASSERT(name_is_plain(from));
     DE_ASSERT(name_is_plain(to));
+    DE_ASSERT(strcmp(from, to) != 0);
     return renameat(dir_fd(dir), from, dir_fd(dir), to) == 0 ? 0 : de_posix_error(errno);
 }
 
@@ -315,6 +334,7 @@ struct name_list {
 
 static void name_list_deinit(struct name_list *list)
 {
+    DE_ASSERT(list->count <= list->capacity);
     for (size_t i = 0; i < list->count; i++) {
         free(list->names[i]);
     }
@@ -323,6 +343,7 @@ static void name_list_deinit(struct name_list *list)
 
 static int name_list_add(struct name_list *list, const char *name)
 {
+    DE_ASSERT(name_is_plain(name));
     DE_ASSERT(list->count <= list->capacity);
     if (list->count == list->capacity) {
         size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
@@ -334,6 +355,7 @@ static int name_list_add(struct name_list *list, const char *name)
         list->names = names;
         list->capacity = capacity;
     }
+    DE_ASSERT(list->count < list->capacity);
     list->names[list->count] = strdup(name);
     if (list->names[list->count] == NULL) {
         return DENGINE_E_NO_MEMORY;
@@ -353,6 +375,7 @@ static int gather_names(int dir, struct name_list *list)
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     int error = 0;
 
+    DE_ASSERT(list->count == 0);
     if (stream == NULL) {
         error = de_posix_error(errno);
         if (fd >= 0) {
@@ -387,6 +410,7 @@ static int posix_list(void *dir, int (*visit)(void *context, const char *name), 
     if (result == 0 && list.count > 0) {
         qsort(list.names, list.count, sizeof(*list.names), compare_names);
         for (size_t i = 0; i < list.count && result == 0; i++) {
+            DE_ASSERT(i == 0 || strcmp(list.names[i - 1], list.names[i]) <= 0);
             result = visit(context, list.names[i]);
         }
     }
@@ -424,6 +448,7 @@ static int sync_parent(const char *path)
     while (length > 0 && path[length - 1] != '/') {
         length--;
     }
+    DE_ASSERT(length == 0 || path[length - 1] == '/');
     if (length >= sizeof(parent)) {
         return DENGINE_E_INVALID;
     }
@@ -445,6 +470,7 @@ int de_posix_make_dir(const char *path, char *message, size_t message_size)
     int error;
 
     DE_ASSERT(path != NULL);
+    DE_ASSERT(message != NULL || message_size == 0);
     if (path[0] == '\0') {
         de_message_set(message, message_size, "the path of the directory is empty; give one");
         return DENGINE_E_INVALID;
@@ -504,6 +530,7 @@ int de_posix_dir_open(const char *path, bool create, struct dengine_dir *dir, ch
         free(posix);
         return error;
     }
+    DE_ASSERT(posix->fd >= 0);
     dir->object = posix;
     return 0;
 }
