@@ -1,6 +1,6 @@
 /* libFuzzer: bytes decide what happens to three to five cores.
  *
- * The first byte chooses between two worlds. In the honest one, everything that testing/world.h
+ * The first byte chooses between two worlds. In the honest one, everything that test/world.h
  * checks must hold. In the hostile one the peers of a single core send whatever the bytes say: it
  * may drop it or halt, but no assert fails and no memory is touched that is not its own.
  *
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #define ENTRIES_MAX 6
 

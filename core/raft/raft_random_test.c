@@ -1,6 +1,6 @@
 /* Several thousand short lives of small clusters: messages lost, repeated and reordered, writes
  * that complete late or never, crashes, changes of the configuration, snapshots; then peace, in
- * which everything must converge. The checks are those of testing/world.h.
+ * which everything must converge. The checks are those of test/world.h.
  *
  * DENGINE_RAFT_SEED_FIRST and DENGINE_RAFT_SEEDS choose the seeds; with DENGINE_RAFT_TRACE every
  * update is printed to standard error. */
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "core/base/random.h"
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #define MS UINT64_C(1000000)
 

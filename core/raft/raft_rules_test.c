@@ -1,5 +1,5 @@
 /* The rules R1 to R8 of raft.h, one test each at least. The steps of whole clusters run under a
- * heap that refuses everything (R2), each with a twin (R6); see testing/world.h. */
+ * heap that refuses everything (R2), each with a twin (R6); see test/world.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "core/base/assert.h"
 #include "core/base/random.h"
 #include "core/raft/raft_internal.h"
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #define MS UINT64_C(1000000)
 

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "core/base/assert.h"
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #ifndef DE_RAFT_TESTDATA
 #define DE_RAFT_TESTDATA "core/raft/testdata"

@@ -1,7 +1,7 @@
-/* core/raft/testing/world_print.c - updates as text, for the golden scripts. */
+/* core/raft/test/world_print.c - updates as text, for the golden scripts. */
 #include <inttypes.h>
 
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 static const char *role_name(uint32_t role)
 {

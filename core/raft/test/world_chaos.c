@@ -1,9 +1,9 @@
-/* core/raft/testing/world_chaos.c - one random thing after the other, and then peace. */
+/* core/raft/test/world_chaos.c - one random thing after the other, and then peace. */
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/raft/configuration.h"
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #define MS UINT64_C(1000000)
 

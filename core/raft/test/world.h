@@ -1,4 +1,4 @@
-/* core/raft/testing/world.h - a few cores over a hand-operated network, disk and clock.
+/* core/raft/test/world.h - a few cores over a hand-operated network, disk and clock.
  *
  * The reference owner of a core, for tests: it keeps the entries, does the writes of persist parts
  * one by one when told to, fills in appends (R3), applies, takes and streams snapshots, crashes and
@@ -7,8 +7,8 @@
  * their updates must be equal byte by byte (R6).
  *
  * Nothing happens by itself: a script, a seed or a fuzzer decides what comes next. */
-#ifndef DE_CORE_RAFT_TESTING_WORLD_H
-#define DE_CORE_RAFT_TESTING_WORLD_H
+#ifndef DE_CORE_RAFT_TEST_WORLD_H
+#define DE_CORE_RAFT_TEST_WORLD_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 #include <stdlib.h>
 #include <string.h>

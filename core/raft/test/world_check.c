@@ -1,11 +1,11 @@
-/* core/raft/testing/world_check.c - what must hold after every step (Raft, figure 3). */
+/* core/raft/test/world_check.c - what must hold after every step (Raft, figure 3). */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/raft/quorum.h"
-#include "core/raft/testing/world.h"
+#include "core/raft/test/world.h"
 
 void de_world_fail(const struct de_world *world, const char *format, ...)
 {
