@@ -96,6 +96,8 @@ static void test_commands_and_their_exit_status(void **state)
         "bytes", "--output=json");
     CLI(endpoint, NULL, 0, "ok\n", "put", "empty", "");
     CLI(endpoint, NULL, 0, "", "get", "empty");
+    CLI(endpoint, NULL, 1, "comparison false, nothing changed\n", "cas", "empty", "--absent", "x");
+    CLI(endpoint, NULL, 0, "ok\n", "cas", "empty", "--expect", "", "full");
     CLI(endpoint, NULL, 0, "ok\n", "del", "k");
     CLI(endpoint, NULL, 0, "{\"ok\":true}\n", "del", "k", "--output", "json");
     CLI(endpoint, NULL, 1, "{\"found\":false,\"key\":\"k\"}\n", "get", "k", "--output", "json");
