@@ -42,6 +42,7 @@ void de_change_settle(struct de_raft *raft)
         return;
     }
     de_configuration_leave(&raft->configurations.current, &target);
+    DE_ASSERT(raft->update->persist.truncate_from == 0);
     bool appended = de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &target);
     DE_ASSERT(appended);
 }

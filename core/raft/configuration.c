@@ -9,6 +9,7 @@
 /* The combinations of flags that mean something. */
 static bool flags_are_valid(uint32_t flags)
 {
+    DE_STATIC_ASSERT((ANY_VOTER & DE_RAFT_LEARNER) == 0, "roles are bits of their own");
     switch (flags) {
     case DE_RAFT_VOTER:
     case DE_RAFT_VOTER | DE_RAFT_VOTER_OLD:
@@ -46,8 +47,9 @@ bool de_configuration_is_valid(const struct de_raft_configuration *configuration
 
 int de_configuration_find(const struct de_raft_configuration *configuration, uint64_t id)
 {
-    DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
+    DE_ASSERT(configuration != NULL && configuration->count <= DE_RAFT_MEMBERS_MAX);
     for (uint32_t i = 0; i < configuration->count; i++) {
+        DE_ASSERT(i == 0 || configuration->members[i - 1].id < configuration->members[i].id);
         if (configuration->members[i].id == id) {
             return (int)i;
         }
@@ -59,11 +61,14 @@ static uint32_t flags_of(const struct de_raft_configuration *configuration, uint
 {
     int at = de_configuration_find(configuration, id);
 
+    DE_ASSERT(id != 0);
+    DE_ASSERT(at < (int)configuration->count);
     return at < 0 ? 0 : configuration->members[at].flags;
 }
 
 bool de_configuration_is_voter(const struct de_raft_configuration *configuration, uint64_t id)
 {
+    DE_ASSERT(configuration != NULL);
     DE_ASSERT(id != 0);
     return (flags_of(configuration, id) & ANY_VOTER) != 0;
 }
@@ -105,6 +110,7 @@ static uint64_t next_id(const struct de_raft_configuration *a, uint32_t *i,
     DE_ASSERT(*i < a->count || *j < b->count);
     *i += left == id;
     *j += right == id;
+    DE_ASSERT(*i <= a->count && *j <= b->count);
     return id;
 }
 
@@ -158,6 +164,7 @@ void de_configuration_leave(const struct de_raft_configuration *joint,
     memset(target, 0, sizeof(*target));
     for (uint32_t i = 0; i < joint->count; i++) {
         uint32_t flags = joint->members[i].flags & ~(uint32_t)DE_RAFT_VOTER_OLD;
+        DE_ASSERT(flags_are_valid(joint->members[i].flags));
         if (flags != 0) {
             target->members[target->count].id = joint->members[i].id;
             target->members[target->count].flags = flags;
@@ -170,7 +177,7 @@ void de_configuration_leave(const struct de_raft_configuration *joint,
 void de_configurations_init(struct de_configurations *configurations, uint64_t index,
                             const struct de_raft_configuration *configuration)
 {
-    DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
+    DE_ASSERT(configurations != NULL && configuration->count <= DE_RAFT_MEMBERS_MAX);
     configurations->current = *configuration;
     configurations->previous = *configuration;
     configurations->current_index = index;

@@ -21,6 +21,7 @@ static void end_patience(struct de_raft *raft)
         }
     }
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(raft->configurations.current.count <= DE_RAFT_MEMBERS_MAX);
 }
 
 static void passed_as_leader(struct de_raft *raft)
@@ -47,6 +48,7 @@ static void passed_as_leader(struct de_raft *raft)
 
 void de_deadline_passed(struct de_raft *raft)
 {
+    DE_ASSERT(raft->halt_reason == NULL);
     if (raft->role == DE_RAFT_LEADER) {
         passed_as_leader(raft);
     } else if (raft->now_ns >= raft->election_due_ns) {
@@ -71,6 +73,7 @@ static uint64_t next_as_leader(const struct de_raft *raft)
             next_ns = earlier(next_ns, raft->peers[i].snapshot_until_ns);
         }
     }
+    DE_ASSERT(next_ns > 0);
     return next_ns;
 }
 

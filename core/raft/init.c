@@ -14,6 +14,7 @@
 
 static const char *complaint(const struct de_raft_options *options)
 {
+    DE_ASSERT(options != NULL);
     if (options->id == 0) {
         return "the id of a member must not be 0";
     }
@@ -109,6 +110,7 @@ static bool runs_are_good(const struct de_raft_boot *boot)
     uint64_t term = boot->base_term;
 
     DE_ASSERT(boot->last_index >= boot->base_index);
+    DE_ASSERT(boot->run_count == 0 || boot->runs != NULL);
     if ((boot->last_index > boot->base_index) != (boot->run_count > 0)) {
         return false;
     }
@@ -129,6 +131,7 @@ static bool configurations_are_good(const struct de_raft_boot *boot)
 {
     uint64_t index = boot->base_index;
 
+    DE_ASSERT(boot->log_configuration_count == 0 || boot->log_configurations != NULL);
     if (boot->configuration == NULL ||
         (boot->configuration->count > 0 && !de_configuration_is_valid(boot->configuration))) {
         return false;
@@ -147,6 +150,7 @@ static bool configurations_are_good(const struct de_raft_boot *boot)
 
 static bool boot_is_good(const struct de_raft_boot *boot)
 {
+    DE_ASSERT(boot != NULL);
     if (boot->last_index < boot->base_index || boot->last_index >= DE_INDEX_MAX ||
         boot->hard_state.term >= DE_INDEX_MAX ||
         (boot->base_index == 0) != (boot->base_term == 0)) {
@@ -165,6 +169,8 @@ static bool boot_is_good(const struct de_raft_boot *boot)
 
 static void load_log(struct de_raft *raft, const struct de_raft_boot *boot)
 {
+    DE_ASSERT(raft->log.last_index == boot->base_index);
+    DE_ASSERT(boot->run_count <= raft->log.capacity);
     for (uint32_t i = 0; i < boot->run_count; i++) {
         uint64_t end =
             i + 1 < boot->run_count ? boot->runs[i + 1].first_index : boot->last_index + 1;
@@ -191,6 +197,7 @@ static uint64_t known_commit(const struct de_raft_boot *boot)
     if (commit < boot->hard_state.commit) {
         commit = boot->hard_state.commit;
     }
+    DE_ASSERT(commit >= boot->base_index);
     DE_ASSERT(commit <= boot->last_index);
     return commit;
 }
@@ -200,6 +207,7 @@ static void load_time(struct de_raft *raft, const struct de_raft_boot *boot)
 {
     const struct de_raft_options *options = &raft->options;
 
+    DE_ASSERT(raft->now_ns == boot->now_ns);
     de_election_arm(raft);
     if (!boot->first_boot) {
         /* A leader may hold a lease that counts on a promise of our earlier life. While that lasts
@@ -258,6 +266,7 @@ int de_raft_init(void *memory, const struct de_raft_options *options,
         return DENGINE_E_CONFIG;
     }
     memset(memory, 0, layout.size);
+    DE_ASSERT(layout.size == de_raft_size(options));
     made->options = *options;
     made->outbox = (struct de_raft_message *)(void *)(bytes + layout.outbox);
     de_term_runs_init(&made->log, (struct de_raft_term_run *)(void *)(bytes + layout.runs),

@@ -57,6 +57,7 @@ uint64_t de_lease_until(const struct de_raft *raft)
         return 0;
     }
     DE_ASSERT(sent_ns <= raft->now_ns);
+    DE_ASSERT(drift_ns > 0);
     return sent_ns + options->election_timeout_min_ns - drift_ns;
 }
 

@@ -10,6 +10,7 @@ static bool entries_are_good(const struct de_raft_message *message)
 {
     uint64_t term = message->prev_term;
 
+    DE_ASSERT(message->type == DE_RAFT_MSG_APPEND);
     if (message->last_index < message->prev_index ||
         message->last_index - message->prev_index != message->entry_count ||
         (message->entry_count > 0 && message->entries == NULL)) {
@@ -35,6 +36,8 @@ static bool entries_are_good(const struct de_raft_message *message)
 
 static bool positions_are_good(const struct de_raft_message *message)
 {
+    DE_ASSERT(message->type >= DE_RAFT_MSG_VOTE_REQUEST);
+    DE_ASSERT(message->type <= DE_RAFT_MSG_SNAPSHOT);
     switch (message->type) {
     case DE_RAFT_MSG_VOTE_REQUEST:
         return message->prev_term < message->term && !(message->pre_vote && message->transfer) &&
@@ -56,6 +59,8 @@ static bool positions_are_good(const struct de_raft_message *message)
  * of yet (thesis 4.1), so their requests are taken from anybody. */
 static bool sender_is_good(const struct de_raft *raft, const struct de_raft_message *message)
 {
+    DE_ASSERT(message->from != raft->options.id);
+    DE_ASSERT(message->to == raft->options.id);
     switch (message->type) {
     case DE_RAFT_MSG_VOTE_REQUEST:
     case DE_RAFT_MSG_APPEND:

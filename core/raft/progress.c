@@ -31,6 +31,7 @@ void de_progress_become(struct de_progress *progress, enum de_progress_state sta
 bool de_progress_may_send(const struct de_progress *progress)
 {
     DE_ASSERT(progress->flight_count <= progress->flight_max);
+    DE_ASSERT_IMPLIES(progress->state == DE_PROGRESS_PROBE, progress->flight_count <= 1);
     if (progress->lost) {
         return false;
     }
@@ -53,6 +54,7 @@ void de_progress_sent(struct de_progress *progress, uint64_t last)
     progress->flight[at] = last;
     progress->flight_count++;
     progress->next = last + 1;
+    DE_ASSERT(progress->flight_count <= progress->flight_max);
 }
 
 void de_progress_acknowledged(struct de_progress *progress, uint64_t match)
@@ -93,6 +95,7 @@ bool de_progress_refused(struct de_progress *progress, uint64_t index)
         progress->next = index + 1;
     }
     de_progress_become(progress, DE_PROGRESS_PROBE);
+    DE_ASSERT(progress->next >= 1 && progress->flight_count == 0);
     return true;
 }
 

@@ -22,6 +22,7 @@ static bool add_up(const struct de_raft_event *event, uint64_t *bytes)
         *bytes += event->entries[i].bytes;
     }
     DE_ASSERT(event->entry_count > 0);
+    DE_ASSERT(*bytes <= (uint64_t)UINT32_MAX * event->entry_count);
     return true;
 }
 
@@ -31,6 +32,7 @@ static bool has_room(const struct de_raft *raft, uint64_t bytes)
 {
     uint64_t pending = de_sizes_between(&raft->sizes, raft->commit + 1, raft->log.last_index);
 
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(raft->commit <= raft->log.last_index);
     return pending == 0 || (pending <= raft->options.uncommitted_bytes_max &&
                             bytes <= raft->options.uncommitted_bytes_max - pending);

@@ -47,6 +47,7 @@ uint64_t de_quorum_reached(const struct de_raft_configuration *configuration,
     uint64_t reached = new_half < old_half ? new_half : old_half;
     bool has_voter = false;
 
+    DE_ASSERT(reached <= new_half && reached <= old_half);
     for (uint32_t i = 0; i < configuration->count; i++) {
         has_voter |= (configuration->members[i].flags & (DE_RAFT_VOTER | DE_RAFT_VOTER_OLD)) != 0;
     }
@@ -61,6 +62,7 @@ static enum de_vote_result vote_in(const struct de_raft_configuration *configura
     uint32_t granted = 0;
     uint32_t refused = 0;
 
+    DE_ASSERT(bit == DE_RAFT_VOTER || bit == DE_RAFT_VOTER_OLD);
     for (uint32_t i = 0; i < configuration->count; i++) {
         if ((configuration->members[i].flags & bit) != 0) {
             voters++;
@@ -82,6 +84,7 @@ enum de_vote_result de_quorum_vote(const struct de_raft_configuration *configura
     enum de_vote_result old_half = vote_in(configuration, ballots, DE_RAFT_VOTER_OLD);
     bool has_voter = false;
 
+    DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
     for (uint32_t i = 0; i < configuration->count; i++) {
         DE_ASSERT(ballots[i] <= DE_BALLOT_REFUSED);
         has_voter |= (configuration->members[i].flags & (DE_RAFT_VOTER | DE_RAFT_VOTER_OLD)) != 0;

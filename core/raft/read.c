@@ -37,6 +37,7 @@ int de_read(struct de_raft *raft, const struct de_raft_event *event)
 static void release(struct de_raft *raft, uint64_t ticket, uint64_t read_index)
 {
     DE_ASSERT(ticket <= raft->reads.ticket);
+    DE_ASSERT(read_index >= raft->log.base_index || raft->role == DE_RAFT_FOLLOWER);
     if (raft->reads.done < ticket) {
         raft->reads.done = ticket;
         raft->update->reads_released = ticket;
@@ -53,6 +54,7 @@ static void answer(struct de_raft *raft, uint64_t to, uint64_t ticket, bool serv
     reply->round = ticket;
     reply->rejected = !served;
     reply->commit = served ? raft->commit : 0;
+    DE_ASSERT(to != raft->options.id);
     DE_ASSERT_IMPLIES(served, raft->role == DE_RAFT_LEADER);
 }
 
@@ -81,6 +83,7 @@ void de_read_on_request(struct de_raft *raft, const struct de_raft_message *requ
     peer->read_ticket = request->round;
     peer->read_round = raft->reads.round + 1;
     raft->reads.waiting = true;
+    DE_ASSERT(raft->reads.waiting && peer->read_ticket != 0);
     DE_ASSERT(peer->read_round > raft->reads.round);
 }
 
@@ -128,6 +131,7 @@ static uint64_t confirmed_round(const struct de_raft *raft)
     const struct de_raft_configuration *configuration = &raft->configurations.current;
     uint64_t rounds[DE_RAFT_MEMBERS_MAX];
 
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
     for (uint32_t i = 0; i < configuration->count; i++) {
         bool is_self = configuration->members[i].id == raft->options.id;
         rounds[i] = is_self ? raft->reads.round : raft->peers[i].echo_round;

@@ -29,6 +29,7 @@ static void send_append(struct de_raft *raft, struct de_progress *peer, uint64_t
 
     DE_ASSERT(prev <= last && last <= raft->log.last_index);
     DE_ASSERT(prev == 0 || prev >= raft->log.base_index);
+    DE_ASSERT_IMPLIES(prev == last, peer->next > last || prev == 0);
     append->prev_index = prev;
     append->prev_term = de_term_runs_at(&raft->log, prev);
     append->last_index = last;
@@ -80,6 +81,7 @@ static void send_heartbeat(struct de_raft *raft, struct de_progress *peer)
 
 static void replicate(struct de_raft *raft, struct de_progress *peer)
 {
+    DE_ASSERT(peer->id != raft->options.id);
     peer->appended = false;
     for (int i = 0; i < DE_BURST_MAX && peer->next <= raft->log.last_index; i++) {
         if (peer->next <= raft->log.base_index) {
@@ -117,6 +119,7 @@ int de_replicate_on_unreachable(struct de_raft *raft, const struct de_raft_event
     struct de_progress *peer = NULL;
 
     DE_ASSERT(event->type == DE_RAFT_EV_UNREACHABLE);
+    DE_ASSERT(raft->halt_reason == NULL);
     if (raft->role == DE_RAFT_LEADER) {
         peer = de_peer(raft, event->peer);
     }

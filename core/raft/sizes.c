@@ -4,6 +4,7 @@
 
 static uint64_t *slot(const struct de_sizes *sizes, uint64_t index)
 {
+    DE_ASSERT(sizes->totals != NULL);
     return &sizes->totals[index & (sizes->capacity - 1)];
 }
 
@@ -50,6 +51,7 @@ uint64_t de_sizes_between(const struct de_sizes *sizes, uint64_t first, uint64_t
     uint64_t before = first > 0 ? first - 1 : 0;
 
     DE_ASSERT(last <= sizes->last_index);
+    DE_ASSERT(sizes->oldest_index <= sizes->last_index);
     if (before < sizes->oldest_index) {
         before = sizes->oldest_index;
     }

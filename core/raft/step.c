@@ -4,6 +4,7 @@
 void de_drop(struct de_raft *raft)
 {
     DE_ASSERT(raft->update != NULL);
+    DE_ASSERT(raft->halt_reason == NULL);
     raft->dropped_messages++;
     DE_ASSERT(raft->dropped_messages > 0);
 }
@@ -123,6 +124,7 @@ static int halted(uint32_t type)
     bool is_request = type == DE_RAFT_EV_PROPOSE || type == DE_RAFT_EV_CHANGE ||
                       type == DE_RAFT_EV_TRANSFER || type == DE_RAFT_EV_READ;
 
+    DE_ASSERT(type != 0 && type < DE_ARRAY_SIZE(event_handlers));
     return is_request ? DENGINE_E_HALTED : 0;
 }
 

@@ -30,11 +30,13 @@ bool de_term_runs_append(struct de_term_runs *log, uint64_t term, uint64_t count
         log->count++;
     }
     log->last_index += count;
+    DE_ASSERT(de_term_runs_last_term(log) == term);
     return true;
 }
 
 uint32_t de_term_runs_free(const struct de_term_runs *log)
 {
+    DE_ASSERT(log->capacity > 0);
     DE_ASSERT(log->count <= log->capacity);
     return log->capacity - log->count;
 }

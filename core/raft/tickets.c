@@ -5,6 +5,7 @@
 static struct de_ticket *at(struct de_tickets *tickets, uint32_t position)
 {
     DE_ASSERT(position < DE_TICKETS_MAX);
+    DE_ASSERT(tickets->count <= DE_TICKETS_MAX);
     return &tickets->ring[(tickets->first + position) % DE_TICKETS_MAX];
 }
 
