@@ -27,7 +27,8 @@
  *     is dropped and counted. A contradiction with the committed prefix halts the server for good,
  *     with the reason.
  * R8  Each proposal that was accepted at (term, index) ends exactly once: committed there, or
- *     overwritten (a later update truncates index), or given up by the owner as unknown.
+ *     overwritten (a later update truncates index), or given up by the owner as unknown (it stops,
+ *     or an update installs a snapshot in place of the log).
  *
  * Always on: pre-vote (thesis 9.6), check-quorum (thesis 6.2), leader stickiness (Raft 6), no vote
  * for one maximum election timeout after a restart (a lease may be outstanding).
@@ -98,7 +99,10 @@ enum de_raft_message_type {
     DE_RAFT_MSG_TIMEOUT_NOW = 5,  /* leadership transfer (thesis 3.10) */
     DE_RAFT_MSG_READ_REQUEST = 6, /* a follower asks the leader for a read index */
     DE_RAFT_MSG_READ_REPLY = 7,
-    DE_RAFT_MSG_SNAPSHOT = 8, /* sent when the snapshot stream of the owner has been staged */
+    /* The leader's stream of a snapshot has ended (SNAPSHOT_SENT was given with ok and index). Its
+     * receiver adds the configuration when it has staged that snapshot; or says SNAPSHOT_STAGED,
+     * then this message is a heartbeat. */
+    DE_RAFT_MSG_SNAPSHOT = 8,
 };
 
 /* One message, all kinds in one flat struct; members a kind does not use are 0. On the wire the
@@ -154,9 +158,12 @@ enum de_raft_event_type {
     /* A snapshot at (index, term) is durable: compact the log. `configuration` is the one as of
      * index; INVALID without one (a new server may not know any yet). */
     DE_RAFT_EV_SNAPSHOT_TAKEN = 9,
-    DE_RAFT_EV_SNAPSHOT_STAGED = 10, /* a received snapshot is durable, ready to be installed */
-    DE_RAFT_EV_SNAPSHOT_SENT = 11,   /* the stream to `peer` ended, `ok` or not */
-    DE_RAFT_EV_READ = 12,            /* a linearizable read is asked for */
+    /* A received snapshot at (index, term) with `configuration` is durable: install it, unless it
+     * has been overtaken. It is committed, so it does not matter who sent it. */
+    DE_RAFT_EV_SNAPSHOT_STAGED = 10,
+    /* The stream to `peer` ended, `ok` or not; (index, term) of what was sent, or 0. */
+    DE_RAFT_EV_SNAPSHOT_SENT = 11,
+    DE_RAFT_EV_READ = 12, /* a linearizable read is asked for */
 };
 
 struct de_raft_event {
@@ -216,7 +223,8 @@ struct de_raft_update {
     /* READ: the ticket of this read. Then, in this or a later update: all tickets up to
      * reads_released may be answered from a state that has applied read_index; all tickets up to
      * reads_lost (not released before) are lost: leadership ended, ask again elsewhere. Tickets
-     * grow by one with each READ event and are never used again. */
+     * grow by one with each READ event that is accepted and are never used again: after a restart
+     * they begin anywhere. A follower asks its leader for the read index. */
     uint64_t read_ticket;
     uint64_t reads_released;
     uint64_t read_index;
@@ -335,8 +343,10 @@ int de_raft_init(void *memory, const struct de_raft_options *options,
                  struct de_raft_update *update);
 
 /* The one function that changes state. Always fills *update (with nothing to do, where that is so).
- * Returns 0, or answers a local request: NOT_LEADER; NO_LEADER; BUSY (uncommitted_bytes_max, or a
- * transfer is under way); INVALID (the change or transfer makes no sense); HALTED. */
+ * Returns 0, or answers a local request: NOT_LEADER; NO_LEADER; BUSY (uncommitted_bytes_max; a
+ * transfer is under way; for a change also: another one is not committed yet, or no entry of our
+ * term is); INVALID (the request makes no sense, nor does a ticket that was never given out or an
+ * index beyond what is committed); HALTED. */
 int de_raft_step(struct de_raft *raft, const struct de_raft_event *event,
                  struct de_raft_update *update);
 
