@@ -105,8 +105,10 @@ void de_remote_doubt(struct de_remote *remote, const struct de_remote_endpoint *
     remote->leader = NULL;
     remote->unsettled = true;
     for (i = 0; i < remote->endpoint_count; i++) {
-        remote->endpoints[i]->failures = 0;
-        remote->endpoints[i]->next_ns = 0;
+        if (remote->endpoints[i] != endpoint) {
+            remote->endpoints[i]->failures = 0;
+            remote->endpoints[i]->next_ns = 0;
+        }
     }
 }
 
@@ -327,13 +329,15 @@ void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
     for (call = remote->parked; call != NULL && !anywhere; call = call->next) {
         anywhere = call->anywhere;
     }
-    /* Others are asked also while the one that is said to lead is being connected to: it may be
-     * the last leader, dead, and they may just not know. */
-    ask = !led(remote);
+    /* Others are asked also when there is one that is said to lead, but it cannot be connected to:
+     * it may be the last leader, dead, and they may just not know. */
+    ask = remote->leader == NULL || (!led(remote) && remote->leader->failures > 0);
     if (remote->parked != NULL && (ask || anywhere)) {
         for (i = 0; i < remote->endpoint_count; i++) {
             pursue(remote->endpoints[i], ask, now_ns, &due_ns);
         }
+    } else if (remote->parked != NULL) {
+        pursue(remote->leader, false, now_ns, &due_ns);
     }
     remote->due_ns = due_ns;
 }
