@@ -52,8 +52,9 @@ for target in "$@"; do
         rm -rf "$work.kept"
         mkdir -p "$work.kept"
         # What is in the repository already comes first, so that as little as possible changes.
-        "build/fuzz/fuzz/$target" -merge=1 -max_len=4096 "$work.kept" "$seeds" "$work" \
-            >>"$findings/log" 2>&1
+        # Without counters an input is kept for the code that it reaches, not for how often.
+        "build/fuzz/fuzz/$target" -merge=1 -use_counters=0 -max_len=1024 "$work.kept" "$seeds" \
+            "$work" >>"$findings/log" 2>&1
         find "$seeds" -type f -delete
         cp "$work.kept"/* "$seeds"/
         printf '    corpus: %s inputs\n' "$(ls "$seeds" | wc -l)"

@@ -10,6 +10,7 @@
 #include "core/base/codec.h"
 #include "core/base/crc32c.h"
 #include "fuzz/fuzz_target.h"
+#include "storage/base/log_check.h"
 #include "storage/wal/wal_format.h"
 #include "storage/wal/wal_inspect.h"
 #include "storage/wal/wal_kit.h"
@@ -197,6 +198,10 @@ static void use(struct de_wal_kit *kit)
     DE_ASSERT(first.last_index == second.last_index);
     DE_ASSERT(first.first_index == second.first_index);
     write.first_index = second.last_index + 1;
+    if (second.last_index == DE_LOG_INDEX_MAX) {
+        DE_ASSERT(kit->store.ops->write(kit->store.object, &write, 1) == DENGINE_E_INVALID);
+        return;
+    }
     must(kit->store.ops->write(kit->store.object, &write, 1));
     de_wal_kit_close(kit);
     must(de_wal_kit_open(kit));

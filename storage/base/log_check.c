@@ -2,6 +2,7 @@
 
 #include "core/base/assert.h"
 
+DE_STATIC_ASSERT(DE_LOG_INDEX_MAX < UINT64_MAX, "there is an index after the last");
 DE_STATIC_ASSERT(DE_LOG_DATA_MAX <= INT32_MAX, "a length and a header's size fit 32 bits");
 
 static int check_entries(const struct dengine_log_write *write)
@@ -24,6 +25,7 @@ int de_log_check_writes(uint64_t first_index, uint64_t *last_index,
     uint64_t last = *last_index;
 
     DE_ASSERT(first_index > 0 && last >= first_index - 1);
+    DE_ASSERT(last <= DE_LOG_INDEX_MAX);
     DE_ASSERT(writes != NULL || count == 0);
     for (size_t i = 0; i < count; i++) {
         const struct dengine_log_write *write = &writes[i];
@@ -43,11 +45,13 @@ int de_log_check_writes(uint64_t first_index, uint64_t *last_index,
             if (write->first_index != last + 1) {
                 return DENGINE_E_INVALID;
             }
-            DE_ASSERT(write->entry_count <= UINT64_MAX - last);
+            if (write->entry_count > DE_LOG_INDEX_MAX - last) {
+                return DENGINE_E_INVALID;
+            }
             last += write->entry_count;
         }
     }
-    DE_ASSERT(last >= first_index - 1);
+    DE_ASSERT(last >= first_index - 1 && last <= DE_LOG_INDEX_MAX);
     *last_index = last;
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "core/base/assert.h"
 #include "core/base/random.h"
+#include "storage/base/log_check.h"
 #include "storage/contract/check.h"
 #include "storage/contract/log_model.h"
 
@@ -322,6 +323,34 @@ static bool a_reset_continues_after_a_snapshot(const struct de_log_contract *con
            bench_deinit(&bench);
 }
 
+static bool indexes_have_a_bound(const struct de_log_contract *contract,
+                                 struct de_contract_report *report)
+{
+    struct bench bench;
+    struct dengine_entry entry = {9, DENGINE_ENTRY_NOOP, {NULL, 0}};
+    struct dengine_log_write write = {
+        .first_index = DE_LOG_INDEX_MAX + 1, .entries = &entry, .entry_count = 1};
+
+    if (!bench_init(&bench, contract, report) || !append(&bench, 3, 3, report)) {
+        return false;
+    }
+    CHECK(bench.store.ops->reset(bench.store.object, UINT64_MAX, 9, &hard_one) ==
+          DENGINE_E_INVALID);
+    CHECK(bench.store.ops->reset(bench.store.object, DE_LOG_INDEX_MAX + 1, 9, &hard_one) ==
+          DENGINE_E_INVALID);
+    CHECK(bench.store.ops->compact(bench.store.object, UINT64_MAX, 9) == DENGINE_E_INVALID);
+    if (!matches(&bench, report)) {
+        return false;
+    }
+    CHECK_OK(bench.store.ops->reset(bench.store.object, DE_LOG_INDEX_MAX, 9, &hard_one));
+    de_log_model_reset(bench.model, DE_LOG_INDEX_MAX, 9, &hard_one);
+    if (!matches(&bench, report)) {
+        return false;
+    }
+    CHECK(bench.store.ops->write(bench.store.object, &write, 1) == DENGINE_E_INVALID);
+    return matches(&bench, report) && bench_deinit(&bench);
+}
+
 static bool data_of_any_size_is_kept(const struct de_log_contract *contract,
                                      struct de_contract_report *report)
 {
@@ -446,6 +475,7 @@ const struct de_log_contract_case *de_log_contract_cases(size_t *count)
         CASE(reads_keep_to_their_range),
         CASE(compaction_forgets_a_prefix),
         CASE(a_reset_continues_after_a_snapshot),
+        CASE(indexes_have_a_bound),
         CASE(data_of_any_size_is_kept),
         CASE(random_operations_match_the_model),
     };

@@ -1,5 +1,7 @@
 #include "storage/lmdb/lmdb_gate.h"
 
+#include <limits.h>
+
 #include <dengine/error.h>
 
 #include "core/base/assert.h"
@@ -34,7 +36,9 @@ void de_lmdb_gate_deinit(struct de_lmdb_gate *gate)
 void de_lmdb_gate_enter(struct de_lmdb_gate *gate)
 {
     for (;;) {
-        (void)__atomic_fetch_add(&gate->inside, 1, __ATOMIC_SEQ_CST);
+        unsigned before = __atomic_fetch_add(&gate->inside, 1, __ATOMIC_SEQ_CST);
+
+        DE_ASSERT(before < UINT_MAX);
         if (!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST)) {
             return;
         }
@@ -65,6 +69,7 @@ bool de_lmdb_gate_close(struct de_lmdb_gate *gate, bool wait)
     __atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
     if (!wait && __atomic_load_n(&gate->inside, __ATOMIC_SEQ_CST) > 0) {
         de_lmdb_gate_open(gate);
+        DE_ASSERT(!__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST));
         return false;
     }
     (void)pthread_mutex_lock(&gate->lock);
@@ -72,6 +77,7 @@ bool de_lmdb_gate_close(struct de_lmdb_gate *gate, bool wait)
         (void)pthread_cond_wait(&gate->changed, &gate->lock);
     }
     (void)pthread_mutex_unlock(&gate->lock);
+    DE_ASSERT(__atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST));
     return true;
 }
 

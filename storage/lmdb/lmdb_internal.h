@@ -44,6 +44,8 @@ struct de_lmdb_kv {
 int de_lmdb_error(int code);
 /* The same; notes a sentence for message(). */
 int de_lmdb_fail(struct de_lmdb_kv *kv, int code, const char *what);
+/* Asserts what holds whenever the applier enters or leaves the open store. */
+void de_lmdb_check(const struct de_lmdb_kv *kv);
 
 /* lmdb_map.c */
 

@@ -5,6 +5,27 @@
 #include "core/base/assert.h"
 #include "storage/posix/posix_dir.h"
 
+DE_STATIC_ASSERT(DENGINE_KV_KEY_MAX == 511, "what LMDB is built for: MDB_MAXKEYSIZE");
+DE_STATIC_ASSERT(sizeof(((MDB_val *)NULL)->mv_size) == sizeof(size_t), "sizes need no conversion");
+
+void de_lmdb_check(const struct de_lmdb_kv *kv)
+{
+    DE_ASSERT(kv != NULL && kv->env != NULL);
+    DE_ASSERT(kv->page_bytes >= 512 && (kv->page_bytes & (kv->page_bytes - 1)) == 0);
+    DE_ASSERT(kv->map_bytes % kv->page_bytes == 0);
+    DE_ASSERT(kv->used_bytes % kv->page_bytes == 0);
+    DE_ASSERT(kv->used_bytes <= kv->map_bytes);
+    DE_ASSERT(kv->reserved_bytes <= kv->map_bytes);
+    DE_ASSERT(kv->views != NULL && kv->views_max > 0);
+    /* On disk it says "open" for as long as it is. */
+    DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
+}
+
+static bool key_is_good(struct dengine_slice key)
+{
+    return key.data != NULL && key.size > 0 && key.size <= DENGINE_KV_KEY_MAX;
+}
+
 int de_lmdb_error(int code)
 {
     switch (code) {
@@ -34,6 +55,7 @@ int de_lmdb_error(int code)
 int de_lmdb_fail(struct de_lmdb_kv *kv, int code, const char *what)
 {
     DE_ASSERT(code != 0);
+    DE_ASSERT(what != NULL);
     if (code != MDB_NOTFOUND) {
         de_message_set(kv->message, sizeof(kv->message), "the state store failed: %s: %s", what,
                        mdb_strerror(code));
@@ -48,11 +70,13 @@ static int lmdb_begin(void *store)
     int code;
 
     DE_ASSERT(kv->txn == NULL);
+    de_lmdb_check(kv);
     error = de_lmdb_map_prepare(kv);
     if (error != 0) {
         return error;
     }
     code = mdb_txn_begin(kv->env, NULL, 0, &kv->txn);
+    DE_ASSERT((code == 0) == (kv->txn != NULL));
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "beginning a transaction");
 }
 
@@ -64,11 +88,12 @@ static int lmdb_get(void *store, struct dengine_slice key, struct dengine_slice 
     int code;
 
     DE_ASSERT(kv->txn != NULL);
-    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    DE_ASSERT(key_is_good(key));
     code = mdb_get(kv->txn, kv->dbi, &mdb_key, &data);
     if (code != 0) {
         return de_lmdb_fail(kv, code, "reading a key");
     }
+    DE_ASSERT(data.mv_data != NULL);
     *value = dengine_bytes(data.mv_data, data.mv_size);
     return 0;
 }
@@ -82,7 +107,9 @@ static int lmdb_put(void *store, struct dengine_slice key, struct dengine_slice 
     int code;
 
     DE_ASSERT(kv->txn != NULL);
-    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    DE_ASSERT(key_is_good(key));
+    DE_ASSERT(value.size <= INT32_MAX);
+    DE_ASSERT(value.data != NULL || value.size == 0);
     error = de_lmdb_map_reserve(kv, value.size);
     if (error != 0) {
         return error;
@@ -100,12 +127,14 @@ static int lmdb_remove(void *store, struct dengine_slice key)
     int code;
 
     DE_ASSERT(kv->txn != NULL);
-    DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    DE_ASSERT(key_is_good(key));
     error = de_lmdb_map_reserve(kv, 0);
     if (error != 0) {
         return error;
     }
     code = mdb_del(kv->txn, kv->dbi, &mdb_key, NULL);
+    /* To touch pages that had no room on disk would have been a signal. */
+    DE_ASSERT(kv->touched_bytes > 0);
     kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "removing a key");
 }
@@ -120,7 +149,9 @@ static int lmdb_iterate(void *store, struct dengine_slice from,
     int result;
 
     DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(from.data != NULL || from.size == 0);
     result = de_lmdb_walk(kv->txn, kv->dbi, from, visit, context, &code);
+    DE_ASSERT_IMPLIES(code != 0, result == 0);
     return code != 0 ? de_lmdb_fail(kv, code, "reading keys in order") : result;
 }
 
@@ -133,6 +164,7 @@ static int lmdb_commit(void *store)
     code = mdb_txn_commit(kv->txn);
     kv->txn = NULL;
     kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    de_lmdb_check(kv);
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "committing a transaction");
 }
 
@@ -143,6 +175,7 @@ static void lmdb_abort(void *store)
     DE_ASSERT(kv->txn != NULL);
     mdb_txn_abort(kv->txn);
     kv->txn = NULL;
+    de_lmdb_check(kv);
 }
 
 static int lmdb_clear(void *store)
@@ -154,12 +187,15 @@ static int lmdb_clear(void *store)
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(kv->txn != NULL);
     code = mdb_drop(kv->txn, kv->dbi, 0);
     if (code != 0) {
         lmdb_abort(kv);
         return de_lmdb_fail(kv, code, "removing all keys");
     }
-    return lmdb_commit(kv);
+    error = lmdb_commit(kv);
+    DE_ASSERT(kv->txn == NULL);
+    return error;
 }
 
 static int lmdb_sync(void *store)
@@ -168,6 +204,7 @@ static int lmdb_sync(void *store)
     int code;
 
     DE_ASSERT(kv->txn == NULL);
+    de_lmdb_check(kv);
     code = mdb_env_sync(kv->env, 1);
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "syncing");
 }
@@ -185,6 +222,7 @@ void de_lmdb_kv_usage(struct dengine_kv_store store, uint64_t *map_bytes, uint64
     const struct de_lmdb_kv *kv = store.object;
 
     DE_ASSERT(store.ops == &de_lmdb_kv_ops);
+    DE_ASSERT(map_bytes != NULL && used_bytes != NULL);
     *map_bytes = kv->map_bytes;
     *used_bytes = kv->used_bytes;
 }

@@ -15,13 +15,31 @@
 
 static const uint8_t mark_magic[8] = {'D', 'E', 'N', 'G', 'S', 'T', 'A', 'T'};
 
+enum {
+    AT_VERSION = 8,
+    AT_STATE = 12,
+    AT_DATA_BYTES = 16,
+    AT_BOOT_ID = 24,
+    AT_CRC = 64,
+};
+
+DE_STATIC_ASSERT(AT_VERSION == sizeof(mark_magic), "the version follows the magic");
+DE_STATIC_ASSERT(AT_STATE == AT_VERSION + 4, "no gap behind the version");
+DE_STATIC_ASSERT(AT_DATA_BYTES == AT_STATE + 4, "no gap behind the state");
+DE_STATIC_ASSERT(AT_BOOT_ID == AT_DATA_BYTES + 8, "no gap behind the size");
+DE_STATIC_ASSERT(AT_CRC == AT_BOOT_ID + DE_LMDB_BOOT_ID_BYTES, "no gap behind the boot id");
+DE_STATIC_ASSERT(MARK_BYTES == AT_CRC + 4, "the checksum ends it");
+DE_STATIC_ASSERT(DE_LMDB_BOOT_ID_BYTES > 36, "the text of a UUID and its end fit");
+DE_STATIC_ASSERT((int)DE_LMDB_MARK_OPEN != (int)DE_LMDB_MARK_CLEAN, "two states");
+
 void de_lmdb_boot_id(const char *path, char boot_id[DE_LMDB_BOOT_ID_BYTES])
 {
-    FILE *file = fopen(path, "re");
+    FILE *file;
     size_t size = 0;
 
     DE_ASSERT(path != NULL);
     DE_ASSERT(boot_id != NULL);
+    file = fopen(path, "re");
     memset(boot_id, 0, DE_LMDB_BOOT_ID_BYTES);
     if (file != NULL) {
         size = fread(boot_id, 1, DE_LMDB_BOOT_ID_BYTES - 1, file);
@@ -30,28 +48,50 @@ void de_lmdb_boot_id(const char *path, char boot_id[DE_LMDB_BOOT_ID_BYTES])
     while (size > 0 && (boot_id[size - 1] == '\n' || boot_id[size - 1] == '\0')) {
         boot_id[--size] = '\0';
     }
+    DE_ASSERT(size < DE_LMDB_BOOT_ID_BYTES);
+    DE_ASSERT(boot_id[DE_LMDB_BOOT_ID_BYTES - 1] == '\0');
 }
 
 static int decode(const uint8_t *bytes, uint64_t size, struct de_lmdb_mark *mark)
 {
     uint32_t state;
 
+    DE_ASSERT(bytes != NULL);
+    DE_ASSERT(mark != NULL);
     if (size != MARK_BYTES || memcmp(bytes, mark_magic, sizeof(mark_magic)) != 0 ||
-        de_load_u32(bytes + 64) != de_crc32c(0, bytes, 64)) {
+        de_load_u32(bytes + AT_CRC) != de_crc32c(0, bytes, AT_CRC)) {
         return DENGINE_E_CORRUPT;
     }
-    if (de_load_u32(bytes + 8) != MARK_VERSION) {
+    if (de_load_u32(bytes + AT_VERSION) != MARK_VERSION) {
         return DENGINE_E_VERSION;
     }
-    state = de_load_u32(bytes + 12);
+    state = de_load_u32(bytes + AT_STATE);
     if (state != DE_LMDB_MARK_OPEN && state != DE_LMDB_MARK_CLEAN) {
         return DENGINE_E_CORRUPT;
     }
     mark->state = state == DE_LMDB_MARK_OPEN ? DE_LMDB_MARK_OPEN : DE_LMDB_MARK_CLEAN;
-    mark->data_bytes = de_load_u64(bytes + 16);
-    memcpy(mark->boot_id, bytes + 24, sizeof(mark->boot_id));
+    mark->data_bytes = de_load_u64(bytes + AT_DATA_BYTES);
+    memcpy(mark->boot_id, bytes + AT_BOOT_ID, sizeof(mark->boot_id));
     mark->boot_id[sizeof(mark->boot_id) - 1] = '\0';
     return 0;
+}
+
+static void encode(const struct de_lmdb_mark *mark, uint8_t *bytes)
+{
+    struct de_lmdb_mark again;
+
+    DE_ASSERT(mark->state == DE_LMDB_MARK_OPEN || mark->state == DE_LMDB_MARK_CLEAN);
+    DE_ASSERT(mark->boot_id[sizeof(mark->boot_id) - 1] == '\0');
+    memcpy(bytes, mark_magic, sizeof(mark_magic));
+    de_store_u32(bytes + AT_VERSION, MARK_VERSION);
+    de_store_u32(bytes + AT_STATE, mark->state);
+    de_store_u64(bytes + AT_DATA_BYTES, mark->data_bytes);
+    memcpy(bytes + AT_BOOT_ID, mark->boot_id, sizeof(mark->boot_id));
+    de_store_u32(bytes + AT_CRC, de_crc32c(0, bytes, AT_CRC));
+    /* What is about to be written is what will be read. */
+    DE_ASSERT(decode(bytes, MARK_BYTES, &again) == 0);
+    DE_ASSERT(again.state == mark->state && again.data_bytes == mark->data_bytes);
+    DE_ASSERT(memcmp(again.boot_id, mark->boot_id, sizeof(again.boot_id)) == 0);
 }
 
 int de_lmdb_mark_read(struct dengine_dir dir, struct de_lmdb_mark *mark)
@@ -81,16 +121,11 @@ int de_lmdb_mark_write(struct dengine_dir dir, const struct de_lmdb_mark *mark)
     struct dengine_file *file;
     int error = dir.ops->remove(dir.object, MARK_TMP);
 
-    DE_ASSERT(mark->state == DE_LMDB_MARK_OPEN || mark->state == DE_LMDB_MARK_CLEAN);
+    DE_ASSERT(mark != NULL);
     if (error != 0 && error != DENGINE_E_NOT_FOUND) {
         return error;
     }
-    memcpy(bytes, mark_magic, sizeof(mark_magic));
-    de_store_u32(bytes + 8, MARK_VERSION);
-    de_store_u32(bytes + 12, mark->state);
-    de_store_u64(bytes + 16, mark->data_bytes);
-    memcpy(bytes + 24, mark->boot_id, sizeof(mark->boot_id));
-    de_store_u32(bytes + 64, de_crc32c(0, bytes, 64));
+    encode(mark, bytes);
     error = dir.ops->open(dir.object, MARK_TMP, DENGINE_FILE_CREATE, &file);
     if (error != 0) {
         return error;
@@ -113,6 +148,7 @@ const char *de_lmdb_mark_distrust(const struct de_lmdb_mark *mark, uint64_t data
     if (mark == NULL) {
         return "its state.mark is missing or damaged";
     }
+    DE_ASSERT(mark->state == DE_LMDB_MARK_OPEN || mark->state == DE_LMDB_MARK_CLEAN);
     if (mark->state == DE_LMDB_MARK_CLEAN) {
         return data_bytes == mark->data_bytes ? NULL
                                               : "data.mdb has not the size it was closed with";

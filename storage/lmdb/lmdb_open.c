@@ -14,6 +14,11 @@
 #define MAP_BYTES_MIN     (UINT64_C(1) << 20)
 #define VIEWS_MAX_DEFAULT 256u
 
+DE_STATIC_ASSERT(sizeof(size_t) == sizeof(uint64_t), "the default map can be addressed");
+DE_STATIC_ASSERT(MAP_BYTES_MIN % 65536 == 0, "whole pages, whatever the system's are");
+DE_STATIC_ASSERT(MAP_BYTES_DEFAULT % MAP_BYTES_MIN == 0, "halving it stays whole");
+DE_STATIC_ASSERT(MAP_BYTES_DEFAULT <= INT64_MAX / 2, "and doubling it stays an offset");
+
 #if defined(__SANITIZE_THREAD__)
 #define DE_LMDB_TSAN
 #elif defined(__has_feature)
@@ -51,6 +56,7 @@ static int discard(struct de_lmdb_kv *kv)
     int error = dir.ops->remove(dir.object, DATA_NAME);
 
     DE_ASSERT(kv->env == NULL);
+    DE_ASSERT(kv->txn == NULL);
     if (error == 0 || error == DENGINE_E_NOT_FOUND) {
         error = dir.ops->remove(dir.object, LOCK_NAME);
     }
@@ -69,6 +75,7 @@ static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **
     int error = data_size(kv->dir, &bytes);
     bool present = error == 0;
 
+    DE_ASSERT(kv->env == NULL);
     if (mark_error != 0 && mark_error != DENGINE_E_NOT_FOUND && mark_error != DENGINE_E_CORRUPT) {
         return mark_error;
     }
@@ -84,6 +91,8 @@ static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **
         *why = "data.mdb is gone";
         *found = DE_LMDB_DISCARDED;
     }
+    DE_ASSERT_IMPLIES(*found == DE_LMDB_KEPT, present && mark_error == 0);
+    DE_ASSERT((*found == DE_LMDB_DISCARDED) == (*why != NULL));
     error = *found == DE_LMDB_KEPT ? 0 : discard(kv);
     if (error != 0) {
         return error;
@@ -100,6 +109,8 @@ static int open_env(struct de_lmdb_kv *kv, const char *path)
     int dead = 0;
     int code = mdb_env_create(&kv->env);
 
+    DE_ASSERT(kv->map_bytes >= MAP_BYTES_MIN);
+    DE_ASSERT(kv->views_max > 0 && kv->views_max < UINT32_MAX - 2);
     if (code != 0) {
         kv->env = NULL;
         return code;
@@ -118,19 +129,30 @@ static int open_env(struct de_lmdb_kv *kv, const char *path)
         mdb_env_close(kv->env);
         kv->env = NULL;
     }
+    DE_ASSERT((code == 0) == (kv->env != NULL));
     return code;
 }
 
 /* Address space may be limited: then a smaller map will do, and grows when needed. */
 static int open_some_env(struct de_lmdb_kv *kv, const char *path)
 {
-    int code = open_env(kv, path);
+    int code;
+
+    DE_ASSERT(kv->env == NULL);
+    code = open_env(kv, path);
 
     while ((code == ENOMEM || code == EFBIG) && kv->map_bytes / 2 >= MAP_BYTES_MIN) {
         kv->map_bytes /= 2;
         code = open_env(kv, path);
     }
+    DE_ASSERT(kv->map_bytes >= MAP_BYTES_MIN);
     return code;
+}
+
+/* LMDB takes the size of a page from the file and does not look at it. */
+static bool page_is_sane(unsigned bytes)
+{
+    return bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) == 0;
 }
 
 static int open_database(struct de_lmdb_kv *kv)
@@ -155,9 +177,13 @@ static int open_database(struct de_lmdb_kv *kv)
     if (code == 0) {
         code = mdb_env_info(kv->env, &info);
     }
+    if (code == 0 && !page_is_sane(stat.ms_psize)) {
+        code = MDB_INVALID;
+    }
     if (code == 0) {
         kv->page_bytes = stat.ms_psize;
         kv->map_bytes = info.me_mapsize;
+        DE_ASSERT((uint64_t)info.me_last_pgno < kv->map_bytes / kv->page_bytes);
         DE_ASSERT(mdb_env_get_maxkeysize(kv->env) >= DENGINE_KV_KEY_MAX);
     }
     return code;
@@ -188,7 +214,11 @@ static bool is_damage(int code)
 static int open_lmdb(struct de_lmdb_kv *kv, const char *path, enum de_lmdb_found *found,
                      const char **why)
 {
-    int code = open_some_env(kv, path);
+    int code;
+
+    DE_ASSERT(*found == DE_LMDB_KEPT || kv->mark.data_bytes == 0);
+    DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
+    code = open_some_env(kv, path);
 
     if (code == 0) {
         code = open_database(kv);
@@ -197,6 +227,7 @@ static int open_lmdb(struct de_lmdb_kv *kv, const char *path, enum de_lmdb_found
         int error;
 
         close_env(kv);
+        DE_ASSERT(kv->env == NULL);
         error = discard(kv);
         if (error != 0) {
             return error;
@@ -235,12 +266,16 @@ static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
     }
     de_lmdb_boot_id(options->boot_id_path == NULL ? BOOT_ID_PATH : options->boot_id_path,
                     made->mark.boot_id);
+    DE_ASSERT(made->map_bytes >= MAP_BYTES_MIN && made->map_bytes % MAP_BYTES_MIN == 0);
+    DE_ASSERT(made->env == NULL && made->txn == NULL);
     *kv = made;
     return 0;
 }
 
 static void free_kv(struct de_lmdb_kv *kv)
 {
+    DE_ASSERT(kv->env == NULL);
+    DE_ASSERT(kv->txn == NULL);
     de_posix_dir_close(kv->dir);
     de_lmdb_gate_deinit(&kv->gate);
     free(kv->views);
@@ -254,6 +289,9 @@ static void mark_clean(struct de_lmdb_kv *kv, uint64_t bytes)
     struct dengine_file *file;
     int error = dir.ops->open(dir.object, DATA_NAME, DENGINE_FILE_WRITE, &file);
 
+    /* Nothing may be written into the file once it is called clean. */
+    DE_ASSERT(kv->env == NULL);
+    DE_ASSERT(bytes > 0 && bytes % kv->page_bytes == 0);
     if (error != 0) {
         return;
     }
@@ -277,6 +315,7 @@ void de_lmdb_close(void *store)
     bool synced = mdb_env_sync(kv->env, 1) == 0 && mdb_env_info(kv->env, &info) == 0;
 
     DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
     close_env(kv);
     if (synced) {
         mark_clean(kv, ((uint64_t)info.me_last_pgno + 1) * kv->page_bytes);
@@ -324,6 +363,8 @@ int de_lmdb_kv_open(const char *path, const struct de_lmdb_options *options,
                        "newest snapshot and the log",
                        path, why);
     }
+    de_lmdb_check(kv);
+    DE_ASSERT_IMPLIES(*found == DE_LMDB_NEW, why == NULL);
     store->ops = &de_lmdb_kv_ops;
     store->object = kv;
     return 0;

@@ -29,6 +29,7 @@ static struct de_lmdb_view *find_free(struct de_lmdb_kv *kv)
         struct de_lmdb_view *view = &kv->views[(start + i) % kv->views_max];
 
         if (take(view)) {
+            DE_ASSERT(view >= kv->views && view < kv->views + kv->views_max);
             return view;
         }
     }
@@ -48,6 +49,7 @@ int de_lmdb_view_open(void *store, struct dengine_kv_view **view)
         de_lmdb_gate_leave(&kv->gate);
         return DENGINE_E_BUSY;
     }
+    DE_ASSERT(__atomic_load_n(&found->taken, __ATOMIC_SEQ_CST));
     if (found->txn == NULL) {
         code = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &found->txn);
     } else {
@@ -58,6 +60,7 @@ int de_lmdb_view_open(void *store, struct dengine_kv_view **view)
         de_lmdb_gate_leave(&kv->gate);
         return de_lmdb_error(code);
     }
+    DE_ASSERT(found->txn != NULL);
     *view = (struct dengine_kv_view *)(void *)found;
     return 0;
 }
@@ -70,7 +73,9 @@ int de_lmdb_view_get(void *store, struct dengine_kv_view *view, struct dengine_s
     MDB_val data;
     int code;
 
+    DE_ASSERT(key.data != NULL && value != NULL);
     DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
+    DE_ASSERT(__atomic_load_n(&view_of(view)->taken, __ATOMIC_SEQ_CST));
     code = mdb_get(view_of(view)->txn, kv->dbi, &mdb_key, &data);
     if (code != 0) {
         return de_lmdb_error(code);
@@ -89,12 +94,15 @@ int de_lmdb_walk(MDB_txn *txn, MDB_dbi dbi, struct dengine_slice from,
     int result = 0;
 
     DE_ASSERT(visit != NULL);
+    DE_ASSERT(txn != NULL);
+    DE_ASSERT(code != NULL);
     *code = mdb_cursor_open(txn, dbi, &cursor);
     if (*code != 0) {
         return 0;
     }
     *code = mdb_cursor_get(cursor, &key, &data, from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
     while (*code == 0) {
+        DE_ASSERT(key.mv_data != NULL && data.mv_data != NULL);
         result = visit(context, dengine_bytes(key.mv_data, key.mv_size),
                        dengine_bytes(data.mv_data, data.mv_size));
         if (result != 0) {
@@ -116,6 +124,8 @@ int de_lmdb_view_iterate(void *store, struct dengine_kv_view *view, struct dengi
     int code;
     int result = de_lmdb_walk(view_of(view)->txn, kv->dbi, from, visit, context, &code);
 
+    DE_ASSERT(__atomic_load_n(&view_of(view)->taken, __ATOMIC_SEQ_CST));
+    DE_ASSERT_IMPLIES(code != 0, result == 0);
     return code != 0 ? de_lmdb_error(code) : result;
 }
 
@@ -126,6 +136,7 @@ void de_lmdb_view_close(void *store, struct dengine_kv_view *view)
 
     DE_ASSERT(mine >= kv->views && mine < kv->views + kv->views_max);
     DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_SEQ_CST));
+    DE_ASSERT(mine->txn != NULL);
     /* The transaction keeps its slot in LMDB's reader table; renewing it needs no lock. */
     mdb_txn_reset(mine->txn);
     __atomic_store_n(&mine->taken, false, __ATOMIC_SEQ_CST);

@@ -15,6 +15,8 @@ struct mem_kv {
     bool open;                /* a transaction is */
 };
 
+DE_STATIC_ASSERT(DENGINE_KV_KEY_MAX <= UINT32_MAX, "the tree holds key sizes in 32 bits");
+
 struct mem_view {
     struct de_mem_node *root;
 };
@@ -27,7 +29,7 @@ static struct mem_view *view_of(struct dengine_kv_view *view)
 
 static bool key_is_good(struct dengine_slice key)
 {
-    return key.size > 0 && key.size <= DENGINE_KV_KEY_MAX;
+    return key.data != NULL && key.size > 0 && key.size <= DENGINE_KV_KEY_MAX;
 }
 
 /* The last commit, held. */
@@ -45,6 +47,7 @@ static void replace_root(struct mem_kv *kv, struct de_mem_node *root)
 {
     struct de_mem_node *old;
 
+    DE_ASSERT(kv->edit.root == NULL || kv->edit.root == root);
     (void)pthread_mutex_lock(&kv->lock);
     old = kv->root;
     kv->root = root;
@@ -57,6 +60,8 @@ static int mem_begin(void *store)
     struct mem_kv *kv = store;
 
     DE_ASSERT(!kv->open);
+    DE_ASSERT(kv->edit.root == NULL);
+    DE_ASSERT(kv->edits < UINT64_MAX);
     kv->edit.allocator = &kv->allocator;
     kv->edit.root = hold_root(kv);
     kv->edit.number = ++kv->edits;
@@ -70,6 +75,7 @@ static int mem_get(void *store, struct dengine_slice key, struct dengine_slice *
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(value != NULL);
     DE_ASSERT(key_is_good(key));
     return de_mem_get(kv->edit.root, key, value);
 }
@@ -79,6 +85,8 @@ static int mem_put(void *store, struct dengine_slice key, struct dengine_slice v
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(value.size <= INT32_MAX);
+    DE_ASSERT(value.data != NULL || value.size == 0);
     DE_ASSERT(key_is_good(key));
     return de_mem_edit_put(&kv->edit, key, value);
 }
@@ -88,6 +96,7 @@ static int mem_remove(void *store, struct dengine_slice key)
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(kv->edit.number == kv->edits);
     DE_ASSERT(key_is_good(key));
     return de_mem_edit_remove(&kv->edit, key);
 }
@@ -100,6 +109,7 @@ static int mem_iterate(void *store, struct dengine_slice from,
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(from.data != NULL || from.size == 0);
     return de_mem_iterate(kv->edit.root, from, visit, context);
 }
 
@@ -108,6 +118,7 @@ static int mem_commit(void *store)
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(kv->edit.number == kv->edits);
     replace_root(kv, kv->edit.root);
     kv->edit.root = NULL;
     kv->open = false;
@@ -119,6 +130,7 @@ static void mem_abort(void *store)
     struct mem_kv *kv = store;
 
     DE_ASSERT(kv->open);
+    DE_ASSERT(kv->edit.number == kv->edits);
     de_mem_root_release(&kv->allocator, kv->edit.root);
     kv->edit.root = NULL;
     kv->open = false;
@@ -141,7 +153,7 @@ static int mem_view_open(void *store, struct dengine_kv_view **view)
 static int mem_view_get(void *store, struct dengine_kv_view *view, struct dengine_slice key,
                         struct dengine_slice *value)
 {
-    (void)store;
+    DE_ASSERT(store != NULL);
     DE_ASSERT(key_is_good(key));
     return de_mem_get(view_of(view)->root, key, value);
 }
@@ -151,7 +163,8 @@ static int mem_view_iterate(void *store, struct dengine_kv_view *view, struct de
                                          struct dengine_slice value),
                             void *context)
 {
-    (void)store;
+    DE_ASSERT(store != NULL);
+    DE_ASSERT(from.data != NULL || from.size == 0);
     return de_mem_iterate(view_of(view)->root, from, visit, context);
 }
 
@@ -159,6 +172,7 @@ static void mem_view_close(void *store, struct dengine_kv_view *view)
 {
     struct mem_kv *kv = store;
 
+    DE_ASSERT(kv != NULL);
     de_mem_root_release(&kv->allocator, view_of(view)->root);
     de_release(&kv->allocator, view);
 }
@@ -169,6 +183,7 @@ static int mem_clear(void *store)
 
     DE_ASSERT(!kv->open);
     replace_root(kv, NULL);
+    DE_ASSERT(kv->root == NULL);
     return 0;
 }
 
@@ -177,6 +192,7 @@ static int mem_sync(void *store)
     const struct mem_kv *kv = store;
 
     DE_ASSERT(!kv->open);
+    DE_ASSERT(kv->edit.root == NULL);
     return 0;
 }
 
@@ -192,6 +208,7 @@ static void mem_close(void *store)
     struct de_allocator allocator = kv->allocator;
 
     DE_ASSERT(!kv->open);
+    DE_ASSERT(kv->edit.root == NULL);
     de_mem_root_release(&allocator, kv->root);
     (void)pthread_mutex_destroy(&kv->lock);
     de_release(&allocator, kv);
@@ -233,6 +250,7 @@ int de_mem_kv_open(const struct de_allocator *allocator, struct dengine_kv_store
         de_release(allocator, kv);
         return DENGINE_E_NO_MEMORY;
     }
+    DE_ASSERT(!kv->open && kv->root == NULL);
     store->ops = &mem_ops;
     store->object = kv;
     return 0;

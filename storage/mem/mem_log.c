@@ -20,6 +20,16 @@ struct mem_log {
     char message[DE_MESSAGE_BYTES];
 };
 
+/* What holds whenever the store is entered or left. */
+static void check(const struct mem_log *log)
+{
+    DE_ASSERT(log != NULL);
+    DE_ASSERT(log->state.first_index > 0);
+    DE_ASSERT(log->state.last_index >= log->state.first_index - 1);
+    DE_ASSERT(log->state.last_index + 1 - log->state.first_index <= log->capacity);
+    DE_ASSERT((log->entries == NULL) == (log->capacity == 0));
+}
+
 static size_t entry_count(const struct mem_log *log)
 {
     DE_ASSERT(log->state.last_index + 1 >= log->state.first_index);
@@ -31,6 +41,7 @@ static void forget(struct mem_log *log, size_t position, size_t count)
 {
     DE_ASSERT(position + count <= entry_count(log));
     for (size_t i = position; i < position + count; i++) {
+        DE_ASSERT((log->entries[i].data == NULL) == (log->entries[i].size == 0));
         de_release(&log->allocator, log->entries[i].data);
     }
 }
@@ -39,7 +50,7 @@ static void mem_state(void *store, struct dengine_log_state *state)
 {
     const struct mem_log *log = store;
 
-    DE_ASSERT(log != NULL);
+    check(log);
     DE_ASSERT(state != NULL);
     *state = log->state;
 }
@@ -50,6 +61,7 @@ static int reserve(struct mem_log *log, size_t more)
     size_t capacity = log->capacity == 0 ? 16 : log->capacity;
     struct mem_entry *entries;
 
+    DE_ASSERT(more > 0);
     while (capacity < needed) {
         capacity *= 2;
     }
@@ -62,11 +74,13 @@ static int reserve(struct mem_log *log, size_t more)
     }
     log->entries = entries;
     log->capacity = capacity;
+    DE_ASSERT(log->capacity >= needed);
     return 0;
 }
 
 static void release_copies(struct mem_log *log, struct mem_entry *copies, size_t count)
 {
+    DE_ASSERT(copies != NULL);
     for (size_t i = 0; i < count; i++) {
         de_release(&log->allocator, copies[i].data);
     }
@@ -77,9 +91,11 @@ static void release_copies(struct mem_log *log, struct mem_entry *copies, size_t
 static int copy_entries(struct mem_log *log, const struct dengine_log_write *writes, size_t count,
                         size_t total, struct mem_entry **copies)
 {
-    struct mem_entry *list = de_allocate(&log->allocator, total * sizeof(*list));
+    struct mem_entry *list;
     size_t made = 0;
 
+    DE_ASSERT(total > 0 && total <= SIZE_MAX / sizeof(*list));
+    list = de_allocate(&log->allocator, total * sizeof(*list));
     if (list == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
@@ -89,6 +105,7 @@ static int copy_entries(struct mem_log *log, const struct dengine_log_write *wri
             struct mem_entry copy = {entry->term, entry->type, entry->data.size, NULL};
 
             if (copy.size > 0) {
+                DE_ASSERT(entry->data.data != NULL);
                 copy.data = de_allocate(&log->allocator, copy.size);
                 if (copy.data == NULL) {
                     release_copies(log, list, made);
@@ -112,6 +129,7 @@ static void truncate_from(struct mem_log *log, uint64_t index)
         DE_ASSERT(index >= log->state.first_index);
         forget(log, keep, entry_count(log) - keep);
         log->state.last_index = index - 1;
+        DE_ASSERT(entry_count(log) == keep);
     }
 }
 
@@ -125,7 +143,11 @@ static void apply(struct mem_log *log, const struct dengine_log_write *writes, s
         if (writes[i].set_hard_state) {
             log->state.hard_state = writes[i].hard_state;
         }
+        DE_ASSERT_IMPLIES(writes[i].truncate_from != 0,
+                          writes[i].truncate_from >= log->state.first_index);
         truncate_from(log, writes[i].truncate_from);
+        DE_ASSERT_IMPLIES(writes[i].entry_count > 0,
+                          writes[i].first_index == log->state.last_index + 1);
         for (size_t j = 0; j < writes[i].entry_count; j++) {
             DE_ASSERT(entry_count(log) < log->capacity);
             log->entries[entry_count(log)] = copies[used++];
@@ -159,6 +181,7 @@ static int mem_write(void *store, const struct dengine_log_write *writes, size_t
     apply(log, writes, count, copies);
     de_release(&log->allocator, copies);
     DE_ASSERT(log->state.last_index == last);
+    check(log);
     return 0;
 }
 
@@ -169,13 +192,17 @@ static int mem_read(void *store, uint64_t first, uint64_t last,
     const struct mem_log *log = store;
 
     DE_ASSERT(visit != NULL);
+    check(log);
     if (first < log->state.first_index || last > log->state.last_index || first > last) {
         return DENGINE_E_INVALID;
     }
     for (uint64_t index = first; index <= last; index++) {
         const struct mem_entry *kept = &log->entries[index - log->state.first_index];
         struct dengine_entry entry = {kept->term, kept->type, {kept->data, kept->size}};
-        int result = visit(context, index, &entry);
+        int result;
+
+        DE_ASSERT(kept->data != NULL || kept->size == 0);
+        result = visit(context, index, &entry);
 
         if (result != 0) {
             return result;
@@ -189,6 +216,7 @@ static int mem_compact(void *store, uint64_t index, uint64_t term)
     struct mem_log *log = store;
     size_t count;
 
+    check(log);
     if (index > log->state.last_index) {
         return DENGINE_E_INVALID;
     }
@@ -201,6 +229,8 @@ static int mem_compact(void *store, uint64_t index, uint64_t term)
     memmove(log->entries, log->entries + count, (entry_count(log) - count) * sizeof(*log->entries));
     log->state.first_index = index + 1;
     log->state.base_term = term;
+    DE_ASSERT(log->state.last_index >= index);
+    check(log);
     return 0;
 }
 
@@ -209,13 +239,19 @@ static int mem_reset(void *store, uint64_t index, uint64_t term,
 {
     struct mem_log *log = store;
 
-    DE_ASSERT(log != NULL);
+    check(log);
     DE_ASSERT(hard_state != NULL);
+    if (index > DE_LOG_INDEX_MAX) {
+        de_message_set(log->message, sizeof(log->message),
+                       "cannot reset the log to so large an index; nothing was changed");
+        return DENGINE_E_INVALID;
+    }
     forget(log, 0, entry_count(log));
     log->state.first_index = index + 1;
     log->state.last_index = index;
     log->state.base_term = term;
     log->state.hard_state = *hard_state;
+    DE_ASSERT(entry_count(log) == 0);
     return 0;
 }
 
@@ -232,6 +268,7 @@ static void mem_close(void *store)
     struct mem_log *log = store;
     struct de_allocator allocator = log->allocator;
 
+    check(log);
     forget(log, 0, entry_count(log));
     de_release(&allocator, log->entries);
     de_release(&allocator, log);
@@ -262,6 +299,7 @@ int de_mem_log_open(const struct de_allocator *allocator, struct dengine_log_sto
     log->allocator = *allocator;
     log->state.first_index = 1;
     log->state.created = true;
+    check(log);
     store->ops = &ops;
     store->object = log;
     return 0;

@@ -14,6 +14,10 @@
  * of a full node: levels grow with the logarithm (base ORDER / 2) of the number of puts. */
 #define LEVELS_MAX 24u
 
+DE_STATIC_ASSERT(ORDER >= 4 && ORDER % 2 == 0, "both halves of a full node can be split again");
+DE_STATIC_ASSERT(LEVELS_MAX * 3 >= 64, "a level for each factor of ORDER / 2 in 2^64 puts");
+DE_STATIC_ASSERT(ORDER / 2 >= 8, "as the line before reckons");
+
 struct item {
     atomic_uint references;
     uint32_t key_size;
@@ -52,6 +56,8 @@ static struct dengine_slice item_value(const struct item *item)
 
 static int compare(struct dengine_slice a, struct dengine_slice b)
 {
+    DE_ASSERT(a.data != NULL || a.size == 0);
+    DE_ASSERT(b.data != NULL || b.size == 0);
     size_t common = a.size < b.size ? a.size : b.size;
     int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
 
@@ -118,6 +124,8 @@ static void node_drop(struct de_mem_node *node, struct de_mem_node **dead)
 
     DE_ASSERT(before > 0);
     if (before == 1) {
+        DE_ASSERT(node->next_dead == NULL);
+        DE_ASSERT(node->count <= ORDER);
         node->next_dead = *dead;
         *dead = node;
     }
@@ -152,6 +160,7 @@ static struct de_mem_node *node_new(const struct de_mem_edit *edit, uint32_t lev
 
     DE_ASSERT(level < LEVELS_MAX);
     DE_ASSERT(edit->number > 0);
+    DE_ASSERT(edit->allocator != NULL);
     if (level > 0) {
         size += ORDER * sizeof(node->children[0]);
     }
@@ -173,7 +182,9 @@ static int make_own(const struct de_mem_edit *edit, struct de_mem_node **place)
     struct de_mem_node *old = *place;
     struct de_mem_node *copy;
 
-    DE_ASSERT(old->count > 0);
+    DE_ASSERT(old->count > 0 && old->count <= ORDER);
+    /* A later edit's node would be one that is changed under a reader. */
+    DE_ASSERT(old->edit <= edit->number);
     if (old->edit == edit->number) {
         return 0;
     }
@@ -188,6 +199,7 @@ static int make_own(const struct de_mem_edit *edit, struct de_mem_node **place)
             copy->children[i] = de_mem_root_hold(old->children[i]);
         }
     }
+    DE_ASSERT(copy->edit == edit->number && copy->level == old->level);
     *place = copy;
     de_mem_root_release(edit->allocator, old);
     return 0;
@@ -212,6 +224,8 @@ static uint32_t leaf_slot(const struct de_mem_node *leaf, struct dengine_slice k
             high = middle;
         }
     }
+    DE_ASSERT(low <= leaf->count);
+    DE_ASSERT_IMPLIES(*equal, low < leaf->count);
     return low;
 }
 
@@ -279,6 +293,8 @@ static int split_child(const struct de_mem_edit *edit, struct de_mem_node *paren
         item_new(edit->allocator, item_key(left->items[ORDER / 2]), dengine_bytes(NULL, 0));
 
     DE_ASSERT(left->count == ORDER);
+    DE_ASSERT(parent->count < ORDER && parent->edit == edit->number);
+    DE_ASSERT(parent->level == left->level + 1);
     DE_ASSERT(left->edit == edit->number);
     if (right == NULL || bound == NULL) {
         de_release(edit->allocator, right);
@@ -292,6 +308,8 @@ static int split_child(const struct de_mem_edit *edit, struct de_mem_node *paren
         memcpy(right->children, &left->children[ORDER / 2],
                right->count * sizeof(right->children[0]));
     }
+    DE_ASSERT(left->count > 0 && left->count < ORDER);
+    DE_ASSERT(right->count > 0 && right->count < ORDER);
     insert_at(parent, slot + 1, bound, right);
     return 0;
 }
@@ -311,6 +329,7 @@ static int grow(struct de_mem_edit *edit)
     }
     insert_at(root, 0, bound, edit->root);
     edit->root = root;
+    DE_ASSERT(root->count == 1 && root->level > 0);
     return 0;
 }
 
@@ -328,11 +347,13 @@ static int descend_to_put(struct de_mem_edit *edit, struct dengine_slice key,
     while (error == 0 && node->level > 0) {
         uint32_t slot = inner_slot(node, key);
 
+        DE_ASSERT(node->edit == edit->number && node->count < ORDER);
         error = make_own(edit, &node->children[slot]);
         if (error == 0 && node->children[slot]->count == ORDER) {
             error = split_child(edit, node, slot);
             slot = error == 0 ? inner_slot(node, key) : slot;
         }
+        DE_ASSERT(node->children[slot]->level + 1 == node->level);
         node = node->children[slot];
     }
     *leaf = node;
@@ -347,6 +368,7 @@ int de_mem_edit_put(struct de_mem_edit *edit, struct dengine_slice key, struct d
     bool equal;
     int error;
 
+    DE_ASSERT(edit->number > 0);
     if (item == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
@@ -365,6 +387,7 @@ int de_mem_edit_put(struct de_mem_edit *edit, struct dengine_slice key, struct d
         return error;
     }
     DE_ASSERT(leaf->level == 0 && leaf->count < ORDER);
+    DE_ASSERT(leaf->edit == edit->number);
     slot = leaf_slot(leaf, key, &equal);
     if (equal) {
         item_release(edit->allocator, leaf->items[slot]);
@@ -390,6 +413,7 @@ static int descend_to_remove(struct de_mem_edit *edit, struct dengine_slice key,
         }
         node = *place;
         DE_ASSERT(path->depth < LEVELS_MAX);
+        DE_ASSERT(node->edit == edit->number);
         path->nodes[path->depth] = node;
         if (node->level == 0) {
             bool equal;
@@ -417,6 +441,7 @@ int de_mem_edit_remove(struct de_mem_edit *edit, struct dengine_slice key)
         return error;
     }
     /* The leaf loses the key; each node emptied by that goes from its parent. */
+    DE_ASSERT(path.depth > 0 && path.depth == edit->root->level + 1);
     step = path.depth;
     do {
         step--;
@@ -448,6 +473,7 @@ int de_mem_get(const struct de_mem_node *root, struct dengine_slice key,
     while (root->level > 0) {
         root = root->children[inner_slot(root, key)];
     }
+    DE_ASSERT(root->level == 0 && root->count > 0);
     slot = leaf_slot(root, key, &equal);
     if (!equal) {
         return DENGINE_E_NOT_FOUND;
@@ -474,6 +500,7 @@ int de_mem_iterate(const struct de_mem_node *root, struct dengine_slice from,
         slots[depth] = inner_slot(nodes[depth], from);
         nodes[depth + 1] = nodes[depth]->children[slots[depth]];
     }
+    DE_ASSERT(depth == root->level);
     slots[depth] = leaf_slot(nodes[depth], from, &equal);
     for (;;) {
         const struct de_mem_node *node = nodes[depth];
@@ -483,6 +510,7 @@ int de_mem_iterate(const struct de_mem_node *root, struct dengine_slice from,
             if (depth == 0) {
                 return 0;
             }
+            DE_ASSERT(slots[depth - 1] < nodes[depth - 1]->count);
             slots[--depth]++;
         } else if (node->level > 0) {
             DE_ASSERT(depth + 1 < LEVELS_MAX);

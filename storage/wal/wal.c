@@ -10,6 +10,30 @@
 /* Entries that stand one behind the other are read together up to this size. */
 #define READ_BYTES (256u << 10)
 
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_MIN >= 2 * DE_WAL_PAGE_BYTES, "a header and a group fit");
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_MIN % DE_WAL_PAGE_BYTES == 0, "the least is allowed");
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_MAX % DE_WAL_PAGE_BYTES == 0, "the most is allowed");
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_DEFAULT % DE_WAL_PAGE_BYTES == 0, "the default is allowed");
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_DEFAULT <= DE_WAL_SEGMENT_BYTES_MAX, "within the limits");
+DE_STATIC_ASSERT(DE_WAL_SEGMENT_BYTES_MAX / 8 <= UINT32_MAX, "a location holds every offset");
+
+void de_wal_check(const struct de_wal *wal)
+{
+    const struct dengine_log_state *state = &wal->state;
+
+    DE_ASSERT(wal->used > 0 && wal->used <= wal->segment_count);
+    DE_ASSERT(wal->segment_count <= wal->segments_capacity);
+    DE_ASSERT(state->first_index > 0 && state->last_index >= state->first_index - 1);
+    DE_ASSERT(wal->index.first == state->first_index);
+    DE_ASSERT(wal->index.count == state->last_index + 1 - state->first_index);
+    DE_ASSERT(wal->offset >= DE_WAL_HEADER_BYTES && wal->offset <= de_wal_current(wal)->size);
+    DE_ASSERT(wal->offset % DE_WAL_ALIGN_BYTES == 0);
+    DE_ASSERT(wal->next_group > 0);
+    /* Only one spare is being made, and only while there is none. */
+    DE_ASSERT_IMPLIES(wal->next_file != NULL, wal->next_bytes <= wal->options.segment_bytes);
+    DE_ASSERT_IMPLIES(wal->error != 0, wal->message[0] != '\0');
+}
+
 void de_wal_options_init(struct de_wal_options *options, uint64_t node_id, uint64_t cluster_id)
 {
     DE_ASSERT(options != NULL);
@@ -24,7 +48,7 @@ static void wal_state(void *store, struct dengine_log_state *state)
 {
     const struct de_wal *wal = store;
 
-    DE_ASSERT(wal != NULL);
+    de_wal_check(wal);
     DE_ASSERT(state != NULL);
     *state = wal->state;
 }
@@ -55,6 +79,7 @@ static void find_run(const struct de_wal *wal, uint64_t first, uint64_t last, st
     uint64_t position = location->sequence - wal->segments[0].sequence;
 
     DE_ASSERT(position < wal->used);
+    DE_ASSERT(wal->segments[position].sequence == location->sequence);
     run->segment = &wal->segments[position];
     run->offset = location_offset(location);
     run->end = location_end(location);
@@ -70,12 +95,15 @@ static void find_run(const struct de_wal *wal, uint64_t first, uint64_t last, st
         run->end = location_end(location);
         run->last++;
     }
+    DE_ASSERT(run->end <= run->segment->size);
 }
 
 static int load_run(struct de_wal *wal, const struct run *run)
 {
     size_t size = (size_t)(run->end - run->offset);
 
+    DE_ASSERT(run->end > run->offset);
+    DE_ASSERT(run->segment->file != NULL);
     if (size > wal->read_capacity) {
         uint8_t *buffer = de_reallocate(&wal->allocator, wal->read_buffer, size);
 
@@ -98,7 +126,11 @@ static bool decode_entry(const struct de_wal *wal, const struct run *run, uint64
 {
     const struct de_wal_location *location = de_wal_index_at(&wal->index, index);
     const uint8_t *bytes = wal->read_buffer + (location_offset(location) - run->offset);
-    uint32_t salt = de_wal_salt(wal->options.cluster_id, wal->options.node_id, location->sequence);
+    uint32_t salt;
+
+    DE_ASSERT(location->sequence == run->segment->sequence);
+    DE_ASSERT(location_end(location) - run->offset <= wal->read_capacity);
+    salt = de_wal_salt(wal->options.cluster_id, wal->options.node_id, location->sequence);
 
     return de_wal_record_decode(bytes, salt, &item->record) &&
            item->record.length == location->length &&
@@ -113,6 +145,8 @@ static int read_failed(struct de_wal *wal, const struct run *run, uint64_t index
     const struct de_wal_location *location = de_wal_index_at(&wal->index, index);
     char name[DE_WAL_NAME_BYTES];
 
+    DE_ASSERT(error < 0);
+    DE_ASSERT(index >= run->first && index <= run->last);
     de_wal_name(run->segment->sequence, name);
     de_message_set(
         wal->message, sizeof(wal->message),
@@ -138,6 +172,7 @@ static int wal_read(void *store, uint64_t first, uint64_t last,
         int error;
 
         find_run(wal, first, last, &run);
+        DE_ASSERT(run.first == first && run.last >= first && run.last <= last);
         error = load_run(wal, &run);
         if (error != 0) {
             return error == DENGINE_E_NO_MEMORY ? error : read_failed(wal, &run, first, error);
@@ -153,6 +188,7 @@ static int wal_read(void *store, uint64_t first, uint64_t last,
             entry.term = item.term;
             entry.type = item.entry_type;
             entry.data = item.data;
+            DE_ASSERT(entry.data.size + DE_WAL_ENTRY_BYTES == item.record.length);
             result = visit(context, first, &entry);
             if (result != 0) {
                 return result;
@@ -175,10 +211,10 @@ static void wal_close(void *store)
     struct de_wal *wal = store;
     struct de_allocator allocator = wal->allocator;
 
-    DE_ASSERT(wal != NULL);
     de_wal_segments_close(wal);
     de_wal_group_deinit(&wal->group);
     de_wal_index_deinit(&wal->index);
+    DE_ASSERT(wal->segment_count == 0 && wal->next_file == NULL);
     de_release(&allocator, wal->read_buffer);
     de_release(&allocator, wal);
 }
@@ -208,6 +244,7 @@ static int check_options(struct de_wal_options *options, char *message, size_t m
                        DE_WAL_SEGMENT_BYTES_MAX);
         return DENGINE_E_INVALID;
     }
+    DE_ASSERT(options->segment_bytes > 2 * DE_WAL_HEADER_BYTES);
     return 0;
 }
 
@@ -243,6 +280,8 @@ int de_wal_open(struct dengine_dir dir, const struct de_wal_options *options,
         wal_close(wal);
         return error;
     }
+    de_wal_check(wal);
+    DE_ASSERT(wal->error == 0);
     store->ops = &wal_ops;
     store->object = wal;
     return 0;
@@ -254,6 +293,7 @@ void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage)
 
     DE_ASSERT(store.ops == &wal_ops);
     DE_ASSERT(usage != NULL);
+    de_wal_check(wal);
     memset(usage, 0, sizeof(*usage));
     usage->segments = wal->used;
     usage->spares = wal->segment_count - wal->used;

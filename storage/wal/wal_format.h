@@ -62,6 +62,8 @@
 
 #include <dengine/log_store.h>
 
+#include "core/base/assert.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -129,14 +131,22 @@ void de_wal_record_encode(struct de_wal_record *record, uint32_t salt, uint8_t *
 /* false: no record of this version with this salt. The data is not looked at. */
 bool de_wal_record_decode(const uint8_t *bytes, uint32_t salt, struct de_wal_record *record);
 
+/* Sequences and group numbers stay below. What is found on a disk must be below the half of it: no
+ * log gets so far, and so nothing that is added to it overflows, whatever stood there. */
+#define DE_WAL_COUNT_MAX (UINT64_MAX / 2)
+#define DE_WAL_FOUND_MAX (DE_WAL_COUNT_MAX / 2)
+
 /* Bytes of a record with so much data, filled up to the next record. */
 static inline uint64_t de_wal_record_span(uint64_t length)
 {
+    DE_ASSERT(length <= UINT64_MAX - DE_WAL_RECORD_BYTES - 7);
     return (DE_WAL_RECORD_BYTES + length + 7u) & ~(uint64_t)7u;
 }
 
 static inline uint64_t de_wal_align(uint64_t offset, uint64_t unit)
 {
+    DE_ASSERT(unit > 0 && (unit & (unit - 1)) == 0);
+    DE_ASSERT(offset <= UINT64_MAX - unit);
     return (offset + unit - 1) & ~(unit - 1);
 }
 

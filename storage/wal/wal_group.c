@@ -3,6 +3,7 @@
 #include "core/base/assert.h"
 #include "core/base/codec.h"
 #include "core/base/crc32c.h"
+#include "storage/base/log_check.h"
 
 /* Data from this size on is written from where it is; below, copying is cheaper than a slice. */
 #define DIRECT_BYTES 16384u
@@ -10,7 +11,17 @@
 /* Buffers above this size are given back after the group. */
 #define KEEP_BYTES (4u << 20)
 
-#define RESET_BYTES 40u
+#define RESET_BYTES      40u
+#define HARD_STATE_BYTES 24u
+#define TRUNCATE_BYTES   8u
+#define COMPACT_BYTES    16u
+
+DE_STATIC_ASSERT(HARD_STATE_BYTES == sizeof(struct dengine_hard_state), "all of it is stored");
+DE_STATIC_ASSERT(RESET_BYTES == COMPACT_BYTES + HARD_STATE_BYTES, "index, term, hard state");
+DE_STATIC_ASSERT(DE_WAL_ENTRY_BYTES == 8 + 8 + 4 + 4, "index, term, type, zero");
+DE_STATIC_ASSERT(HARD_STATE_BYTES <= DE_WAL_ENTRY_BYTES, "one buffer serves all but RESET");
+DE_STATIC_ASSERT(DIRECT_BYTES > DE_WAL_PAGE_BYTES, "a slice is worth its place");
+DE_STATIC_ASSERT(DE_LOG_DATA_MAX <= UINT32_MAX - DE_WAL_ENTRY_BYTES, "a length fits 32 bits");
 
 /* The group while it is laid out. */
 struct layout {
@@ -41,6 +52,8 @@ void de_wal_group_deinit(struct de_wal_group *group)
 
 static void add_record(uint64_t data_bytes, uint64_t *records, uint64_t *bytes)
 {
+    DE_ASSERT(*records < UINT32_MAX);
+    DE_ASSERT(*bytes % 8 == 0);
     (*records)++;
     *bytes += de_wal_record_span(data_bytes);
 }
@@ -50,18 +63,19 @@ void de_wal_plan_measure(const struct de_wal_plan *plan, uint64_t *records, uint
     *records = 0;
     *bytes = 0;
     DE_ASSERT(plan->type == 0 || plan->write_count == 0);
+    DE_ASSERT(plan->writes != NULL || plan->write_count == 0);
     if (plan->type != 0) {
         DE_ASSERT(plan->type == DE_WAL_COMPACT || plan->type == DE_WAL_RESET);
-        add_record(plan->type == DE_WAL_COMPACT ? 16 : RESET_BYTES, records, bytes);
+        add_record(plan->type == DE_WAL_COMPACT ? COMPACT_BYTES : RESET_BYTES, records, bytes);
     }
     for (size_t i = 0; i < plan->write_count; i++) {
         const struct dengine_log_write *write = &plan->writes[i];
 
         if (write->set_hard_state) {
-            add_record(24, records, bytes);
+            add_record(HARD_STATE_BYTES, records, bytes);
         }
         if (write->truncate_from != 0) {
-            add_record(8, records, bytes);
+            add_record(TRUNCATE_BYTES, records, bytes);
         }
         for (size_t j = 0; j < write->entry_count; j++) {
             add_record(DE_WAL_ENTRY_BYTES + write->entries[j].data.size, records, bytes);
@@ -76,6 +90,7 @@ static int reserve(struct de_wal_group *group, uint64_t records, uint64_t bytes)
     uint64_t slices = 2 * (bytes / DIRECT_BYTES) + 2;
 
     DE_ASSERT(records > 0);
+    DE_ASSERT(bytes >= records * DE_WAL_RECORD_BYTES);
     if (group->bytes_capacity > KEEP_BYTES && wanted < KEEP_BYTES) {
         de_release(group->allocator, group->bytes);
         group->bytes = NULL;
@@ -100,12 +115,14 @@ static int reserve(struct de_wal_group *group, uint64_t records, uint64_t bytes)
         group->slices = memory;
         group->slices_capacity = (size_t)slices;
     }
+    DE_ASSERT(group->bytes_capacity >= wanted && group->slices_capacity >= slices);
     return 0;
 }
 
 static void add_slice(struct de_wal_group *group, const void *data, size_t size)
 {
     if (size > 0) {
+        DE_ASSERT(data != NULL);
         DE_ASSERT(group->slice_count < group->slices_capacity);
         group->slices[group->slice_count++] = dengine_bytes(data, size);
         group->size += size;
@@ -126,6 +143,7 @@ static uint8_t *take(struct layout *layout, size_t size)
 {
     uint8_t *at = layout->group->bytes + layout->used;
 
+    DE_ASSERT(layout->used <= layout->group->bytes_capacity);
     DE_ASSERT(size <= layout->group->bytes_capacity - layout->used);
     layout->used += size;
     return at;
@@ -149,6 +167,8 @@ static void put_record(struct layout *layout, uint8_t type, const uint8_t *head,
     uint8_t *data;
 
     DE_ASSERT(layout->number < layout->records);
+    DE_ASSERT(padding < 8);
+    DE_ASSERT(tail.size <= DE_LOG_DATA_MAX);
     header = take(layout, DE_WAL_RECORD_BYTES);
     data = take(layout, head_size);
     memcpy(data, head, head_size);
@@ -170,6 +190,7 @@ static void put_record(struct layout *layout, uint8_t type, const uint8_t *head,
 
 static void store_hard_state(uint8_t *at, const struct dengine_hard_state *hard_state)
 {
+    DE_ASSERT(at != NULL && hard_state != NULL);
     de_store_u64(at, hard_state->term);
     de_store_u64(at + 8, hard_state->vote);
     de_store_u64(at + 16, hard_state->commit);
@@ -182,12 +203,14 @@ static void put_write(struct layout *layout, const struct dengine_log_write *wri
 
     if (write->set_hard_state) {
         store_hard_state(head, &write->hard_state);
-        put_record(layout, DE_WAL_HARD_STATE, head, 24, none);
+        put_record(layout, DE_WAL_HARD_STATE, head, HARD_STATE_BYTES, none);
     }
     if (write->truncate_from != 0) {
         de_store_u64(head, write->truncate_from);
-        put_record(layout, DE_WAL_TRUNCATE, head, 8, none);
+        put_record(layout, DE_WAL_TRUNCATE, head, TRUNCATE_BYTES, none);
     }
+    DE_ASSERT(write->entries != NULL || write->entry_count == 0);
+    DE_ASSERT(write->first_index > 0 || write->entry_count == 0);
     for (size_t i = 0; i < write->entry_count; i++) {
         const struct dengine_entry *entry = &write->entries[i];
 
@@ -204,13 +227,15 @@ static void put_single(struct layout *layout, const struct de_wal_plan *plan)
     const struct dengine_slice none = {NULL, 0};
     uint8_t head[RESET_BYTES];
 
+    DE_ASSERT(plan->type == DE_WAL_COMPACT || plan->type == DE_WAL_RESET);
     de_store_u64(head, plan->index);
     de_store_u64(head + 8, plan->term);
     if (plan->type == DE_WAL_RESET) {
         DE_ASSERT(plan->hard_state != NULL);
         store_hard_state(head + 16, plan->hard_state);
     }
-    put_record(layout, plan->type, head, plan->type == DE_WAL_RESET ? RESET_BYTES : 16, none);
+    put_record(layout, plan->type, head, plan->type == DE_WAL_RESET ? RESET_BYTES : COMPACT_BYTES,
+               none);
 }
 
 int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *plan,
@@ -226,6 +251,9 @@ int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *pl
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(offset % DE_WAL_ALIGN_BYTES == 0);
+    DE_ASSERT(place->number > 0);
+    DE_ASSERT_IMPLIES(place->header != NULL, offset == 0);
     group->slice_count = 0;
     group->size = 0;
     if (place->header != NULL) {
@@ -248,5 +276,7 @@ int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *pl
         memset(take(&layout, padding), 0, padding);
         cut_slice(&layout);
     }
+    DE_ASSERT(layout.slice_start == layout.used);
+    DE_ASSERT(offset + group->size <= limit);
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "storage/wal/wal_index.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include <dengine/error.h>
@@ -13,6 +14,7 @@ void de_wal_index_init(struct de_wal_index *index, const struct de_allocator *al
 {
     DE_ASSERT(index != NULL);
     DE_ASSERT(first > 0);
+    DE_ASSERT(allocator != NULL);
     memset(index, 0, sizeof(*index));
     index->allocator = allocator;
     index->first = first;
@@ -31,6 +33,7 @@ int de_wal_index_reserve(struct de_wal_index *index, size_t more)
     size_t capacity = index->capacity == 0 ? 64 : index->capacity;
     struct de_wal_location *locations;
 
+    DE_ASSERT(more <= SIZE_MAX / 4 - index->count);
     DE_ASSERT(index->head + index->count <= index->capacity);
     if (index->head + needed <= index->capacity) {
         return 0;
@@ -53,13 +56,25 @@ int de_wal_index_reserve(struct de_wal_index *index, size_t more)
     }
     index->locations = locations;
     index->capacity = capacity;
+    DE_ASSERT(index->head + index->count + more <= index->capacity);
     return 0;
+}
+
+static bool location_is_behind(const struct de_wal_index *index,
+                               const struct de_wal_location *location)
+{
+    const struct de_wal_location *last = &index->locations[index->head + index->count - 1];
+
+    return location->sequence > last->sequence ||
+           (location->sequence == last->sequence && location->offset_units > last->offset_units);
 }
 
 void de_wal_index_add(struct de_wal_index *index, struct de_wal_location location)
 {
     DE_ASSERT(index->head + index->count < index->capacity);
     DE_ASSERT(location.sequence > 0);
+    /* Neighbours stand one behind the other, or reading a run would go wrong. */
+    DE_ASSERT(index->count == 0 || location_is_behind(index, &location));
     index->locations[index->head + index->count++] = location;
 }
 
@@ -90,6 +105,7 @@ void de_wal_index_drop(struct de_wal_index *index, uint64_t first)
         index->first = first;
     }
     DE_ASSERT(index->first >= first);
+    DE_ASSERT(index->head + index->count <= index->capacity);
 }
 
 const struct de_wal_location *de_wal_index_at(const struct de_wal_index *index, uint64_t entry)

@@ -18,6 +18,7 @@ static int inspect_segment(void *context, const struct de_wal_header *header, ui
     char line[256];
 
     DE_ASSERT(header->sequence > 0);
+    DE_ASSERT(size_bytes >= DE_WAL_HEADER_BYTES);
     inspection->verdict->node_id = header->node_id;
     inspection->verdict->cluster_id = header->cluster_id;
     if (inspection->print == NULL) {
@@ -54,6 +55,8 @@ static void describe(const struct de_wal_item *item, char *text, size_t size)
 {
     const struct dengine_hard_state *hard = &item->hard_state;
 
+    DE_ASSERT(text != NULL && size > 0);
+    DE_ASSERT(item->record.type >= DE_WAL_HARD_STATE && item->record.type < DE_WAL_SYNCED);
     switch ((enum de_wal_type)item->record.type) {
     case DE_WAL_HARD_STATE:
         de_message_set(text, size, "hard state: term %llu, vote %llu, commit %llu",
@@ -91,6 +94,8 @@ static int inspect_record(void *context, uint64_t sequence, const struct de_wal_
     char line[256];
 
     DE_ASSERT(sequence > 0);
+    DE_ASSERT(item->record.type != DE_WAL_SYNCED);
+    DE_ASSERT(item->offset >= DE_WAL_HEADER_BYTES);
     inspection->verdict->records++;
     inspection->verdict->entries += item->record.type == DE_WAL_ENTRY;
     if (inspection->print == NULL) {
@@ -109,6 +114,7 @@ static int inspect_group(void *context)
 
     DE_ASSERT(inspection->verdict->records > 0);
     inspection->verdict->groups++;
+    DE_ASSERT(inspection->verdict->groups <= inspection->verdict->records);
     return 0;
 }
 
@@ -132,6 +138,9 @@ int de_wal_inspect(struct dengine_dir dir, int (*print)(void *context, const cha
         return DENGINE_E_NOT_FOUND;
     }
     if (error == 0) {
+        DE_ASSERT(found.first_sequence <= found.used_sequence);
+        DE_ASSERT(found.used_sequence <= found.last_sequence);
+        DE_ASSERT(found.end_offset % DE_WAL_ALIGN_BYTES == 0);
         verdict->segments = found.used_sequence - found.first_sequence + 1;
         verdict->spares = found.last_sequence - found.used_sequence;
         verdict->end_sequence = found.used_sequence;
@@ -139,5 +148,7 @@ int de_wal_inspect(struct dengine_dir dir, int (*print)(void *context, const cha
         verdict->torn = !found.marked && found.dirty_end > found.end_offset;
         verdict->marked = found.marked;
     }
+    DE_ASSERT_IMPLIES(error == 0, verdict->groups <= verdict->records);
+    DE_ASSERT_IMPLIES(error == 0, verdict->entries <= verdict->records);
     return error;
 }

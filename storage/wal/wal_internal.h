@@ -49,6 +49,9 @@ struct de_wal {
     char message[DE_MESSAGE_BYTES];
 };
 
+/* Asserts what holds whenever the open log is entered or left. */
+void de_wal_check(const struct de_wal *wal);
+
 /* Marks the log as broken for good; returns error. */
 int de_wal_break(struct de_wal *wal, int error, const char *what);
 
@@ -56,6 +59,7 @@ int de_wal_break(struct de_wal *wal, int error, const char *what);
 
 static inline struct de_wal_segment *de_wal_current(const struct de_wal *wal)
 {
+    DE_ASSERT(wal->used > 0 && wal->used <= wal->segment_count);
     return &wal->segments[wal->used - 1];
 }
 

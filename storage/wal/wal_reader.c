@@ -10,6 +10,9 @@
 /* No log has so many groups that a number this far ahead is anything but noise. */
 #define GROUPS_AHEAD_MAX (UINT64_C(1) << 40)
 
+DE_STATIC_ASSERT(WINDOW_BYTES % DE_WAL_PAGE_BYTES == 0, "read in whole pages");
+DE_STATIC_ASSERT(GROUPS_AHEAD_MAX < DE_WAL_COUNT_MAX, "adding it to a group cannot overflow");
+
 void de_wal_window_init(struct de_wal_window *window, struct dengine_dir dir,
                         const struct de_allocator *allocator)
 {
@@ -33,11 +36,13 @@ int de_wal_window_open(struct de_wal_window *window, const char *name)
     int error;
 
     DE_ASSERT(window->file == NULL);
+    DE_ASSERT(name != NULL);
     error = dir.ops->open(dir.object, name, DENGINE_FILE_READ, &window->file);
     if (error != 0) {
         window->file = NULL;
         return error;
     }
+    DE_ASSERT(window->file != NULL);
     window->start = 0;
     window->filled = 0;
     error = dir.ops->size(dir.object, window->file, &window->file_size);
@@ -56,6 +61,7 @@ void de_wal_window_close(struct de_wal_window *window)
 
 static int window_reserve(struct de_wal_window *window, size_t size)
 {
+    DE_ASSERT(size > 0);
     if (size > window->capacity) {
         uint8_t *buffer = de_reallocate(window->allocator, window->buffer, size);
 
@@ -65,6 +71,7 @@ static int window_reserve(struct de_wal_window *window, size_t size)
         window->buffer = buffer;
         window->capacity = size;
     }
+    DE_ASSERT(window->buffer != NULL && window->capacity >= size);
     return 0;
 }
 
@@ -76,6 +83,7 @@ int de_wal_window_peek(struct de_wal_window *window, uint64_t offset, size_t siz
     int error;
 
     DE_ASSERT(offset <= window->file_size);
+    DE_ASSERT(window->file != NULL);
     DE_ASSERT(size <= window->file_size - offset);
     if (offset >= window->start && offset + size <= window->start + window->filled) {
         *bytes = window->buffer + (offset - window->start);
@@ -91,6 +99,7 @@ int de_wal_window_peek(struct de_wal_window *window, uint64_t offset, size_t siz
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(wanted >= size && offset + wanted <= window->file_size);
     window->start = offset;
     window->filled = wanted;
     *bytes = window->buffer;
@@ -99,6 +108,7 @@ int de_wal_window_peek(struct de_wal_window *window, uint64_t offset, size_t siz
 
 static void load_hard_state(const uint8_t *at, struct dengine_hard_state *hard_state)
 {
+    DE_ASSERT(at != NULL && hard_state != NULL);
     hard_state->term = de_load_u64(at);
     hard_state->vote = de_load_u64(at + 8);
     hard_state->commit = de_load_u64(at + 16);
@@ -109,6 +119,7 @@ bool de_wal_item_decode(struct de_wal_item *item, const uint8_t *data)
     uint32_t length = item->record.length;
 
     DE_ASSERT(data != NULL || length == 0);
+    DE_ASSERT(item->record.type >= DE_WAL_HARD_STATE && item->record.type <= DE_WAL_SYNCED);
     item->index = 0;
     item->term = 0;
     memset(&item->hard_state, 0, sizeof(item->hard_state));
@@ -154,6 +165,7 @@ void de_wal_reader_init(struct de_wal_reader *reader, struct de_wal_window *wind
 {
     DE_ASSERT(limit >= DE_WAL_HEADER_BYTES && limit <= window->file_size);
     DE_ASSERT(group > 0);
+    DE_ASSERT(limit % DE_WAL_ALIGN_BYTES == 0);
     memset(reader, 0, sizeof(*reader));
     reader->window = window;
     reader->salt = salt;
@@ -183,6 +195,7 @@ static bool record_follows(struct de_wal_reader *reader, const uint8_t *bytes,
         reader->why = "the record is not the one that must follow";
         return false;
     }
+    DE_ASSERT(reader->limit - reader->offset >= DE_WAL_RECORD_BYTES);
     if (record->length > reader->limit - reader->offset - DE_WAL_RECORD_BYTES) {
         reader->why = "the record runs past the end of the segment";
         return false;
@@ -197,6 +210,8 @@ int de_wal_reader_next(struct de_wal_reader *reader, struct de_wal_item *item)
     int error;
 
     DE_ASSERT(item != NULL);
+    DE_ASSERT(reader->offset % 8 == 0);
+    DE_ASSERT((reader->number == 0) == (reader->offset == reader->group_offset));
     if (reader->offset > reader->limit || reader->limit - reader->offset < DE_WAL_RECORD_BYTES) {
         reader->why = "the segment ends";
         return 0;
@@ -232,6 +247,8 @@ int de_wal_reader_next(struct de_wal_reader *reader, struct de_wal_item *item)
         reader->group_offset = reader->offset;
         reader->group_chain = reader->chain;
     }
+    DE_ASSERT(reader->offset >= item->offset + DE_WAL_RECORD_BYTES + item->record.length);
+    DE_ASSERT(reader->group_offset % DE_WAL_ALIGN_BYTES == 0);
     return 1;
 }
 
@@ -240,6 +257,7 @@ int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from
 {
     DE_ASSERT(from % 8 == 0);
     DE_ASSERT(to <= window->file_size);
+    DE_ASSERT(group > 0 && group <= DE_WAL_COUNT_MAX);
     for (uint64_t at = from; at + DE_WAL_RECORD_BYTES <= to; at += 8) {
         struct de_wal_record record;
         const uint8_t *bytes;
@@ -250,6 +268,7 @@ int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from
         }
         if (de_wal_record_decode(bytes, salt, &record) && record.group < group + GROUPS_AHEAD_MAX &&
             (record.group > group || (record.group == group && record.type == DE_WAL_SYNCED))) {
+            DE_ASSERT(at >= from && at < to);
             *offset = at;
             return 1;
         }
@@ -278,5 +297,6 @@ int de_wal_find_end(struct de_wal_window *window, uint64_t from, uint64_t *end)
         from += size;
     }
     DE_ASSERT(*end <= window->file_size);
+    DE_ASSERT(from == window->file_size);
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "storage/wal/wal_internal.h"
 
 #include "core/base/assert.h"
+#include "storage/base/log_check.h"
 #include "storage/wal/wal_scan.h"
 
 /* A record of a group that is not known to be whole yet. */
@@ -36,6 +37,8 @@ static int replay_segment(void *context, const struct de_wal_header *header, uin
     struct dengine_log_state *state = &wal->state;
 
     DE_ASSERT(size_bytes >= DE_WAL_HEADER_BYTES);
+    DE_ASSERT_IMPLIES(!replay->started, wal->index.count == 0);
+    DE_ASSERT(header->last_index >= header->base_index);
     replay->count = 0;
     if (!replay->started) {
         replay->started = true;
@@ -67,6 +70,9 @@ static int replay_record(void *context, uint64_t sequence, const struct de_wal_i
         .hard_state = item->hard_state,
     };
 
+    DE_ASSERT(replay->started);
+    DE_ASSERT(item->record.type != DE_WAL_SYNCED);
+    DE_ASSERT(replay->count <= replay->capacity);
     if (item->record.number == 0) {
         replay->count = 0;
     }
@@ -81,6 +87,7 @@ static int replay_record(void *context, uint64_t sequence, const struct de_wal_i
         replay->records = records;
         replay->capacity = capacity;
     }
+    DE_ASSERT(replay->count == item->record.number);
     replay->records[replay->count++] = record;
     return 0;
 }
@@ -93,7 +100,8 @@ static int replay_entry(struct de_wal *wal, const struct pending *record)
 
     DE_ASSERT(record->type == DE_WAL_ENTRY && record->sequence > 0);
     DE_ASSERT(wal->index.first + wal->index.count == wal->state.last_index + 1);
-    if (record->index != wal->state.last_index + 1 || record->offset / 8 > UINT32_MAX) {
+    if (record->index != wal->state.last_index + 1 || record->index > DE_LOG_INDEX_MAX ||
+        record->offset / 8 > UINT32_MAX) {
         return DENGINE_E_CORRUPT;
     }
     error = de_wal_index_reserve(&wal->index, 1);
@@ -108,17 +116,21 @@ static int replay_entry(struct de_wal *wal, const struct pending *record)
 static int replay_compact(struct de_wal *wal, const struct pending *record)
 {
     DE_ASSERT(wal->state.first_index > 0);
+    DE_ASSERT(record->type == DE_WAL_COMPACT);
     if (record->index < wal->state.first_index || record->index > wal->state.last_index) {
         return DENGINE_E_CORRUPT;
     }
     wal->state.first_index = record->index + 1;
     wal->state.base_term = record->term;
     de_wal_index_drop(&wal->index, record->index + 1);
+    DE_ASSERT(wal->state.last_index >= wal->state.first_index - 1);
     return 0;
 }
 
 static void replay_reset(struct de_wal *wal, const struct pending *record)
 {
+    DE_ASSERT(record->type == DE_WAL_RESET);
+    DE_ASSERT(record->index <= DE_LOG_INDEX_MAX);
     wal->state.hard_state = record->hard_state;
     wal->state.first_index = record->index + 1;
     wal->state.last_index = record->index;
@@ -132,6 +144,8 @@ static void replay_reset(struct de_wal *wal, const struct pending *record)
 /* The same steps as apply_write() and its neighbours, but nothing read from a disk is trusted. */
 static int replay_one(struct de_wal *wal, const struct pending *record)
 {
+    DE_ASSERT(record->offset >= DE_WAL_HEADER_BYTES);
+    DE_ASSERT(record->sequence > 0);
     switch ((enum de_wal_type)record->type) {
     case DE_WAL_HARD_STATE:
         wal->state.hard_state = record->hard_state;
@@ -150,7 +164,7 @@ static int replay_one(struct de_wal *wal, const struct pending *record)
     case DE_WAL_COMPACT:
         return replay_compact(wal, record);
     case DE_WAL_RESET:
-        if (record->index >= UINT64_MAX / 2) {
+        if (record->index > DE_LOG_INDEX_MAX) {
             return DENGINE_E_CORRUPT;
         }
         replay_reset(wal, record);
@@ -167,6 +181,7 @@ static int replay_group(void *context)
     int error = 0;
 
     DE_ASSERT(replay->count > 0);
+    DE_ASSERT(replay->count <= replay->capacity);
     for (size_t i = 0; i < replay->count && error == 0; i++) {
         error = replay_one(replay->wal, &replay->records[i]);
     }
@@ -176,6 +191,9 @@ static int replay_group(void *context)
 
 static int open_segments(struct de_wal *wal, const struct de_wal_scan_result *found)
 {
+    DE_ASSERT(wal->segment_count == 0 && wal->used == 0);
+    DE_ASSERT(found->first_sequence <= found->used_sequence);
+    DE_ASSERT(found->used_sequence <= found->last_sequence);
     for (uint64_t sequence = found->first_sequence; sequence <= found->last_sequence; sequence++) {
         int error = de_wal_segment_add(wal, sequence);
 
@@ -203,6 +221,7 @@ static int clear_tail(struct de_wal *wal, uint64_t end)
     DE_ASSERT(offset % DE_WAL_ALIGN_BYTES == 0);
     end = de_wal_align(end, DE_WAL_PAGE_BYTES);
     end = end < de_wal_current(wal)->size ? end : de_wal_current(wal)->size;
+    DE_ASSERT(end <= de_wal_current(wal)->size);
     while (offset < end) {
         struct dengine_slice slice = {zeros, sizeof(zeros)};
         int error;
@@ -225,6 +244,8 @@ static int settle(struct de_wal *wal, const struct de_wal_scan_result *found)
     bool dirty = found->dirty_end > found->end_offset;
     int error = wal->dir.ops->remove(wal->dir.object, DE_WAL_NEXT_NAME);
 
+    DE_ASSERT(wal->offset == found->end_offset);
+    DE_ASSERT(wal->next_file == NULL);
     if (error == DENGINE_E_NOT_FOUND) {
         error = 0;
     }
@@ -240,6 +261,8 @@ static int settle(struct de_wal *wal, const struct de_wal_scan_result *found)
     if (error == 0 && (dirty || !found->marked)) {
         error = de_wal_mark(wal);
     }
+    /* Only now is it what was found on disk that is relied on. */
+    DE_ASSERT_IMPLIES(error == 0, wal->error == 0);
     return error != 0 ? error : de_wal_retire(wal);
 }
 
@@ -254,6 +277,8 @@ static int create(struct de_wal *wal, char *message, size_t message_size)
                        "away, start the node empty and let it rebuild from its peers");
         return DENGINE_E_CORRUPT;
     }
+    DE_ASSERT(wal->segment_count == 0 && wal->index.count == 0);
+    DE_ASSERT(wal->state.last_index == 0);
     wal->offset = DE_WAL_HEADER_BYTES;
     wal->next_group = 1;
     wal->salt = de_wal_salt(wal->options.cluster_id, wal->options.node_id, 1);
@@ -283,6 +308,7 @@ int de_wal_recover(struct de_wal *wal, char *message, size_t message_size)
         return error;
     }
     if (found.first_sequence == 0) {
+        DE_ASSERT(!replay.started);
         return create(wal, message, message_size);
     }
     if (wal->index.first > wal->state.first_index) {

@@ -11,6 +11,9 @@
 /* Of a spare that looks untouched only so much is searched for proof that it is not. */
 #define SPARE_SEARCH_BYTES 65536u
 
+DE_STATIC_ASSERT(SPARE_SEARCH_BYTES % DE_WAL_PAGE_BYTES == 0, "whole pages are searched");
+DE_STATIC_ASSERT(2 * DE_WAL_HEADER_BYTES <= DE_WAL_PAGE_BYTES, "a page holds a header and a group");
+
 struct found_segment {
     uint64_t sequence;
     uint64_t size;
@@ -39,6 +42,8 @@ static int damage(struct scan *scan, uint64_t sequence, uint64_t offset, const c
 {
     char name[DE_WAL_NAME_BYTES];
 
+    DE_ASSERT(what != NULL && what[0] != '\0');
+    DE_ASSERT(sequence > 0);
     de_wal_name(sequence, name);
     de_message_set(scan->message, scan->message_size,
                    "the write-ahead log is damaged: file %s, byte offset %llu: %s; " REBUILD, name,
@@ -79,6 +84,8 @@ static int note_name(void *context, const char *name)
         scan->segments = segments;
         scan->capacity = capacity;
     }
+    DE_ASSERT(scan->count < scan->capacity);
+    DE_ASSERT(sequence > 0 && sequence < DE_WAL_FOUND_MAX);
     memset(&scan->segments[scan->count], 0, sizeof(scan->segments[0]));
     scan->segments[scan->count++].sequence = sequence;
     return 0;
@@ -90,6 +97,7 @@ static int find_segments(struct scan *scan)
     struct dengine_dir dir = scan->options->dir;
     int error = dir.ops->list(dir.object, note_name, scan);
 
+    DE_ASSERT(scan->count <= scan->capacity);
     if (error != 0) {
         de_message_set(scan->message, scan->message_size,
                        "cannot list the directory of the write-ahead log: %s",
@@ -118,6 +126,8 @@ static int refuse_owner(struct scan *scan, const struct found_segment *segment)
 {
     char name[DE_WAL_NAME_BYTES];
 
+    DE_ASSERT(segment->decoded == 0);
+    DE_ASSERT(!scan->options->any_owner || segment != scan->segments);
     de_wal_name(segment->sequence, name);
     de_message_set(scan->message, scan->message_size,
                    "file %s belongs to node %llu of cluster %016llx, not to node %llu of cluster "
@@ -132,6 +142,8 @@ static bool all_zero(const uint8_t *bytes, size_t size)
 {
     uint8_t any = 0;
 
+    DE_ASSERT(bytes != NULL);
+    DE_ASSERT(size > 0);
     for (size_t i = 0; i < size; i++) {
         any |= bytes[i];
     }
@@ -144,6 +156,8 @@ static int read_header(struct scan *scan, struct found_segment *segment)
     const uint8_t *bytes;
     int error;
 
+    DE_ASSERT(segment->sequence > 0);
+    DE_ASSERT(scan->window.file == NULL);
     de_wal_name(segment->sequence, name);
     error = de_wal_window_open(&scan->window, name);
     if (error != 0) {
@@ -174,6 +188,8 @@ static int judge_header(struct scan *scan, size_t position)
     char name[DE_WAL_NAME_BYTES];
     int error = read_header(scan, segment);
 
+    DE_ASSERT(position < scan->count);
+    DE_ASSERT(!segment->begun);
     if (error != 0) {
         return error;
     }
@@ -196,6 +212,7 @@ static int judge_header(struct scan *scan, size_t position)
         }
         segment->begun = segment->header.sequence == segment->sequence;
         segment->plain = segment->header.sequence < segment->sequence;
+        DE_ASSERT(!(segment->begun && segment->plain));
     }
     return 0;
 }
@@ -217,6 +234,7 @@ static int judge_headers(struct scan *scan)
             scan->begun++;
         }
     }
+    DE_ASSERT(scan->count > 0 && scan->begun <= scan->count);
     if (scan->begun == 0) {
         return damage(scan, scan->segments[0].sequence, 0, "the segment header is damaged");
     }
@@ -228,6 +246,8 @@ static int visit_item(struct scan *scan, uint64_t sequence, const struct de_wal_
     const struct de_wal_visitor *visitor = scan->visitor;
     int result = 0;
 
+    DE_ASSERT(item->offset >= DE_WAL_HEADER_BYTES);
+    DE_ASSERT(sequence >= scan->segments[0].sequence);
     if (visitor->record != NULL) {
         result = visitor->record(visitor->context, sequence, item);
     }
@@ -259,6 +279,8 @@ static int read_records(struct scan *scan, const struct found_segment *segment, 
             return result;
         }
     }
+    DE_ASSERT(segment->begun && segment->decoded == 0);
+    DE_ASSERT(limit <= segment->size);
     while ((got = de_wal_reader_next(reader, &item)) == 1) {
         int result = visit_item(scan, segment->sequence, &item);
 
@@ -292,6 +314,7 @@ static int read_inner(struct scan *scan, const struct found_segment *segment)
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(reader.group_offset <= next->previous_end);
     if (reader.group_offset != next->previous_end) {
         return damage(scan, segment->sequence, reader.offset, reader.why);
     }
@@ -311,6 +334,7 @@ static int find_mark(struct scan *scan, const struct found_segment *segment, uin
 
     DE_ASSERT(result->end_offset >= DE_WAL_HEADER_BYTES);
     DE_ASSERT(result->end_offset <= segment->size);
+    DE_ASSERT(!result->marked);
     if (segment->size - result->end_offset < DE_WAL_RECORD_BYTES) {
         return 0;
     }
@@ -341,6 +365,8 @@ static int read_tail(struct scan *scan, const struct found_segment *segment,
     if (got == 1) {
         return damage(scan, segment->sequence, reader->offset, reader->why);
     }
+    DE_ASSERT(from >= result->end_offset);
+    DE_ASSERT_IMPLIES(got == 0, result->dirty_end >= from);
     if (result->dirty_end == from) {
         result->dirty_end = result->end_offset;
     }
@@ -358,6 +384,8 @@ static int check_spare(struct scan *scan, const struct found_segment *spare)
     if (spare->plain && to > SPARE_SEARCH_BYTES) {
         to = SPARE_SEARCH_BYTES;
     }
+    DE_ASSERT(!spare->begun);
+    DE_ASSERT(to >= DE_WAL_HEADER_BYTES && to <= spare->size);
     de_wal_name(spare->sequence, name);
     got = de_wal_window_open(&scan->window, name);
     if (got != 0) {
@@ -385,6 +413,7 @@ static int read_last(struct scan *scan, const struct found_segment *segment)
     }
     DE_ASSERT(reader.group_offset <= reader.offset);
     DE_ASSERT(reader.group_offset <= segment->size);
+    DE_ASSERT(reader.group_offset % DE_WAL_ALIGN_BYTES == 0);
     scan->result->end_offset = reader.group_offset;
     scan->result->next_group = reader.group;
     scan->result->chain = reader.group_chain;
@@ -442,6 +471,8 @@ int de_wal_scan(const struct de_wal_scan_options *options, const struct de_wal_v
     if (error == DENGINE_E_NO_MEMORY) {
         de_message_set(message, message_size, "out of memory while reading the write-ahead log");
     }
+    DE_ASSERT_IMPLIES(error == 0, result->first_sequence <= result->used_sequence);
+    DE_ASSERT_IMPLIES(error == 0, result->used_sequence <= result->last_sequence);
     de_wal_window_deinit(&scan.window);
     de_release(options->allocator, scan.segments);
     return error;

@@ -7,6 +7,9 @@
 
 static const uint8_t zeros[65536];
 
+DE_STATIC_ASSERT(FILL_BYTES % sizeof(zeros) == 0, "a slice is whole buffers");
+DE_STATIC_ASSERT(sizeof(zeros) % DE_WAL_PAGE_BYTES == 0, "and whole pages");
+
 int de_wal_break(struct de_wal *wal, int error, const char *what)
 {
     DE_ASSERT(error < 0);
@@ -24,6 +27,7 @@ static int segments_reserve(struct de_wal *wal)
     size_t capacity = wal->segments_capacity == 0 ? 8 : 2 * wal->segments_capacity;
     struct de_wal_segment *segments;
 
+    DE_ASSERT(wal->segment_count <= wal->segments_capacity);
     if (wal->segment_count < wal->segments_capacity) {
         return 0;
     }
@@ -33,6 +37,7 @@ static int segments_reserve(struct de_wal *wal)
     }
     wal->segments = segments;
     wal->segments_capacity = capacity;
+    DE_ASSERT(wal->segment_count < wal->segments_capacity);
     return 0;
 }
 
@@ -57,6 +62,8 @@ int de_wal_segment_add(struct de_wal *wal, uint64_t sequence)
         wal->dir.ops->close(wal->dir.object, segment.file);
         return error;
     }
+    DE_ASSERT(segment.file != NULL);
+    DE_ASSERT(wal->segment_count < wal->segments_capacity);
     wal->segments[wal->segment_count++] = segment;
     return 0;
 }
@@ -67,6 +74,8 @@ static int adopt_next(struct de_wal *wal, uint64_t sequence)
     char name[DE_WAL_NAME_BYTES];
     int error;
 
+    DE_ASSERT(wal->next_file == NULL);
+    DE_ASSERT(wal->segment_count == 0 || wal->next_bytes == wal->options.segment_bytes);
     de_wal_name(sequence, name);
     error = wal->dir.ops->rename(wal->dir.object, DE_WAL_NEXT_NAME, name);
     if (error == 0) {
@@ -84,6 +93,7 @@ static int create_next(struct de_wal *wal)
     if (error != 0 && error != DENGINE_E_NOT_FOUND) {
         return error;
     }
+    DE_ASSERT(wal->used == wal->segment_count);
     wal->next_bytes = 0;
     error =
         wal->dir.ops->open(wal->dir.object, DE_WAL_NEXT_NAME, DENGINE_FILE_CREATE, &wal->next_file);
@@ -108,6 +118,7 @@ int de_wal_spare_abandon(struct de_wal *wal)
     if (wal->next_file == NULL) {
         return 0;
     }
+    DE_ASSERT(wal->error == 0);
     close_next(wal);
     error = wal->dir.ops->remove(wal->dir.object, DE_WAL_NEXT_NAME);
     return error == 0 ? 0 : de_wal_break(wal, error, "removing " DE_WAL_NEXT_NAME);
@@ -175,6 +186,7 @@ static int fill_slice(struct de_wal *wal, uint64_t bytes_max)
     int error;
 
     DE_ASSERT(wal->next_file != NULL);
+    DE_ASSERT(wal->next_bytes < wal->options.segment_bytes);
     DE_ASSERT(bytes_max <= FILL_BYTES);
     for (uint64_t done = 0; done < size; count++) {
         uint64_t part = size - done < sizeof(zeros) ? size - done : sizeof(zeros);
@@ -182,6 +194,8 @@ static int fill_slice(struct de_wal *wal, uint64_t bytes_max)
         slices[count] = dengine_bytes(zeros, (size_t)part);
         done += part;
     }
+    DE_ASSERT(size > 0 && size <= left);
+    DE_ASSERT(count > 0 && count <= DE_ARRAY_SIZE(slices));
     error = wal->dir.ops->write(wal->dir.object, wal->next_file, wal->next_bytes, slices, count);
     if (error == 0) {
         error = wal->dir.ops->sync(wal->dir.object, wal->next_file);
@@ -199,6 +213,8 @@ static int advance(struct de_wal *wal)
     if (error == 0) {
         error = fill_slice(wal, FILL_BYTES);
     }
+    DE_ASSERT(wal->used == wal->segment_count);
+    DE_ASSERT_IMPLIES(error == 0, wal->next_bytes <= wal->options.segment_bytes);
     if (error == DENGINE_E_NO_SPACE) {
         return out_of_space(wal);
     }
@@ -222,6 +238,7 @@ int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes)
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(wal->used < wal->segment_count);
     spare = &wal->segments[wal->used];
     if (spare->size >= size_bytes) {
         return 0;
@@ -240,6 +257,7 @@ int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes)
     if (error != 0) {
         return de_wal_break(wal, error, "enlarging a segment");
     }
+    DE_ASSERT(spare->size < size_bytes && size_bytes % DE_WAL_PAGE_BYTES == 0);
     spare->size = size_bytes;
     return 0;
 }
@@ -255,6 +273,7 @@ int de_wal_spare_advance(struct de_wal *wal)
     if (wal->used < wal->segment_count || wal->offset <= half) {
         return 0;
     }
+    DE_ASSERT(wal->offset <= de_wal_current(wal)->size);
     due = 2 * (wal->offset - half);
     if (wal->next_file != NULL && wal->next_bytes >= due) {
         return 0;
@@ -271,6 +290,8 @@ static int recycle_oldest(struct de_wal *wal)
     char to[DE_WAL_NAME_BYTES];
     int error;
 
+    DE_ASSERT(wal->segments[0].file == NULL);
+    DE_ASSERT(wal->segments[0].sequence < sequence);
     de_wal_name(wal->segments[0].sequence, from);
     de_wal_name(sequence, to);
     error = wal->dir.ops->rename(wal->dir.object, from, to);
@@ -285,6 +306,8 @@ static int remove_oldest(struct de_wal *wal)
     char name[DE_WAL_NAME_BYTES];
     int error;
 
+    DE_ASSERT(wal->segments[0].file == NULL);
+    DE_ASSERT(wal->used > 1);
     de_wal_name(wal->segments[0].sequence, name);
     error = wal->dir.ops->remove(wal->dir.object, name);
     return error != 0 ? error : wal->dir.ops->sync_dir(wal->dir.object);
@@ -300,6 +323,9 @@ static int retire_oldest(struct de_wal *wal)
     int error;
 
     DE_ASSERT(wal->used > 1);
+    DE_ASSERT(oldest->file != NULL);
+    DE_ASSERT(wal->index.count == 0 ||
+              de_wal_index_at(&wal->index, wal->index.first)->sequence > oldest->sequence);
     wal->dir.ops->close(wal->dir.object, oldest->file);
     oldest->file = NULL;
     error = recycle ? recycle_oldest(wal) : remove_oldest(wal);
@@ -309,6 +335,8 @@ static int retire_oldest(struct de_wal *wal)
     wal->segment_count--;
     wal->used--;
     memmove(wal->segments, wal->segments + 1, wal->segment_count * sizeof(*wal->segments));
+    DE_ASSERT(wal->segments[0].sequence + wal->segment_count - 1 ==
+              wal->segments[wal->segment_count - 1].sequence);
     wal->low_on_space = wal->low_on_space && !recycle;
     return recycle ? de_wal_spare_abandon(wal) : 0;
 }
@@ -334,6 +362,8 @@ int de_wal_retire(struct de_wal *wal)
 
 void de_wal_segments_close(struct de_wal *wal)
 {
+    DE_ASSERT(wal->segment_count <= wal->segments_capacity);
+    DE_ASSERT(wal->used <= wal->segment_count);
     close_next(wal);
     for (size_t i = 0; i < wal->segment_count; i++) {
         if (wal->segments[i].file != NULL) {

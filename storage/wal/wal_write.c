@@ -7,6 +7,10 @@
  * not need any. */
 #define RESERVE_BYTES (2 * DE_WAL_ALIGN_BYTES)
 
+DE_STATIC_ASSERT(RESERVE_BYTES < DE_WAL_PAGE_BYTES, "the least segment has room for more");
+DE_STATIC_ASSERT(RESERVE_BYTES % DE_WAL_ALIGN_BYTES == 0, "groups stay aligned");
+DE_STATIC_ASSERT(DE_WAL_RECORD_BYTES + 40 <= DE_WAL_ALIGN_BYTES, "a RESET takes one unit of it");
+
 /* Whether a group with so many bytes of records fits behind the log in the current segment. */
 static bool fits(const struct de_wal *wal, const struct de_wal_plan *plan, uint64_t bytes)
 {
@@ -20,6 +24,8 @@ static bool fits(const struct de_wal *wal, const struct de_wal_plan *plan, uint6
 
 static void make_header(const struct de_wal *wal, uint64_t sequence, struct de_wal_header *header)
 {
+    DE_ASSERT(sequence == de_wal_current(wal)->sequence + 1);
+    DE_ASSERT(wal->offset <= de_wal_current(wal)->size);
     memset(header, 0, sizeof(*header));
     header->sequence = sequence;
     header->cluster_id = wal->options.cluster_id;
@@ -46,6 +52,8 @@ int de_wal_mark(struct de_wal *wal)
     if (room < DE_WAL_ALIGN_BYTES || record.group == 0) {
         return 0;
     }
+    DE_ASSERT(wal->offset % DE_WAL_ALIGN_BYTES == 0);
+    DE_ASSERT(record.group < wal->next_group);
     de_wal_record_encode(&record, wal->salt, bytes);
     /* At the start of a page the whole page is written, so that it need not be read first. */
     if (wal->offset % DE_WAL_PAGE_BYTES == 0 && room >= DE_WAL_PAGE_BYTES) {
@@ -53,6 +61,7 @@ int de_wal_mark(struct de_wal *wal)
     } else {
         slices[1].size = DE_WAL_ALIGN_BYTES - sizeof(bytes);
     }
+    DE_ASSERT(slices[0].size + slices[1].size <= room);
     error = wal->dir.ops->write(wal->dir.object, current->file, wal->offset, slices, 2);
     return error == 0 ? 0 : de_wal_break(wal, error, "writing to a segment");
 }
@@ -64,6 +73,8 @@ static int write_group(struct de_wal *wal, const struct de_wal_segment *segment,
     int error = dir.ops->write(dir.object, segment->file, offset, wal->group.slices,
                                wal->group.slice_count);
 
+    DE_ASSERT(wal->group.slice_count > 0);
+    DE_ASSERT(offset + wal->group.size <= segment->size);
     if (error != 0) {
         return de_wal_break(wal, error, "writing to a segment");
     }
@@ -105,6 +116,8 @@ int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *
     if (error != 0) {
         return error;
     }
+    DE_ASSERT(*offset >= DE_WAL_HEADER_BYTES && *offset % DE_WAL_ALIGN_BYTES == 0);
+    DE_ASSERT(place.number == wal->next_group);
     wal->used += place.header != NULL ? 1 : 0;
     wal->salt = place.salt;
     wal->chain = place.chain;
@@ -121,6 +134,7 @@ static void apply_write(struct de_wal *wal, const struct dengine_log_write *writ
         wal->state.hard_state = write->hard_state;
         *offset += de_wal_record_span(24);
     }
+    DE_ASSERT_IMPLIES(write->truncate_from != 0, write->truncate_from >= wal->state.first_index);
     if (write->truncate_from != 0) {
         if (write->truncate_from <= wal->state.last_index) {
             de_wal_index_truncate(&wal->index, write->truncate_from);
@@ -134,6 +148,7 @@ static void apply_write(struct de_wal *wal, const struct dengine_log_write *writ
                                            length};
 
         DE_ASSERT(*offset / 8 <= UINT32_MAX);
+        DE_ASSERT(*offset % 8 == 0);
         de_wal_index_add(&wal->index, location);
         wal->state.last_index++;
         *offset += de_wal_record_span(length);
@@ -144,7 +159,11 @@ static void apply_write(struct de_wal *wal, const struct dengine_log_write *writ
 /* What comes after a group is durable and applied: the mark, and work ahead. */
 static int after_append(struct de_wal *wal)
 {
-    int error = de_wal_mark(wal);
+    int error;
+
+    de_wal_check(wal);
+    DE_ASSERT(wal->error == 0);
+    error = de_wal_mark(wal);
 
     return error != 0 ? error : de_wal_spare_advance(wal);
 }
@@ -152,6 +171,8 @@ static int after_append(struct de_wal *wal)
 /* Refuses without changing anything. */
 static int refuse(struct de_wal *wal, int error, const char *what)
 {
+    DE_ASSERT(error < 0);
+    DE_ASSERT(wal->error == 0);
     de_message_set(wal->message, sizeof(wal->message), "%s: %s; nothing was written", what,
                    dengine_strerror(error));
     return error;
@@ -170,6 +191,7 @@ int de_wal_write(void *store, const struct dengine_log_write *writes, size_t cou
     if (wal->error != 0) {
         return wal->error;
     }
+    de_wal_check(wal);
     error = de_log_check_writes(wal->state.first_index, &last, writes, count);
     if (error != 0) {
         return refuse(wal, error, "the write does not fit the log");
@@ -208,6 +230,7 @@ int de_wal_compact(void *store, uint64_t index, uint64_t term)
     if (wal->error != 0) {
         return wal->error;
     }
+    de_wal_check(wal);
     if (index > wal->state.last_index) {
         return refuse(wal, DENGINE_E_INVALID, "cannot compact beyond the end of the log");
     }
@@ -238,6 +261,10 @@ int de_wal_reset(void *store, uint64_t index, uint64_t term,
     DE_ASSERT(hard_state != NULL);
     if (wal->error != 0) {
         return wal->error;
+    }
+    de_wal_check(wal);
+    if (index > DE_LOG_INDEX_MAX) {
+        return refuse(wal, DENGINE_E_INVALID, "cannot reset the log to so large an index");
     }
     error = de_wal_append(wal, &plan, &offset);
     if (error != 0) {

@@ -194,6 +194,17 @@ static void a_group_larger_than_a_segment_gets_its_own(void **state)
 }
 
 /* The next segment is ready before the current one is full: no sync but the group's own. */
+static void the_first_group_of_all_may_be_larger_than_a_segment(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    assert_int_equal(de_wal_kit_append(kit, 2, 6000), 0);
+    expect(kit, kit->model);
+    de_wal_kit_close(kit);
+    assert_int_equal(de_wal_kit_open(kit), 0);
+    expect(kit, kit->model);
+}
+
 static void rotation_does_not_wait_for_a_new_segment(void **state)
 {
     struct de_wal_kit *kit = *state;
@@ -237,6 +248,7 @@ int main(void)
         TEST(the_reserve_is_made_again_when_there_is_room),
         TEST(compaction_makes_room_on_a_full_disk),
         TEST(a_group_larger_than_a_segment_gets_its_own),
+        TEST(the_first_group_of_all_may_be_larger_than_a_segment),
         TEST(rotation_does_not_wait_for_a_new_segment),
         TEST(wrong_options_are_refused),
     };
