@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "core/node/config_codec.h"
-#include "core/node/node_harness.h"
+#include "core/node/node_test_harness.h"
 
 /* A log of entries 1 .. 6: terms 1 1 2 2 5 5, with a NOOP at 3. */
 static struct harness *with_log(void)

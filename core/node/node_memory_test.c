@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/node/node_harness.h"
+#include "core/node/node_test_harness.h"
 
 /* From now on member i gets `more` pieces of memory, then none. */
 static void limit(struct harness *h, uint32_t i, size_t more)
@@ -164,12 +164,51 @@ static void test_a_write_without_memory_is_refused(void **state)
     assert_true(refused > 0);
 }
 
+/* A completion cannot be refused: it is told when there is memory again. */
+static void test_a_completion_without_memory_is_told_later(void **state)
+{
+    struct harness *h = harness_new(1, 1);
+
+    (void)state;
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    for (int n = 0; n < 10 && harness_status(h, 0).raft.last_index == 0; n++) {
+        while (harness_run_persist(h, 0)) {
+            (void)harness_report_persist(h, 0, 0);
+        }
+        if (harness_status(h, 0).raft.last_index == 0) {
+            harness_fire(h, 0);
+        }
+    }
+    harness_drain(h, 0);
+    assert_true(harness_status(h, 0).raft.ready);
+    harness_crash(h, 0);
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    while (harness_status(h, 0).raft.last_index == 1) {
+        harness_fire(h, 0);
+        if (harness_status(h, 0).raft.last_index == 1) {
+            (void)harness_run_persist(h, 0);
+            (void)harness_report_persist(h, 0, 0);
+        }
+    }
+    /* The core has used up the reserve for its NOOP. */
+    limit(h, 0, 0);
+    (void)harness_run_persist(h, 0);
+    (void)harness_report_persist(h, 0, 0);
+    assert_false(harness_status(h, 0).raft.ready);
+    assert_int_equal(h->members[0].deadline_ns, h->now_ns + h->raft.heartbeat_interval_ns);
+    unlimit(h, 0);
+    harness_fire(h, 0);
+    assert_true(harness_status(h, 0).raft.ready);
+    harness_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_boot_without_memory_makes_nothing),
         cmocka_unit_test(test_a_node_survives_without_memory_and_recovers),
         cmocka_unit_test(test_a_write_without_memory_is_refused),
+        cmocka_unit_test(test_a_completion_without_memory_is_told_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

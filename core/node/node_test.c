@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/node/node_harness.h"
+#include "core/node/node_test_harness.h"
 
 static struct harness *single(void)
 {

@@ -1,57 +1,22 @@
-/* core/node/node_harness.h - up to five nodes in one process, every step by hand; for the tests of
- * core/node.
+/* core/node/node_test_harness.h - up to five nodes in one process, every step by hand; for the
+ * tests of core/node.
  *
  * Nothing happens by itself: persist, apply and read jobs and messages wait in queues until the
  * test runs, completes, delivers or drops them. The log is an array; a write counts when its job is
  * run, so dropping the queue is a crash. The state machine keeps the 8-byte numbers that its
  * commands begin with. */
-#ifndef DE_CORE_NODE_NODE_HARNESS_H
-#define DE_CORE_NODE_NODE_HARNESS_H
+#ifndef DE_CORE_NODE_NODE_TEST_HARNESS_H
+#define DE_CORE_NODE_NODE_TEST_HARNESS_H
 
 #include "core/base/random.h"
 #include "core/node/node.h"
+#include "core/node/node_test_stores.h"
 #include "tests/support/test_support.h"
 
 #define HARNESS_NODES_MAX    5
 #define HARNESS_QUEUE_MAX    4096
 #define HARNESS_REQUESTS_MAX 4096
 #define HARNESS_MS           UINT64_C(1000000)
-
-struct harness_entry {
-    uint64_t term;
-    uint32_t type;
-    size_t size;
-    uint8_t *data;
-};
-
-struct harness_log {
-    struct dengine_hard_state hard_state;
-    struct harness_entry *entries; /* entries[i] has index first_index + i */
-    size_t count;
-    uint64_t first_index;
-    uint64_t base_term;
-    bool created;
-    int read_error; /* every read fails with it; 0 = none */
-    size_t writes;
-};
-
-struct harness_applied {
-    uint64_t number;
-    uint64_t index;
-};
-
-struct harness_machine {
-    struct harness_applied *commands;
-    size_t count;
-    size_t open_count; /* of the batch under way; beyond count */
-    uint64_t index;
-    uint64_t term;
-    bool open;
-    int begin_error;
-    int apply_error;
-    int commit_error;
-    int applied_error;
-};
 
 struct harness_member {
     struct harness *harness;

@@ -1,0 +1,205 @@
+#include "core/node/node_test_stores.h"
+
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+#include "core/base/codec.h"
+#include "core/base/random.h"
+
+/* ---- log ---- */
+
+void *harness_copy_bytes(const void *data, size_t size)
+{
+    uint8_t *copy = malloc(size + 1);
+
+    DE_ASSERT(copy != NULL);
+    if (size > 0) {
+        memcpy(copy, data, size);
+    }
+    return copy;
+}
+
+void harness_log_add(struct harness_log *log, const struct dengine_entry *entry)
+{
+    log->entries = realloc(log->entries, (log->count + 1) * sizeof log->entries[0]);
+    DE_ASSERT(log->entries != NULL);
+    log->entries[log->count++] = (struct harness_entry){
+        .term = entry->term,
+        .type = entry->type,
+        .size = entry->data.size,
+        .data = harness_copy_bytes(entry->data.data, entry->data.size),
+    };
+}
+
+void harness_log_truncate(struct harness_log *log, uint64_t from)
+{
+    DE_ASSERT(from >= log->first_index);
+    while (log->first_index + log->count > from) {
+        free(log->entries[--log->count].data);
+    }
+}
+
+static void log_state(void *object, struct dengine_log_state *state)
+{
+    const struct harness_log *log = object;
+
+    state->hard_state = log->hard_state;
+    state->first_index = log->first_index;
+    state->last_index = log->first_index + log->count - 1;
+    state->base_term = log->base_term;
+    state->created = log->created;
+}
+
+void harness_log_write(struct harness_log *log, const struct dengine_log_write *write)
+{
+    if (write->set_hard_state) {
+        DE_ASSERT(write->hard_state.term >= log->hard_state.term);
+        log->hard_state = write->hard_state;
+    }
+    if (write->truncate_from != 0) {
+        harness_log_truncate(log, write->truncate_from);
+    }
+    for (size_t i = 0; i < write->entry_count; i++) {
+        DE_ASSERT(write->first_index + i == log->first_index + log->count);
+        harness_log_add(log, &write->entries[i]);
+    }
+    log->created = false;
+    log->writes++;
+}
+
+static int log_read(void *object, uint64_t first, uint64_t last,
+                    int (*visit)(void *context, uint64_t index, const struct dengine_entry *entry),
+                    void *context)
+{
+    const struct harness_log *log = object;
+
+    if (log->read_error != 0) {
+        return log->read_error;
+    }
+    if (first < log->first_index || last >= log->first_index + log->count || first > last) {
+        return DENGINE_E_INVALID;
+    }
+    for (uint64_t i = first; i <= last; i++) {
+        const struct harness_entry *at = &log->entries[i - log->first_index];
+        /* Lives until visit returns, not longer. */
+        void *copy = harness_copy_bytes(at->data, at->size);
+        struct dengine_entry entry = {at->term, at->type, {copy, at->size}};
+        const int rc = visit(context, i, &entry);
+
+        free(copy);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static const char *log_message(void *object)
+{
+    const struct harness_log *log = object;
+
+    return log->read_error != 0 ? "the test log was told to fail" : "";
+}
+
+struct dengine_log_store harness_log_store(struct harness_log *log)
+{
+    static const struct dengine_log_store_ops ops = {
+        .state = log_state,
+        .read = log_read,
+        .message = log_message,
+    };
+    struct dengine_log_store store = {&ops, log};
+
+    return store;
+}
+
+/* ---- state machine ---- */
+
+static int machine_applied(void *object, uint64_t *index, uint64_t *term)
+{
+    const struct harness_machine *machine = object;
+
+    *index = machine->index;
+    *term = machine->term;
+    return machine->applied_error;
+}
+
+static int machine_begin(void *object)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(!machine->open);
+    machine->open = machine->begin_error == 0;
+    machine->open_count = machine->count;
+    return machine->begin_error;
+}
+
+static int machine_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
+                         struct dengine_result *result)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(machine->open && command.size >= 8);
+    DE_ASSERT(index > machine->index && term >= machine->term);
+    if (machine->apply_error != 0) {
+        machine->open = false;
+        return machine->apply_error;
+    }
+    machine->commands =
+        realloc(machine->commands, (machine->open_count + 1) * sizeof machine->commands[0]);
+    DE_ASSERT(machine->commands != NULL);
+    machine->commands[machine->open_count].number = de_load_u64(command.data);
+    machine->commands[machine->open_count].index = index;
+    machine->open_count++;
+    result->status = 0;
+    result->succeeded = true;
+    result->revision = index;
+    return 0;
+}
+
+static int machine_commit(void *object, uint64_t index, uint64_t term)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(machine->open && index > machine->index);
+    machine->open = false;
+    if (machine->commit_error != 0) {
+        return machine->commit_error;
+    }
+    machine->count = machine->open_count;
+    machine->index = index;
+    machine->term = term;
+    return 0;
+}
+
+static int machine_digest(void *object, uint64_t *digest)
+{
+    const struct harness_machine *machine = object;
+
+    *digest = machine->index;
+    for (size_t i = 0; i < machine->count; i++) {
+        *digest = de_mix64(*digest ^ machine->commands[i].number);
+    }
+    return 0;
+}
+
+static const char *machine_message(void *object)
+{
+    (void)object;
+    return "the test machine was told to fail";
+}
+
+struct dengine_state_machine harness_machine_table(struct harness_machine *machine)
+{
+    static const struct dengine_state_machine_ops ops = {
+        .applied = machine_applied,
+        .begin = machine_begin,
+        .apply = machine_apply,
+        .commit = machine_commit,
+        .digest = machine_digest,
+        .message = machine_message,
+    };
+    struct dengine_state_machine table = {&ops, machine};
+
+    return table;
+}

@@ -1,0 +1,54 @@
+/* core/node/node_test_stores.h - the simplest possible log store and state machine, for the tests
+ * of core/node; both can be told to fail. */
+#ifndef DE_CORE_NODE_NODE_TEST_STORES_H
+#define DE_CORE_NODE_NODE_TEST_STORES_H
+
+#include <dengine/log_store.h>
+#include <dengine/state_machine.h>
+
+struct harness_entry {
+    uint64_t term;
+    uint32_t type;
+    size_t size;
+    uint8_t *data;
+};
+
+struct harness_log {
+    struct dengine_hard_state hard_state;
+    struct harness_entry *entries; /* entries[i] has index first_index + i */
+    size_t count;
+    uint64_t first_index;
+    uint64_t base_term;
+    bool created;
+    int read_error; /* every read fails with it; 0 = none */
+    size_t writes;
+};
+
+struct harness_applied {
+    uint64_t number;
+    uint64_t index;
+};
+
+struct harness_machine {
+    struct harness_applied *commands;
+    size_t count;
+    size_t open_count; /* of the batch under way; beyond count */
+    uint64_t index;
+    uint64_t term;
+    bool open;
+    int begin_error;
+    int apply_error;
+    int commit_error;
+    int applied_error;
+};
+
+/* A copy from malloc(), never NULL. */
+void *harness_copy_bytes(const void *data, size_t size);
+
+void harness_log_add(struct harness_log *log, const struct dengine_entry *entry);
+void harness_log_truncate(struct harness_log *log, uint64_t from);
+void harness_log_write(struct harness_log *log, const struct dengine_log_write *write);
+struct dengine_log_store harness_log_store(struct harness_log *log);
+struct dengine_state_machine harness_machine_table(struct harness_machine *machine);
+
+#endif
