@@ -1,15 +1,13 @@
-/* libFuzzer: bytes decide what happens to three to five cores.
+/* Fuzz target: bytes decide what happens to three to five cores.
  *
  * The first byte chooses between two worlds. In the honest one, everything that test/world.h
  * checks must hold. In the hostile one the peers of a single core send whatever the bytes say: it
- * may drop it or halt, but no assert fails and no memory is touched that is not its own.
- *
- *   cmake --preset fuzz && ninja -C build/fuzz raft_fuzz && build/fuzz/core/raft/raft_fuzz CORPUS
- */
+ * may drop it or halt, but no assert fails and no memory is touched that is not its own. */
 #include <stdint.h>
 #include <string.h>
 
 #include "core/raft/test/world.h"
+#include "fuzz/fuzz_target.h"
 
 #define ENTRIES_MAX 6
 
@@ -127,8 +125,6 @@ static void run_hostile(struct de_world *world, struct input *input)
         }
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
