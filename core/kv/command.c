@@ -62,8 +62,9 @@ size_t de_kv_command_encode(const struct de_kv_command *command, void *buffer, s
     struct de_writer writer;
     bool absent;
 
-    DE_ASSERT(command != NULL);
+    DE_ASSERT(command != NULL && buffer != NULL);
     DE_ASSERT(de_kv_command_check(command, SIZE_MAX) == 0);
+    DE_ASSERT(capacity >= de_kv_command_size(command));
     absent = command->type == DE_KV_CAS && command->expect_absent;
     de_writer_init(&writer, buffer, capacity);
     de_write_u8(&writer, DE_KV_COMMAND_VERSION);
@@ -121,6 +122,8 @@ int de_kv_command_decode(struct dengine_slice bytes, struct de_kv_command *comma
         de_kv_command_check(command, SIZE_MAX) != 0) {
         return DENGINE_E_PROTOCOL;
     }
+    DE_ASSERT(command->key.size >= 1 && command->key.size <= DE_KV_USER_KEY_MAX);
+    DE_ASSERT_IMPLIES(command->expect_absent, command->type == DE_KV_CAS);
     DE_ASSERT(de_kv_command_size(command) == bytes.size);
     return 0;
 }

@@ -6,6 +6,7 @@ static void set_message(struct de_kv *kv, const char *text)
 {
     size_t size = strlen(text);
 
+    DE_ASSERT(kv != NULL && text != NULL);
     DE_ASSERT(sizeof kv->message > 1);
     if (size > sizeof kv->message - 1) {
         size = sizeof kv->message - 1;
@@ -18,6 +19,7 @@ static void set_message(struct de_kv *kv, const char *text)
 int de_kv_break(struct de_kv *kv, int err, const char *text)
 {
     DE_ASSERT(err != 0);
+    DE_ASSERT(err != DENGINE_E_NOT_FOUND); /* an answer, not a failure */
     if (kv->broken == 0) {
         kv->broken = err;
         set_message(kv, text != NULL ? text : kv->store.ops->message(kv->store.object));
@@ -55,7 +57,8 @@ static const char *op_message(void *object)
 
 static int find_any(void *context, struct dengine_slice key, struct dengine_slice value)
 {
-    (void)key;
+    DE_ASSERT(context != NULL);
+    DE_ASSERT(key.size > 0);
     (void)value;
     *(bool *)context = true;
     return 1;
@@ -70,6 +73,7 @@ static int load_state(struct de_kv *kv)
     bool any = false;
     int rc;
 
+    DE_ASSERT(kv->applied_index == 0 && !kv->batch_open);
     rc = ops->view_open(kv->store.object, &view);
     if (rc != 0) {
         return rc;
@@ -125,6 +129,7 @@ void de_kv_free(struct de_kv *kv)
         kv->store.ops->abort(kv->store.object);
     }
     DE_ASSERT((kv->record == NULL) == (kv->record_capacity == 0));
+    DE_ASSERT_IMPLIES(kv->broken != 0, !kv->batch_open);
     allocator = kv->allocator;
     de_release(&allocator, kv->record);
     de_release(&allocator, kv);
@@ -143,5 +148,6 @@ struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)
     struct dengine_state_machine machine = {&ops, kv};
 
     DE_ASSERT(kv != NULL);
+    DE_ASSERT(!kv->batch_open);
     return machine;
 }

@@ -72,7 +72,7 @@ int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record)
 void de_kv_state_encode(uint64_t index, uint64_t term, uint8_t *bytes)
 {
     DE_ASSERT(bytes != NULL);
-    DE_ASSERT(index > 0);
+    DE_ASSERT(index > 0 && term > 0); /* no entry is of term 0 */
     memcpy(bytes, state_magic, sizeof state_magic);
     de_store_u32(bytes + 4, DE_KV_FORMAT_VERSION);
     de_store_u64(bytes + 8, index);
@@ -98,5 +98,5 @@ int de_kv_state_decode(struct dengine_slice bytes, uint64_t *index, uint64_t *te
     }
     *index = de_load_u64(at + 8);
     *term = de_load_u64(at + 16);
-    return 0;
+    return *index > 0 && *term > 0 ? 0 : DENGINE_E_CORRUPT; /* no entry has such numbers */
 }

@@ -7,6 +7,8 @@
 
 static uint32_t backlog_max(const struct de_node *node)
 {
+    DE_ASSERT(node->raft_options.window_messages_max > 0);
+    DE_ASSERT(node->raft_options.window_messages_max <= UINT32_MAX / 8);
     return 4 * node->raft_options.window_messages_max + DE_RAFT_MEMBERS_MAX;
 }
 

@@ -227,6 +227,8 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
     };
     int rc;
 
+    DE_ASSERT(node->applied <= state->last_index);
+    DE_ASSERT(node->raft_memory == NULL);
     /* However many terms a log has lived through, it must be possible to start from it. */
     if (node->raft_options.term_runs_max / 2 < scan->run_count) {
         node->raft_options.term_runs_max = 2 * scan->run_count;
@@ -254,6 +256,7 @@ int de_node_boot(struct de_node *node, const struct de_node_options *options, ui
     uint64_t applied_term = 0;
     int rc;
 
+    DE_ASSERT(node != NULL && de_node_running(node));
     DE_ASSERT(node->raft == NULL);
     DE_ASSERT(options->log.ops != NULL && options->machine.ops != NULL);
     de_sentence_init(&text, message, message_size);

@@ -12,6 +12,7 @@ struct de_entry_buffer *de_entry_buffer_new(const struct de_allocator *allocator
 {
     struct de_entry_buffer *buffer = de_allocate(allocator, sizeof *buffer + capacity);
 
+    DE_ASSERT(capacity <= UINT32_MAX / 2);
     if (buffer != NULL) {
         memset(buffer, 0, sizeof *buffer);
         buffer->size = capacity;
@@ -44,6 +45,7 @@ void de_entry_buffer_unref(const struct de_allocator *allocator, struct de_entry
 uint8_t *de_entry_buffer_data(struct de_entry_buffer *buffer)
 {
     DE_ASSERT(buffer != NULL);
+    DE_ASSERT(buffer->references > 0);
     return (uint8_t *)(buffer + 1);
 }
 
@@ -61,6 +63,7 @@ struct dengine_entry de_entry_buffer_entry(struct de_entry_buffer *buffer)
 
 static uint64_t cost(const struct de_entry_buffer *buffer)
 {
+    DE_ASSERT(buffer->size <= buffer->capacity);
     return sizeof *buffer + (uint64_t)buffer->capacity;
 }
 

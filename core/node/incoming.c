@@ -25,6 +25,7 @@ static bool check_range(const struct de_peer_message *message)
         }
         term_before = entry->term;
     }
+    DE_ASSERT_IMPLIES(raft->entry_count > 0, term_before <= raft->term);
     return raft->entry_count == 0 || term_before == raft->last_term;
 }
 
@@ -80,6 +81,7 @@ static bool stage_entries(struct de_node *node, const struct de_peer_message *me
         }
         node->staged[node->staged_count++] = buffer;
     }
+    DE_ASSERT(node->staged_count == message->raft.entry_count);
     return true;
 }
 
@@ -87,6 +89,7 @@ static uint32_t count_configurations(const struct de_peer_message *message)
 {
     uint32_t count = 0;
 
+    DE_ASSERT(message->entries != NULL || message->raft.entry_count == 0);
     for (uint32_t i = 0; i < message->raft.entry_count; i++) {
         count += message->entries[i].type == DENGINE_ENTRY_CONFIG ? 1 : 0;
     }
@@ -107,6 +110,7 @@ static bool receive(struct de_node *node, const struct de_peer_message *message,
     bool ok = false;
 
     DE_ASSERT(de_node_running(node));
+    DE_ASSERT(node->staged_count == 0);
     if (raft.type == DE_RAFT_MSG_SNAPSHOT ||
         (raft.type != DE_RAFT_MSG_APPEND && raft.entry_count)) {
         return false; /* no snapshot stream was staged, so there is none to speak of */
@@ -142,6 +146,7 @@ void de_node_receive(struct de_node *node, const struct de_peer_message *message
 {
     de_node_enter(node);
     DE_ASSERT(message != NULL);
+    DE_ASSERT(node->raft != NULL);
     if (de_node_running(node) && !receive(node, message, now_ns)) {
         node->dropped_messages++;
     }
@@ -154,6 +159,7 @@ void de_node_timer(struct de_node *node, uint64_t now_ns)
     const struct de_raft_event event = {.now_ns = now_ns, .type = DE_RAFT_EV_DEADLINE};
 
     de_node_enter(node);
+    DE_ASSERT(now_ns != DE_NODE_NEVER);
     node->armed_ns = DE_NODE_NEVER; /* it has fired */
     if (de_node_running(node) && now_ns >= node->raft_deadline_ns &&
         !de_node_step_simple(node, &event)) {
@@ -174,6 +180,7 @@ void de_node_unreachable(struct de_node *node, uint64_t peer, uint64_t now_ns)
 
     de_node_enter(node);
     DE_ASSERT(peer != 0);
+    DE_ASSERT(peer != node->raft_options.id);
     if (de_node_running(node)) {
         (void)de_node_step_simple(node, &event); /* a hint; without memory it is lost */
     }

@@ -76,6 +76,8 @@ static struct de_node *allocate(const struct de_node_options *options)
 {
     struct de_node *node = de_allocate(&options->allocator, sizeof *node);
 
+    DE_ASSERT(options->env.arm != NULL && options->env.apply != NULL);
+    DE_ASSERT(options->env.read_log != NULL && options->env.halted != NULL);
     if (node == NULL) {
         return NULL;
     }

@@ -110,6 +110,7 @@ void de_node_propose(struct de_node *node, uint64_t now_ns)
         }
     }
     DE_ASSERT_IMPLIES(!de_node_running(node), node->waiting_writes.first == NULL);
+    DE_ASSERT(node->staged_count == 0);
 }
 
 void de_node_orphan_proposals(struct de_node *node, uint64_t now_ns)

@@ -83,5 +83,6 @@ void de_node_drop_staged(struct de_node *node)
 int de_node_not_leader(const struct de_node *node)
 {
     DE_ASSERT(node->view.role != DE_RAFT_LEADER);
+    DE_ASSERT(node->view.leader != node->raft_options.id);
     return node->view.leader != 0 ? DENGINE_E_NOT_LEADER : DENGINE_E_NO_LEADER;
 }

@@ -4,6 +4,8 @@
 
 static uint64_t command_bytes(const struct de_request *request)
 {
+    DE_ASSERT(request != NULL);
+    DE_ASSERT(request->command.data != NULL || request->command.size == 0);
     return request->type == DE_REQUEST_WRITE ? request->command.size : 0;
 }
 
@@ -43,6 +45,7 @@ static void end_proposals(struct de_node *node, struct de_proposal_list *list)
     while (list->first != NULL) {
         struct de_proposal *proposal = list->first;
 
+        DE_ASSERT(proposal->index > 0 && proposal->term > 0);
         list->first = proposal->next;
         de_node_end_proposal(node, proposal, DENGINE_E_UNKNOWN);
     }
@@ -112,5 +115,9 @@ void de_node_flush(struct de_node *node, uint64_t now_ns)
 {
     de_node_enter(node);
     de_node_turn(node, now_ns);
+    /* The turn gave every read a ticket or an end; writes may wait for the one in flight. */
+    DE_ASSERT(node->waiting_reads.first == NULL);
+    DE_ASSERT_IMPLIES(node->waiting_writes.first != NULL,
+                      node->own_persist_jobs >= node->limits.persist_jobs_max);
     de_node_leave(node);
 }

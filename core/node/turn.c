@@ -6,6 +6,7 @@ void de_node_enter(struct de_node *node)
 {
     DE_ASSERT(node != NULL);
     DE_ASSERT(!node->inside); /* a callback came back in */
+    DE_ASSERT(node->staged_count == 0);
     node->inside = true;
 }
 
@@ -78,6 +79,7 @@ static void arm(struct de_node *node)
 {
     uint64_t deadline_ns = min_u64(node->raft_deadline_ns, node->retry_ns);
 
+    DE_ASSERT(node->inside);
     DE_ASSERT(de_node_running(node));
     if (node->orphans.first != NULL) {
         deadline_ns = min_u64(deadline_ns, node->orphans.first->deadline_ns);
@@ -91,6 +93,7 @@ static void arm(struct de_node *node)
 void de_node_turn(struct de_node *node, uint64_t now_ns)
 {
     DE_ASSERT(node->inside);
+    DE_ASSERT(node->staged_count == 0);
     if (!de_node_running(node)) {
         return;
     }
@@ -106,6 +109,7 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     if (!de_node_running(node)) {
         return;
     }
+    DE_ASSERT(node->applied <= node->commit);
     de_entry_cache_evict(&node->cache, node->limits.cache_bytes_max,
                          min_u64(node->applied, node->view.durable_index));
     de_node_notify(node);
