@@ -14,6 +14,12 @@
 #define NAME_BYTES   40u
 #define SECTOR_BYTES 512u
 
+#define GROW_BYTES 65536u
+
+DE_STATIC_ASSERT(GROW_BYTES % SECTOR_BYTES == 0, "a file is whole sectors");
+DE_STATIC_ASSERT(PENDING_MAX <= 64, "a mask holds a bit for each");
+DE_STATIC_ASSERT(NAMES_MAX <= FILES_MAX, "every name can have a file of its own");
+
 /* An inode: lives as long as the directory object. */
 struct fault_file {
     uint8_t *now;
@@ -74,6 +80,8 @@ static void set_name(char *to, const char *name)
 
 static struct fault_name *table_find(struct name_table *table, const char *name)
 {
+    DE_ASSERT(name != NULL && name[0] != '\0');
+    DE_ASSERT(table->count <= NAMES_MAX);
     for (size_t i = 0; i < table->count; i++) {
         if (strcmp(table->names[i].name, name) == 0) {
             return &table->names[i];
@@ -87,14 +95,17 @@ static void table_remove(struct name_table *table, const char *name)
     struct fault_name *found = table_find(table, name);
 
     if (found != NULL) {
+        DE_ASSERT(table->count > 0);
         *found = table->names[--table->count];
     }
+    DE_ASSERT(table_find(table, name) == NULL);
 }
 
 static void table_set(struct name_table *table, const char *name, size_t file)
 {
     table_remove(table, name);
     DE_ASSERT(table->count < NAMES_MAX);
+    DE_ASSERT(file < FILES_MAX);
     set_name(table->names[table->count].name, name);
     table->names[table->count++].file = file;
 }
@@ -121,7 +132,7 @@ static void table_apply(struct name_table *table, const struct pending *pending)
 static void file_resize(struct fault_file *file, uint64_t size)
 {
     if (size > file->capacity) {
-        uint64_t capacity = (size + 65535) / 65536 * 65536;
+        uint64_t capacity = (size + GROW_BYTES - 1) / GROW_BYTES * GROW_BYTES;
         uint64_t sectors = capacity / SECTOR_BYTES;
         uint64_t old = file->capacity / SECTOR_BYTES;
 
@@ -137,6 +148,8 @@ static void file_resize(struct fault_file *file, uint64_t size)
         memset(file->now + size, 0, (size_t)(file->now_size - size));
     }
     file->now_size = size;
+    DE_ASSERT(file->now_size <= file->capacity);
+    DE_ASSERT(file->capacity % SECTOR_BYTES == 0);
 }
 
 struct de_fault_dir *de_fault_dir_new(void)
@@ -150,6 +163,7 @@ struct de_fault_dir *de_fault_dir_new(void)
 
 void de_fault_dir_free(struct de_fault_dir *fault)
 {
+    DE_ASSERT(fault != NULL && fault->file_count <= FILES_MAX);
     for (size_t i = 0; i < fault->file_count; i++) {
         free(fault->files[i].now);
         free(fault->files[i].durable);
@@ -164,6 +178,7 @@ static int step(struct de_fault_dir *fault)
     uint64_t number = fault->operations++;
     bool fails = fault->fail_once ? number == fault->fail_at : number >= fault->fail_at;
 
+    DE_ASSERT_IMPLIES(fails, fault->fail_error < 0);
     return fails ? fault->fail_error : 0;
 }
 
@@ -173,6 +188,8 @@ static void push_pending(struct de_fault_dir *fault, enum pending_kind kind, con
     struct pending *pending = &fault->pending[fault->pending_count];
 
     DE_ASSERT(fault->pending_count < PENDING_MAX);
+    DE_ASSERT((kind == PENDING_RENAME) == (to != NULL));
+    DE_ASSERT(file < fault->file_count);
     fault->pending_count++;
     memset(pending, 0, sizeof(*pending));
     pending->kind = kind;
@@ -209,6 +226,8 @@ static int fault_open(void *dir, const char *name, enum dengine_file_mode mode,
         table_set(&fault->now, name, which);
         push_pending(fault, PENDING_CREATE, name, NULL, which);
     }
+    DE_ASSERT(which < fault->file_count);
+    DE_ASSERT(table_find(&fault->now, name) != NULL);
     *file = (struct dengine_file *)(void *)&fault->files[which];
     return 0;
 }
@@ -231,6 +250,8 @@ static int fault_read(void *dir, struct dengine_file *file, uint64_t offset, voi
     const struct de_fault_dir *fault = dir;
     const struct fault_file *inode = file_of(file);
 
+    DE_ASSERT(data != NULL || size == 0);
+    DE_ASSERT(fault->read_error <= 0);
     if (fault->read_error != 0) {
         return fault->read_error;
     }
@@ -263,6 +284,7 @@ static bool has_space(const struct de_fault_dir *fault, const struct fault_file 
 
 static void mark_dirty(struct fault_file *file, uint64_t from, uint64_t to)
 {
+    DE_ASSERT(from <= to && to <= file->capacity);
     for (uint64_t at = from / SECTOR_BYTES; at * SECTOR_BYTES < to; at++) {
         file->dirty[at] = true;
     }
@@ -292,6 +314,7 @@ static int fault_write(void *dir, struct dengine_file *file, uint64_t offset,
         }
         offset += buffers[i].size;
     }
+    DE_ASSERT(offset == end && end <= inode->now_size);
     return error;
 }
 
@@ -302,6 +325,7 @@ static void file_settle(struct fault_file *file)
         memset(file->dirty, 0, (size_t)(file->capacity / SECTOR_BYTES) * sizeof(bool));
     }
     file->durable_size = file->now_size;
+    DE_ASSERT(file->durable_size <= file->capacity);
 }
 
 static int fault_sync(void *dir, struct dengine_file *file)
@@ -351,6 +375,7 @@ static int fault_allocate(void *dir, struct dengine_file *file, uint64_t size_by
     if (!has_space(fault, inode, size_bytes)) {
         return DENGINE_E_NO_SPACE;
     }
+    DE_ASSERT(size_bytes > 0);
     file_resize(inode, size_bytes > inode->now_size ? size_bytes : inode->now_size);
     memset(inode->now, 0, (size_t)size_bytes);
     mark_dirty(inode, 0, size_bytes);
@@ -371,6 +396,7 @@ static int fault_rename(void *dir, const char *from, const char *to)
     }
     push_pending(fault, PENDING_RENAME, from, to, found->file);
     table_apply(&fault->now, &fault->pending[fault->pending_count - 1]);
+    DE_ASSERT(table_find(&fault->now, from) == NULL && table_find(&fault->now, to) != NULL);
     return 0;
 }
 
@@ -400,6 +426,7 @@ static int fault_sync_dir(void *dir)
         fault->durable = fault->now;
         fault->pending_count = 0;
     }
+    DE_ASSERT_IMPLIES(error == 0, fault->durable.count == fault->now.count);
     return error;
 }
 
@@ -419,6 +446,7 @@ static int fault_list(void *dir, int (*visit)(void *context, const char *name), 
 
     qsort(table.names, table.count, sizeof(table.names[0]), compare_names);
     for (size_t i = 0; i < table.count && result == 0; i++) {
+        DE_ASSERT(i == 0 || strcmp(table.names[i - 1].name, table.names[i].name) < 0);
         result = visit(context, table.names[i].name);
     }
     return result;
@@ -457,6 +485,7 @@ uint64_t de_fault_dir_syncs(const struct de_fault_dir *fault)
 
 void de_fault_dir_fail_at(struct de_fault_dir *fault, uint64_t at, int error, bool once)
 {
+    DE_ASSERT(at == UINT64_MAX || error < 0);
     fault->fail_at = at;
     fault->fail_error = error;
     fault->fail_once = once;
@@ -464,6 +493,7 @@ void de_fault_dir_fail_at(struct de_fault_dir *fault, uint64_t at, int error, bo
 
 void de_fault_dir_fail_reads(struct de_fault_dir *fault, int error)
 {
+    DE_ASSERT(error <= 0);
     fault->read_error = error;
 }
 
@@ -478,6 +508,8 @@ static void crash_sector(struct fault_file *file, uint64_t sector, enum de_fault
     uint8_t *now = file->now + sector * SECTOR_BYTES;
     uint64_t fate = de_random_below(random, kind == DE_FAULT_RANDOM_SPOIL ? 8 : 2);
 
+    DE_ASSERT(kind != DE_FAULT_PROCESS);
+    DE_ASSERT(file->dirty[sector]);
     if (kind == DE_FAULT_LOSE_ALL || (kind != DE_FAULT_KEEP_ALL && fate % 2 == 0)) {
         memcpy(now, file->durable + sector * SECTOR_BYTES, SECTOR_BYTES);
     } else if (kind == DE_FAULT_RANDOM_SPOIL && fate == 7) {
@@ -504,6 +536,7 @@ static void crash_file(struct fault_file *file, enum de_fault_crash kind, struct
 static void crash_settle(struct de_fault_dir *fault)
 {
     fault->now = fault->durable;
+    DE_ASSERT(fault->pending_count <= PENDING_MAX);
     fault->pending_count = 0;
     fault->fail_at = UINT64_MAX;
     fault->read_error = 0;
@@ -533,6 +566,7 @@ void de_fault_dir_crash(struct de_fault_dir *fault, enum de_fault_crash kind, ui
 
 void de_fault_dir_crash_names(struct de_fault_dir *fault, uint64_t mask)
 {
+    DE_ASSERT(fault->pending_count == 64 || mask >> fault->pending_count == 0);
     for (size_t i = 0; i < fault->file_count; i++) {
         file_settle(&fault->files[i]);
     }

@@ -16,6 +16,10 @@
 #define DATA_BYTES 100u
 #define BATCH_MAX  1000u
 
+DE_STATIC_ASSERT(BATCH_MAX *(DE_WAL_RECORD_BYTES + DE_WAL_ENTRY_BYTES + DATA_BYTES + 7) <
+                     DE_WAL_SEGMENT_BYTES_DEFAULT,
+                 "the largest group fits a segment");
+
 void de_assert_failed(const char *expression, const char *file, int line)
 {
     (void)fprintf(stderr, "%s:%d: assert failed: %s\n", file, line, expression);
@@ -46,12 +50,15 @@ struct series {
 
 static void add(struct series *series, uint64_t time_ns)
 {
+    DE_ASSERT(series->times_ns != NULL);
+    DE_ASSERT(time_ns < UINT64_MAX / 2);
     series->times_ns[series->count++] = time_ns;
     series->total_ns += time_ns;
 }
 
 static void report(const char *what, struct series *series)
 {
+    DE_ASSERT(series->count > 0);
     qsort(series->times_ns, series->count, sizeof(*series->times_ns), compare);
     (void)printf("  %-4s mean %8.1f us  p50 %8.1f  p99 %8.1f  max %8.1f\n", what,
                  (double)series->total_ns / (double)series->count / 1000,
@@ -77,6 +84,7 @@ static int raw_group(struct raw *raw, size_t size)
         return DENGINE_E_IO;
     }
     raw->offset += size;
+    DE_ASSERT(raw->offset <= DE_WAL_SEGMENT_BYTES_DEFAULT);
     return 0;
 }
 
@@ -86,6 +94,7 @@ static int wal_group(struct dengine_log_store store, const uint8_t *data, size_t
     struct dengine_log_write write = {.entries = entries, .entry_count = batch};
     struct dengine_log_state state;
 
+    DE_ASSERT(batch > 0 && batch <= BATCH_MAX);
     store.ops->state(store.object, &state);
     write.first_index = state.last_index + 1;
     for (size_t i = 0; i < batch; i++) {
@@ -103,6 +112,7 @@ static int measure(struct dengine_log_store store, struct raw *raw, size_t batch
     size_t size = batch * (size_t)de_wal_record_span(DE_WAL_ENTRY_BYTES + DATA_BYTES);
     int error = wal_series.times_ns == NULL || raw_series.times_ns == NULL;
 
+    DE_ASSERT(groups > 0 && size <= BATCH_MAX * 512);
     for (size_t i = 0; i < groups && error == 0; i++) {
         uint64_t start = now_ns();
         uint64_t middle;

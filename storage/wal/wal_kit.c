@@ -23,6 +23,7 @@ void de_wal_kit_init(struct de_wal_kit *kit)
 void de_wal_kit_deinit(struct de_wal_kit *kit)
 {
     de_wal_kit_close(kit);
+    DE_ASSERT(!kit->open);
     de_fault_dir_free(kit->fault);
     free(kit->model);
     free(kit->next);
@@ -41,6 +42,7 @@ int de_wal_kit_open(struct de_wal_kit *kit)
     error = de_wal_open(de_fault_dir_dir(kit->fault), &options, &kit->store, kit->message,
                         sizeof(kit->message));
     kit->open = error == 0;
+    DE_ASSERT_IMPLIES(error != 0, kit->message[0] != '\0');
     return error;
 }
 
@@ -55,6 +57,8 @@ void de_wal_kit_close(struct de_wal_kit *kit)
 /* The operation is acknowledged, or it never happens (refused), or nobody knows (failed). */
 static int finish(struct de_wal_kit *kit, int error)
 {
+    DE_ASSERT(kit->open);
+    DE_ASSERT(error <= 0);
     if (error == 0) {
         *kit->model = *kit->next;
     } else if (error == DENGINE_E_NO_SPACE) {
@@ -71,6 +75,7 @@ int de_wal_kit_append(struct de_wal_kit *kit, size_t count, uint32_t size)
     int error;
 
     DE_ASSERT(data != NULL);
+    DE_ASSERT(count > 0);
     DE_ASSERT(count <= ENTRIES_MAX && size <= DATA_MAX);
     write.first_index = kit->next->last_index + 1;
     for (size_t i = 0; i < count; i++) {
