@@ -6,7 +6,7 @@
 #include "core/base/random.h"
 #include "storage/base/message.h"
 #include "storage/contract/log_model.h"
-#include "storage/wal/fault_dir.h"
+#include "storage/contract/fault_dir.h"
 #include "storage/wal/wal.h"
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* storage/wal/fault_dir.h - a directory in memory for tests that break things.
+/* storage/contract/fault_dir.h - a directory in memory for tests that break things.
  *
  * What was written and what would survive a power cut are kept apart, sector by sector and name by
  * name. From any operation on the machine can be dead; after a crash any subset of what was not
@@ -6,8 +6,8 @@
  * undone.
  *
  * One thread. Not for production. */
-#ifndef DE_STORAGE_WAL_FAULT_DIR_H
-#define DE_STORAGE_WAL_FAULT_DIR_H
+#ifndef DE_STORAGE_CONTRACT_FAULT_DIR_H
+#define DE_STORAGE_CONTRACT_FAULT_DIR_H
 
 #include <stdbool.h>
 

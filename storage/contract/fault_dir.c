@@ -1,4 +1,4 @@
-#include "storage/wal/fault_dir.h"
+#include "storage/contract/fault_dir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
