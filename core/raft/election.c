@@ -14,7 +14,7 @@ void de_election_arm(struct de_raft *raft)
 
 /* Voters of either half may lead (thesis 4.3). So may a server that is on its way out, until that
  * is committed (thesis 4.2.2): it may be the only one whose log is long enough. A new term also
- * needs room in the log. */
+ * needs room in the log, and to be one that others, and our own disk, would be believed with. */
 bool de_election_may_stand(const struct de_raft *raft)
 {
     const struct de_configurations *configurations = &raft->configurations;
@@ -25,7 +25,8 @@ bool de_election_may_stand(const struct de_raft *raft)
     bool is_voter = de_configuration_is_voter(&configurations->current, id);
     bool was_voter = configurations->current_index > raft->commit &&
                      de_configuration_is_voter(&configurations->previous, id);
-    return (is_voter || was_voter) && de_term_runs_free(&raft->log) > 0;
+    bool has_room = de_term_runs_free(&raft->log) > 0 && raft->term < DE_INDEX_MAX - 1;
+    return (is_voter || was_voter) && has_room;
 }
 
 /* Our own ballot; it counts if the configuration in use says so. */
@@ -56,7 +57,11 @@ void de_election_timeout(struct de_raft *raft)
 {
     DE_ASSERT(raft->role != DE_RAFT_LEADER);
     DE_ASSERT(raft->now_ns >= raft->election_due_ns);
-    if (de_election_may_stand(raft)) {
+    if (raft->role == DE_RAFT_CANDIDATE && !de_term_is_durable(raft)) {
+        /* Nobody has been asked yet. To leave the term for the next would never end on a disk that
+         * is slower than our time-outs. */
+        de_election_arm(raft);
+    } else if (de_election_may_stand(raft)) {
         de_election_start(raft);
     } else {
         de_become_follower(raft, raft->term, 0);
@@ -132,7 +137,10 @@ void de_election_settle(struct de_raft *raft)
         de_become_follower(raft, raft->term, 0); /* tries again when its time has come */
         break;
     case DE_VOTE_WON:
-        if (raft->role == DE_RAFT_PRE_CANDIDATE) {
+        if (!de_election_may_stand(raft)) {
+            /* A snapshot has told us meanwhile that what demotes us is committed. */
+            de_become_follower(raft, raft->term, 0);
+        } else if (raft->role == DE_RAFT_PRE_CANDIDATE) {
             de_election_arm(raft);
             de_become_candidate(raft, false);
         } else {

@@ -320,6 +320,68 @@ static void test_r7_bad_messages_are_counted(void **state)
     de_world_deinit(&world);
 }
 
+static int tell(struct de_raft *raft, uint32_t type, uint64_t term)
+{
+    struct de_raft_message message = {.type = type,
+                                      .cluster_id = 77,
+                                      .from = 9,
+                                      .to = 1,
+                                      .term = term,
+                                      .last_index = type == DE_RAFT_MSG_SNAPSHOT,
+                                      .last_term = type == DE_RAFT_MSG_SNAPSHOT};
+    struct de_raft_event event = {
+        .type = DE_RAFT_EV_MESSAGE, .message = &message, .now_ns = world.now_ns};
+    struct de_raft_update update;
+
+    return de_raft_step(raft, &event, &update);
+}
+
+/* A term so high that counting on from it could wrap is none of our cluster's. */
+static void test_r7_terms_near_the_end_are_dropped(void **state)
+{
+    const uint32_t types[] = {DE_RAFT_MSG_VOTE_REQUEST, DE_RAFT_MSG_APPEND, DE_RAFT_MSG_TIMEOUT_NOW,
+                              DE_RAFT_MSG_SNAPSHOT};
+    const uint64_t terms[] = {DE_INDEX_MAX, UINT64_MAX / 2, UINT64_MAX - 1, UINT64_MAX};
+    struct de_raft_view view;
+    uint64_t sent = 0;
+
+    (void)state;
+    make_cluster(1);
+    for (size_t i = 0; i < DE_ARRAY_SIZE(types); i++) {
+        for (size_t j = 0; j < DE_ARRAY_SIZE(terms); j++) {
+            assert_int_equal(tell(world.servers[0].raft, types[i], terms[j]), 0);
+            sent++;
+        }
+    }
+    de_raft_get_view(world.servers[0].raft, &view);
+    assert_int_equal(view.dropped_messages, sent);
+    assert_int_equal(view.term, 0);
+    de_world_deinit(&world);
+}
+
+/* Nobody goes beyond the highest term that is let in: our own disk would not be believed with it,
+ * nor our messages. */
+static void test_the_last_term_is_not_left(void **state)
+{
+    struct de_raft_event event = {.type = DE_RAFT_EV_PERSISTED, .ticket = 1};
+    struct de_raft_update update;
+    struct de_raft_view view;
+
+    (void)state;
+    make_cluster(1);
+    struct de_raft *raft = world.servers[0].raft;
+    assert_int_equal(tell(raft, DE_RAFT_MSG_APPEND, DE_INDEX_MAX - 1), 0);
+    event.now_ns = world.now_ns;
+    assert_int_equal(de_raft_step(raft, &event, &update), 0);
+    event.type = DE_RAFT_EV_DEADLINE;
+    event.now_ns += 1000 * MS;
+    assert_int_equal(de_raft_step(raft, &event, &update), 0);
+    de_raft_get_view(raft, &view);
+    assert_int_equal(view.term, DE_INDEX_MAX - 1);
+    assert_int_equal(view.role, DE_RAFT_FOLLOWER);
+    de_world_deinit(&world);
+}
+
 /* The world keeps the books, see carry_out_proposals(). */
 static void test_r8_every_proposal_ends_once(void **state)
 {
@@ -337,6 +399,78 @@ static void test_r8_every_proposal_ends_once(void **state)
         de_world_deinit(&world);
     }
     assert_true(committed > 100 && overwritten > 0);
+}
+
+/* A leader of `term` has the entries NOOP and CONFIG, which is entry 2, and nothing else. */
+static bool tell_configuration(uint64_t leader, uint64_t term, uint64_t learner)
+{
+    struct de_raft_configuration configuration = de_world_voters(3);
+    configuration.members[configuration.count].id = learner;
+    configuration.members[configuration.count++].flags = DE_RAFT_LEARNER;
+    struct de_raft_entry entries[] = {
+        {.term = term, .type = DENGINE_ENTRY_NOOP},
+        {.term = term,
+         .type = DENGINE_ENTRY_CONFIG,
+         .configuration = de_world_keep(&world, &configuration)},
+    };
+    struct de_raft_message append = {.type = DE_RAFT_MSG_APPEND,
+                                     .cluster_id = 77,
+                                     .from = leader,
+                                     .to = 1,
+                                     .term = term,
+                                     .last_index = 2,
+                                     .last_term = term,
+                                     .entries = entries,
+                                     .entry_count = 2};
+    struct de_raft_event event = {
+        .type = DE_RAFT_EV_MESSAGE, .message = &append, .now_ns = world.now_ns};
+    struct de_raft_update update;
+    int rc = de_raft_step(world.servers[0].raft, &event, &update);
+
+    assert_int_equal(rc, 0);
+    return update.config_changed;
+}
+
+static void check_configuration(uint64_t index, uint64_t learner)
+{
+    struct de_raft_view view;
+
+    de_raft_get_view(world.servers[0].raft, &view);
+    assert_int_equal(view.config_index, index);
+    assert_int_equal(view.configuration->members[3].id, learner);
+}
+
+/* One step truncates entry 2 and appends another: the index alone does not show it. */
+static void test_a_configuration_replaced_by_an_append_is_published(void **state)
+{
+    (void)state;
+    make_cluster(3);
+    assert_true(tell_configuration(2, 1, 4));
+    check_configuration(2, 4);
+    assert_false(tell_configuration(2, 1, 4));
+    assert_true(tell_configuration(3, 2, 5));
+    check_configuration(2, 5);
+    de_world_deinit(&world);
+}
+
+/* So does a snapshot that ends at the very index of the configuration it replaces. */
+static void test_a_configuration_replaced_by_a_snapshot_is_published(void **state)
+{
+    struct de_raft_configuration configuration = de_world_voters(4);
+    struct de_raft_event event = {
+        .type = DE_RAFT_EV_SNAPSHOT_STAGED, .index = 2, .term = 2, .configuration = &configuration};
+    struct de_raft_update update;
+
+    (void)state;
+    make_cluster(3);
+    assert_true(tell_configuration(2, 1, 5));
+    check_configuration(2, 5);
+    event.now_ns = world.now_ns;
+    assert_int_equal(de_raft_step(world.servers[0].raft, &event, &update), 0);
+    assert_int_equal(update.persist.install_index, 2);
+    assert_true(update.config_changed);
+    check_configuration(2, 4);
+    de_world_deinit(&world);
 }
 
 static void test_options_are_checked(void **state)
@@ -409,6 +543,8 @@ static void test_contradictory_disks_are_refused(void **state)
     REFUSED(boot.last_index = 2);
     REFUSED(boot.base_term = 0);
     REFUSED(boot.hard_state.term = 2);
+    REFUSED(boot.hard_state.term = UINT64_MAX / 2);
+    REFUSED(boot.hard_state.term = UINT64_MAX);
     REFUSED(boot.hard_state.commit = 8);
     REFUSED(boot.applied = 8);
     REFUSED(boot.run_count = 0);
@@ -449,7 +585,11 @@ int main(void)
         cmocka_unit_test(test_r6_the_same_events_give_the_same_bytes),
         cmocka_unit_test(test_r7_a_refused_request_changes_nothing),
         cmocka_unit_test(test_r7_bad_messages_are_counted),
+        cmocka_unit_test(test_r7_terms_near_the_end_are_dropped),
+        cmocka_unit_test(test_the_last_term_is_not_left),
         cmocka_unit_test(test_r8_every_proposal_ends_once),
+        cmocka_unit_test(test_a_configuration_replaced_by_an_append_is_published),
+        cmocka_unit_test(test_a_configuration_replaced_by_a_snapshot_is_published),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_contradictory_disks_are_refused),
     };

@@ -147,6 +147,20 @@ static void close_halted(struct de_raft *raft)
     DE_ASSERT(update->message_count == 0);
 }
 
+/* Whether another configuration is in use than before the step. The index alone does not say: one
+ * step can replace the entry there, by truncating and appending, or by installing a snapshot. */
+static bool config_has_changed(const struct de_raft *raft)
+{
+    const struct de_raft_persist *persist = &raft->update->persist;
+    uint64_t before = raft->before.config_index;
+
+    DE_ASSERT_IMPLIES(persist->install_index != 0,
+                      raft->configurations.current_index == persist->install_index);
+    DE_ASSERT(raft->configurations.current_index <= raft->log.last_index);
+    return raft->configurations.current_index != before || persist->install_index != 0 ||
+           (persist->truncate_from != 0 && persist->truncate_from <= before);
+}
+
 void de_update_end(struct de_raft *raft)
 {
     struct de_raft_update *update = raft->update;
@@ -158,7 +172,7 @@ void de_update_end(struct de_raft *raft)
         close_persist(raft);
         update->role_changed = raft->role != raft->before.role || raft->term != raft->before.term ||
                                raft->leader != raft->before.leader;
-        update->config_changed = raft->configurations.current_index != raft->before.config_index;
+        update->config_changed = config_has_changed(raft);
         update->deadline_ns = de_deadline_next(raft);
     }
     update->commit = to_apply(raft);
