@@ -245,6 +245,84 @@ static bool a_clear_leaves_a_usable_store(const struct de_kv_contract *contract,
     return true;
 }
 
+#define RANGE_KEYS 600
+
+/* Numbers in order, with a hole: [from, to) is gone. */
+struct numbers {
+    int next;
+    int from;
+    int to;
+};
+
+static struct dengine_slice number_key(int number, char text[8])
+{
+    (void)snprintf(text, 8, "%04d", number);
+    return dengine_str(text);
+}
+
+static int visit_number(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    struct numbers *numbers = context;
+    char text[8];
+
+    if (numbers->next == numbers->from) {
+        numbers->next = numbers->to;
+    }
+    (void)number_key(numbers->next++, text);
+    return has(key, text) && has(value, text) ? 0 : 1;
+}
+
+static bool numbers_are(struct dengine_kv_store store, struct dengine_kv_view *view, int from,
+                        int to)
+{
+    struct numbers numbers = {0, from, to};
+    int error =
+        store.ops->view_iterate(store.object, view, dengine_bytes(NULL, 0), visit_number, &numbers);
+
+    return error == 0 && (numbers.next == RANGE_KEYS || (numbers.next == from && to == RANGE_KEYS));
+}
+
+/* Removes or puts back [from, to) in one transaction, upwards or downwards. */
+static int change_numbers(struct dengine_kv_store store, int from, int to, bool put, bool down)
+{
+    int error = store.ops->begin(store.object);
+
+    for (int i = 0; i < to - from && error == 0; i++) {
+        char text[8];
+        struct dengine_slice key = number_key(down ? to - 1 - i : from + i, text);
+
+        error = put ? store.ops->put(store.object, key, key) : store.ops->remove(store.object, key);
+    }
+    return error != 0 ? error : store.ops->commit(store.object);
+}
+
+static bool ranges_are_removed_and_put_back(const struct de_kv_contract *contract,
+                                            struct de_contract_report *report)
+{
+    static const int ranges[][2] = {{100, 500}, {0, 300}, {300, 600}, {17, 18}, {0, 599}, {0, 600}};
+    struct dengine_kv_store store;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(change_numbers(store, 0, RANGE_KEYS, true, false));
+    for (size_t i = 0; i < 2 * DE_ARRAY_SIZE(ranges); i++) {
+        const int *range = ranges[i / 2];
+        struct dengine_kv_view *before;
+        struct dengine_kv_view *after;
+
+        CHECK_OK(store.ops->view_open(store.object, &before));
+        CHECK_OK(change_numbers(store, range[0], range[1], false, i % 2 == 1));
+        CHECK_OK(store.ops->view_open(store.object, &after));
+        CHECK(numbers_are(store, before, -1, -1));
+        CHECK(numbers_are(store, after, range[0], range[1]));
+        CHECK_OK(change_numbers(store, range[0], range[1], true, i % 2 == 0));
+        CHECK(numbers_are(store, after, range[0], range[1]));
+        store.ops->view_close(store.object, before);
+        store.ops->view_close(store.object, after);
+    }
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
 #define VIEWS 3u
 
 struct bench {
@@ -500,6 +578,7 @@ const struct de_kv_contract_case *de_kv_contract_cases(size_t *count)
         CASE(keys_come_in_byte_order),
         CASE(any_sizes_are_kept),
         CASE(a_clear_leaves_a_usable_store),
+        CASE(ranges_are_removed_and_put_back),
         CASE(random_operations_match_the_model),
         CASE(views_in_other_threads_are_consistent),
     };

@@ -1,5 +1,5 @@
-/* What the store asks of LMDB and of the system when these refuse. Linked with --wrap for fallocate
- * and mdb_env_sync. */
+/* What the store asks of LMDB and of the system when these refuse. Linked with --wrap for
+ * fallocate, fdatasync and mdb_env_sync. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,12 +17,15 @@
 
 static struct {
     int fallocate_errno; /* 0: the real one is called */
+    int fdatasync_errno; /* of the next one of data.mdb */
     int sync_code;
-    int syncs;
+    int syncs; /* that waited for the disk */
 } calls;
 
 int __real_fallocate(int fd, int mode, off_t offset, off_t length);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t length);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
 int __real_mdb_env_sync(MDB_env *env, int force);
 int __wrap_mdb_env_sync(MDB_env *env, int force);
 
@@ -35,9 +38,30 @@ int __wrap_fallocate(int fd, int mode, off_t offset, off_t length)
     return __real_fallocate(fd, mode, offset, length);
 }
 
+/* Whether the descriptor is of data.mdb. */
+static bool is_data(int fd)
+{
+    char link[64];
+    char path[256] = "";
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    return readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/data.mdb") != NULL;
+}
+
+int __wrap_fdatasync(int fd)
+{
+    if (calls.fdatasync_errno != 0 && is_data(fd)) {
+        errno = calls.fdatasync_errno;
+        calls.fdatasync_errno = 0;
+        return -1;
+    }
+    return __real_fdatasync(fd);
+}
+
 int __wrap_mdb_env_sync(MDB_env *env, int force)
 {
-    calls.syncs++;
+    /* Without force LMDB does nothing, opened as it is. */
+    calls.syncs += force == 1;
     return calls.sync_code != 0 ? calls.sync_code : __real_mdb_env_sync(env, force);
 }
 
@@ -172,7 +196,8 @@ static void a_full_disk_refuses_the_first_transaction(void **state)
 
     assert_int_equal(open_store(f), 0);
     calls.fallocate_errno = ENOSPC;
-    assert_int_equal(put_many(f, 0, 1, 1), DENGINE_E_NO_SPACE);
+    assert_int_equal(f->store.ops->clear(f->store.object), DENGINE_E_NO_SPACE);
+    assert_int_equal(f->store.ops->begin(f->store.object), DENGINE_E_NO_SPACE);
     calls.fallocate_errno = 0;
     assert_int_equal(put_many(f, 0, 1, 1), 0);
     close_store(f);
@@ -217,6 +242,13 @@ static void a_store_is_clean_only_when_it_was_synced(void **state)
     assert_int_equal(open_store(f), 0);
     calls.sync_code = EIO;
     close_store(f);
+    assert_int_equal(mark_state(f), DE_LMDB_MARK_OPEN);
+    calls.sync_code = 0;
+    /* Its new length must be durable as well. */
+    assert_int_equal(open_store(f), 0);
+    calls.fdatasync_errno = EIO;
+    close_store(f);
+    assert_int_equal(calls.fdatasync_errno, 0);
     assert_int_equal(mark_state(f), DE_LMDB_MARK_OPEN);
 }
 

@@ -230,6 +230,23 @@ static void a_data_file_cut_short_is_discarded(void **state)
     close_store(f);
 }
 
+static void a_data_file_cut_short_while_it_was_open_is_discarded(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t data[100000];
+    char path[96];
+
+    open_finds(f, DE_LMDB_NEW);
+    assert_int_equal(put(f, "a", data, sizeof(data)), 0);
+    close_store(f);
+    die_with_open_store(f);
+    data_path(f, path, sizeof(path));
+    assert_int_equal(truncate(path, 65536), 0);
+    open_finds(f, DE_LMDB_DISCARDED);
+    assert_non_null(strstr(f->message, "cut short"));
+    close_store(f);
+}
+
 static void a_vanished_data_file_is_told_from_a_new_store(void **state)
 {
     struct fixture *f = *state;
@@ -410,6 +427,7 @@ int main(void)
         TEST(a_missing_mark_means_distrust),
         TEST(a_damaged_mark_means_distrust),
         TEST(a_data_file_cut_short_is_discarded),
+        TEST(a_data_file_cut_short_while_it_was_open_is_discarded),
         TEST(a_vanished_data_file_is_told_from_a_new_store),
         TEST(a_data_file_overwritten_with_garbage_is_discarded),
         TEST(the_file_is_as_long_as_its_pages_when_closed),

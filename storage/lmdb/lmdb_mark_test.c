@@ -2,6 +2,7 @@
  * what was acknowledged is the new one. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,12 +114,41 @@ static void trust_follows_state_size_and_boot(void **state)
     assert_non_null(de_lmdb_mark_distrust(&old_mark, 4096, ""));
 }
 
+static void expect_boot_id(const char *contents, const char *expected)
+{
+    char boot_id[DE_LMDB_BOOT_ID_BYTES];
+    FILE *file = fopen("boot_id", "w");
+
+    assert_non_null(file);
+    assert_true(fputs(contents, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    memset(boot_id, 'x', sizeof(boot_id));
+    de_lmdb_boot_id("boot_id", boot_id);
+    assert_string_equal(boot_id, expected);
+    assert_int_equal(remove("boot_id"), 0);
+}
+
+static void a_boot_id_is_a_line(void **state)
+{
+    char boot_id[DE_LMDB_BOOT_ID_BYTES];
+
+    (void)state;
+    expect_boot_id("3f0c\n", "3f0c");
+    expect_boot_id("3f0c", "3f0c");
+    expect_boot_id("", "");
+    expect_boot_id("0123456789012345678901234567890123456789012345",
+                   "012345678901234567890123456789012345678");
+    de_lmdb_boot_id("no-such-file", boot_id);
+    assert_string_equal(boot_id, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_power_cut_leaves_the_old_mark_or_the_new),
         cmocka_unit_test(a_first_mark_is_durable_when_it_is_acknowledged),
         cmocka_unit_test(every_damaged_byte_is_noticed),
+        cmocka_unit_test(a_boot_id_is_a_line),
         cmocka_unit_test(trust_follows_state_size_and_boot),
     };
 

@@ -124,6 +124,7 @@ static void an_identity_can_be_replaced(void **state)
     create_once(f);
     assert_int_equal(open_as(f, &node_one, &dir), 0);
     assert_int_equal(de_data_dir_set_identity(&dir, &later), 0);
+    assert_int_equal(dir.identity.cluster_id, 99);
     de_data_dir_close(&dir);
     assert_int_equal(open_as(f, &node_one, &dir), DENGINE_E_FOREIGN);
     assert_int_equal(open_as(f, &later, &dir), 0);

@@ -26,14 +26,15 @@
 /* What the calls did, as text, and what is to go wrong. */
 static struct {
     char log[2048];
-    const char *fail;   /* calls whose line begins so */
-    int fail_errno;     /* fail with this */
-    unsigned fail_max;  /* so many times */
-    unsigned failed;    /* times it did */
-    size_t bytes_max;   /* a pread or pwritev does at most so much; 0: all */
-    unsigned bad_opens; /* without O_CLOEXEC, or a file that follows a symbolic link */
-    const char *base;   /* the directory above */
-    void (*on_list)(void);
+    const char *fail;      /* calls whose line begins so */
+    int fail_errno;        /* fail with this */
+    unsigned fail_max;     /* so many times */
+    unsigned failed;       /* times it did */
+    size_t bytes_max;      /* a pread or pwritev does at most so much; 0: all */
+    unsigned bad_opens;    /* without O_CLOEXEC, or a file that follows a symbolic link */
+    const char *base;      /* the directory above */
+    void (*on_list)(void); /* called once, before it */
+    void (*on_flock)(void);
 } calls;
 
 /* Notes a call; true: it is to fail, and errno is set. */
@@ -109,6 +110,12 @@ int __wrap_openat(int dir, const char *name, int flags, ...)
 
 int __wrap_flock(int fd, int operation)
 {
+    if (calls.on_flock != NULL) {
+        void (*once)(void) = calls.on_flock;
+
+        calls.on_flock = NULL;
+        once();
+    }
     return note("flock", "") ? -1 : __real_flock(fd, operation);
 }
 
@@ -434,8 +441,11 @@ static void a_directory_of_another_user_is_refused(void **state)
     assert_int_equal(chmod(f->path, 0700), 0);
 }
 
-static const char *other_path;
-static const char *race_path;
+static struct {
+    const char *other_path;
+    const char *path;
+    struct de_identity identity;
+} race;
 
 /* Between this process's look for an identity and its look at the names, another one makes the
  * directory a node's and begins to fill it. */
@@ -446,34 +456,70 @@ static void be_overtaken(void)
     char to[128];
     FILE *file;
 
-    assert_int_equal(de_data_dir_open(other_path, &node_one, &dir, NULL, 0), 0);
+    assert_int_equal(de_data_dir_open(race.other_path, &race.identity, &dir, NULL, 0), 0);
     de_data_dir_close(&dir);
-    (void)snprintf(from, sizeof(from), "%s/dengine.id", other_path);
-    (void)snprintf(to, sizeof(to), "%s/dengine.id", race_path);
+    (void)snprintf(from, sizeof(from), "%s/dengine.id", race.other_path);
+    (void)snprintf(to, sizeof(to), "%s/dengine.id", race.path);
     assert_int_equal(rename(from, to), 0);
-    (void)snprintf(to, sizeof(to), "%s/a-file-of-ours", race_path);
+    (void)snprintf(to, sizeof(to), "%s/a-file-of-ours", race.path);
     file = fopen(to, "wb");
     assert_non_null(file);
     assert_int_equal(fclose(file), 0);
+}
+
+static void remove_other(const char *other)
+{
+    char lock[112];
+
+    (void)snprintf(lock, sizeof(lock), "%s/LOCK", other);
+    (void)unlink(lock);
+    assert_int_equal(rmdir(other), 0);
 }
 
 static void a_first_start_that_is_overtaken_is_no_stranger(void **state)
 {
     struct fixture *f = *state;
     char other[96];
-    char lock[112];
 
     (void)snprintf(other, sizeof(other), "%s/other", f->base);
-    other_path = other;
-    race_path = f->path;
+    race.other_path = other;
+    race.path = f->path;
+    race.identity = node_one;
     calls.on_list = be_overtaken;
     assert_int_equal(open_it(f), 0);
     assert_null(calls.on_list);
     assert_false(f->dir.created);
     de_data_dir_close(&f->dir);
-    (void)snprintf(lock, sizeof(lock), "%s/LOCK", other);
-    (void)unlink(lock);
-    assert_int_equal(rmdir(other), 0);
+    remove_other(other);
+}
+
+static void an_identity_made_before_the_lock_was_had_is_not_replaced(void **state)
+{
+    struct fixture *f = *state;
+    char other[96];
+
+    (void)snprintf(other, sizeof(other), "%s/other", f->base);
+    race.other_path = other;
+    race.path = f->path;
+    race.identity.node_id = 2;
+    race.identity.cluster_id = 77;
+    calls.on_flock = be_overtaken;
+    assert_int_equal(open_it(f), DENGINE_E_FOREIGN);
+    assert_non_null(strstr(f->message, "belongs to node 2"));
+    remove_other(other);
+}
+
+static void a_directory_named_without_a_slash_is_durable_too(void **state)
+{
+    struct fixture *f = *state;
+    char back[4096];
+
+    assert_non_null(getcwd(back, sizeof(back)));
+    assert_int_equal(chdir(f->base), 0);
+    calls.base = ".";
+    assert_int_equal(de_posix_make_dir("data", NULL, 0), 0);
+    assert_int_equal(chdir(back), 0);
+    expect_steps("mkdir data; fsync above; ");
 }
 
 static struct dengine_file *make_file(struct fixture *f, const char *name)
@@ -644,6 +690,8 @@ int main(void)
         TEST(a_directory_on_a_read_only_mount_is_refused),
         TEST(a_directory_of_another_user_is_refused),
         TEST(a_first_start_that_is_overtaken_is_no_stranger),
+        TEST(an_identity_made_before_the_lock_was_had_is_not_replaced),
+        TEST(a_directory_named_without_a_slash_is_durable_too),
         TEST(what_is_interrupted_goes_on),
         TEST(what_is_done_in_part_is_continued),
         TEST(a_failed_sync_is_reported_and_never_repeated),
