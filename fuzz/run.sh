@@ -53,7 +53,7 @@ for target in "$@"; do
         mkdir -p "$work.kept"
         # What is in the repository already comes first, so that as little as possible changes.
         # Without counters an input is kept for the code that it reaches, not for how often.
-        "build/fuzz/fuzz/$target" -merge=1 -use_counters=0 -max_len=1024 "$work.kept" "$seeds" \
+        "build/fuzz/fuzz/$target" -merge=1 -use_counters=0 -max_len=4096 "$work.kept" "$seeds" \
             "$work" >>"$findings/log" 2>&1
         find "$seeds" -type f -delete
         cp "$work.kept"/* "$seeds"/
