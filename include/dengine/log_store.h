@@ -6,8 +6,8 @@
  * Threads: after open, all calls come from one thread (the log writer).
  *
  * Errors of write, compact and reset:
- * - DENGINE_E_INVALID (a gap, or a truncation of what is compacted), TOO_LARGE, NO_MEMORY: nothing
- *   was written and nothing changed; the store stays usable.
+ * - DENGINE_E_INVALID (a gap, a truncation of what is compacted, or an index above 2^63 - 1),
+ *   TOO_LARGE, NO_MEMORY: nothing was written and nothing changed; the store stays usable.
  * - NO_SPACE: the same; the call may be repeated when there is room. Compaction makes some.
  * - all others (IO, ...): the store is broken for good, every later write returns the same error,
  *   nothing is retried; what the failed call wrote may or may not be there after the next open.
