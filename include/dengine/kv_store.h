@@ -53,6 +53,15 @@ struct dengine_kv_store_ops {
                         void *context);
     void (*view_close)(void *store, struct dengine_kv_view *view);
 
+    /* Replaces the whole map, of any size, in bounded memory: begin, put keys in ascending order,
+     * commit. Atomic: views opened before commit see the old map until they are closed, views
+     * opened after it the new one; a crash leaves the one or the other. No transaction may be open
+     * meanwhile. abort, or a commit that fails, leaves the old map. */
+    int (*replace_begin)(void *store);
+    int (*replace_put)(void *store, struct dengine_slice key, struct dengine_slice value);
+    int (*replace_commit)(void *store);
+    void (*replace_abort)(void *store);
+
     /* Removes every key, atomically. */
     int (*clear)(void *store);
     /* Makes everything committed durable; called before the log below it is discarded. */

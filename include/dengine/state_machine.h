@@ -3,8 +3,9 @@
  * Every replica applies the same commands in the same order, so apply must be a function of the
  * state and the command alone: no clock, no random number, no address, no iteration in hash order.
  *
- * Threads: begin, apply, commit come from one thread (the applier). Reads are the state machine's
- * own affair and may run in any thread beside it.
+ * Threads: begin, apply, commit, save_begin and the restore calls come from one thread (the
+ * applier). A save is read and ended by one other thread, while the applier goes on. Reads are the
+ * state machine's own affair and may run in any thread beside it.
  *
  * A non-zero return of begin, apply or commit means that this replica cannot go on (disk full, disk
  * broken): the node halts with message() as the reason. An answer to a command that does not please
@@ -27,6 +28,9 @@ struct dengine_result {
     uint64_t revision; /* log index of the entry that carried the command */
 };
 
+/* A consistent state being saved; the state machine's own. */
+struct dengine_machine_save;
+
 struct dengine_state_machine_ops {
     /* What has been applied and committed; both 0 in a new one. */
     int (*applied)(void *machine, uint64_t *index, uint64_t *term);
@@ -40,6 +44,23 @@ struct dengine_state_machine_ops {
     /* A checksum of the whole state at its applied index, the same on every replica there. For
      * tests and the simulator; may be slow. */
     int (*digest)(void *machine, uint64_t *digest);
+    /* Opens a save of the state as it is now, between two entries, and says where that is. Must be
+     * quick: applying goes on beside it and does not show in it. */
+    int (*save_begin)(void *machine, struct dengine_machine_save **save, uint64_t *index,
+                      uint64_t *term);
+    /* The next bytes of the state as a stream, at most capacity (>= 64 KiB); *size 0: that was all.
+     * The stream is a function of the state alone: the same on every replica, with every store. */
+    int (*save_read)(void *machine, struct dengine_machine_save *save, void *buffer,
+                     size_t capacity, size_t *size);
+    void (*save_end)(void *machine, struct dengine_machine_save *save);
+    /* Replaces the whole state by a saved one. The bytes come in order, cut anywhere. Readers see
+     * the old state until restore_commit and the new one after it, and so does whoever opens the
+     * state machine after a crash. restore_commit checks that the stream was whole and of (index,
+     * term): CORRUPT else, and the old state stays. abort and a failed commit end the restore. */
+    int (*restore_begin)(void *machine);
+    int (*restore_write)(void *machine, struct dengine_slice bytes);
+    int (*restore_commit)(void *machine, uint64_t index, uint64_t term);
+    void (*restore_abort)(void *machine);
     /* One sentence about the last failure; lives until the next call. */
     const char *(*message)(void *machine);
 };

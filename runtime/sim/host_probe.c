@@ -58,7 +58,12 @@ static const char *probe_message(void *object)
 struct dengine_state_machine de_host_probe(struct de_host *host)
 {
     static const struct dengine_state_machine_ops ops = {
-        probe_applied, probe_begin, probe_apply, probe_commit, probe_digest, probe_message,
+        .applied = probe_applied,
+        .begin = probe_begin,
+        .apply = probe_apply,
+        .commit = probe_commit,
+        .digest = probe_digest,
+        .message = probe_message,
     };
     struct dengine_state_machine machine = {&ops, host};
 
