@@ -17,7 +17,7 @@ const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS] = {
     SCALAR(16, DE_PEER_U64, match),     SCALAR(17, DE_PEER_U64, hint_index),
     SCALAR(18, DE_PEER_U64, hint_term), SCALAR(19, DE_PEER_BOOL, pre_vote),
     SCALAR(20, DE_PEER_BOOL, granted),  SCALAR(21, DE_PEER_BOOL, rejected),
-    SCALAR(22, DE_PEER_BOOL, transfer),
+    SCALAR(22, DE_PEER_BOOL, transfer), SCALAR(24, DE_PEER_BOOL, recovering),
 };
 
 static bool entries_hold(const struct de_peer_message *message)

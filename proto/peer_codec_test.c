@@ -84,6 +84,7 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     raft->granted = de_random_below(&random, 2) == 1;
     raft->rejected = de_random_below(&random, 2) == 1;
     raft->transfer = de_random_below(&random, 2) == 1;
+    raft->recovering = de_random_below(&random, 2) == 1;
     raft->cluster_id = any_number(&random);
     raft->from = 1 + (any_number(&random) >> 2);
     raft->to = raft->from + 1 + de_random_below(&random, 5);
@@ -130,6 +131,7 @@ static void assert_scalars_equal(const struct de_raft_message *a, const struct d
     assert_int_equal(a->type, b->type);
     assert_true(a->pre_vote == b->pre_vote && a->granted == b->granted);
     assert_true(a->rejected == b->rejected && a->transfer == b->transfer);
+    assert_true(a->recovering == b->recovering);
     assert_true(a->cluster_id == b->cluster_id && a->from == b->from && a->to == b->to);
     assert_true(a->term == b->term);
     assert_true(a->prev_index == b->prev_index && a->prev_term == b->prev_term);
@@ -258,6 +260,7 @@ static void test_protobuf_reads_it(void **state)
         assert_true(peer->hint_index == raft->hint_index && peer->hint_term == raft->hint_term);
         assert_true(peer->pre_vote == raft->pre_vote && peer->granted == raft->granted);
         assert_true(peer->rejected == raft->rejected && peer->transfer == raft->transfer);
+        assert_true(peer->recovering == raft->recovering);
         assert_true((peer->configuration != NULL) == (raft->configuration != NULL));
         assert_int_equal(peer->n_entries, raft->entry_count);
         for (i = 0; i < raft->entry_count; i++) {

@@ -3,7 +3,7 @@
  *
  *   order   field                       wire type
  *       1    1 version                  varint, always there
- *       2    2..13, 16..22              varint or 8 bytes; left out when 0
+ *       2    2..13, 16..22, 24          varint or 8 bytes; left out when 0
  *       3   23 configuration            bytes: Configuration; only in SNAPSHOT
  *       4   14 entries                  bytes: Entry, once per entry, in order
  *       5   15 checksum                 4 bytes, CRC-32C of everything before its tag
@@ -57,7 +57,7 @@ struct de_peer_scalar {
     size_t offset;
 };
 
-#define DE_PEER_SCALARS 19
+#define DE_PEER_SCALARS 20
 
 /* Ascending by number. */
 extern const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS];

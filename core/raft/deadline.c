@@ -93,6 +93,7 @@ uint64_t de_deadline_next(const struct de_raft *raft)
     if (reads->asked > reads->done) {
         next_ns = earlier(next_ns, reads->ask_again_ns);
     }
+    next_ns = earlier(next_ns, de_recovery_deadline(raft));
     DE_ASSERT(raft->election_due_ns > 0);
     return next_ns;
 }

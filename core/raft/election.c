@@ -29,15 +29,21 @@ bool de_election_may_stand(const struct de_raft *raft)
     return (is_voter || was_voter) && has_room;
 }
 
-/* Our own ballot; it counts if the configuration in use says so. */
+/* Our own ballot; it counts if the configuration says so. */
 static void grant_to_self(struct de_raft *raft)
 {
-    int self = de_configuration_find(&raft->configurations.current, raft->options.id);
+    const struct de_configurations *configurations = &raft->configurations;
+    uint8_t grant = raft->recovering ? DE_BALLOT_CONDITIONAL : DE_BALLOT_GRANTED;
+    int at = de_configuration_find(&configurations->current, raft->options.id);
+    int before = de_configuration_find(&configurations->previous, raft->options.id);
 
     DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
-    if (self >= 0) {
-        DE_ASSERT(raft->elections.ballots[self] != DE_BALLOT_REFUSED);
-        raft->elections.ballots[self] = DE_BALLOT_GRANTED;
+    if (at >= 0) {
+        DE_ASSERT(raft->elections.ballots[at] != DE_BALLOT_REFUSED);
+        raft->elections.ballots[at] = grant;
+    }
+    if (before >= 0) {
+        raft->elections.previous_ballots[before] = grant;
     }
 }
 
@@ -72,9 +78,8 @@ void de_election_timeout(struct de_raft *raft)
 void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *message)
 {
     bool is_pre = raft->role == DE_RAFT_PRE_CANDIDATE;
-    int at = de_configuration_find(&raft->configurations.current, message->from);
 
-    if (at < 0 || (!is_pre && raft->role != DE_RAFT_CANDIDATE)) {
+    if (!is_pre && raft->role != DE_RAFT_CANDIDATE) {
         return;
     }
     /* A late reply to another question is no answer to this one: a pre-vote is not a vote. */
@@ -83,26 +88,39 @@ void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *me
         return;
     }
     DE_ASSERT(message->from != raft->options.id);
+    /* In the configuration before, all that matters is that everybody has granted. */
+    int before = de_configuration_find(&raft->configurations.previous, message->from);
+    if (before >= 0 && message->granted) {
+        raft->elections.previous_ballots[before] = DE_BALLOT_CONDITIONAL;
+    }
+    int at = de_configuration_find(&raft->configurations.current, message->from);
+    if (at < 0) {
+        return;
+    }
     /* One ballot per member, however often the reply is delivered; the first one stands. */
     if (raft->elections.ballots[at] == DE_BALLOT_NONE) {
         raft->elections.ballots[at] = message->granted ? DE_BALLOT_GRANTED : DE_BALLOT_REFUSED;
     }
+    if (raft->elections.ballots[at] == DE_BALLOT_GRANTED && message->recovering) {
+        raft->elections.ballots[at] = DE_BALLOT_CONDITIONAL;
+    }
     DE_ASSERT(raft->elections.ballots[at] != DE_BALLOT_NONE);
 }
 
-/* R4: a request leaves when our own vote is durable. A candidate that asked earlier could win, lose
- * its own vote in a crash, and vote for somebody else in the same term. */
-static void send_requests(struct de_raft *raft)
+/* To the voters of a configuration, save those of `besides`. R4: a request leaves when our own vote
+ * is durable. A candidate that asked earlier could win, lose its own vote in a crash, and vote for
+ * somebody else in the same term. */
+static void send_requests(struct de_raft *raft, const struct de_raft_configuration *configuration,
+                          const struct de_raft_configuration *besides)
 {
-    const struct de_raft_configuration *configuration = &raft->configurations.current;
     bool is_pre = raft->role == DE_RAFT_PRE_CANDIDATE;
 
-    DE_ASSERT(raft->elections.request_due);
+    DE_ASSERT(is_pre || raft->role == DE_RAFT_CANDIDATE);
     DE_ASSERT(is_pre || raft->tickets.durable_vote == raft->options.id);
-    raft->elections.request_due = false;
     for (uint32_t i = 0; i < configuration->count; i++) {
         uint64_t id = configuration->members[i].id;
-        if (id == raft->options.id || !de_configuration_is_voter(configuration, id)) {
+        if (id == raft->options.id || !de_configuration_is_voter(configuration, id) ||
+            (besides != NULL && de_configuration_is_voter(besides, id))) {
             continue;
         }
         struct de_raft_message *request = de_update_message(raft, DE_RAFT_MSG_VOTE_REQUEST, id);
@@ -112,6 +130,43 @@ static void send_requests(struct de_raft *raft)
         request->prev_index = raft->log.last_index;
         request->prev_term = de_term_runs_last_term(&raft->log);
     }
+}
+
+static bool has_conditional_grant(const struct de_raft *raft)
+{
+    bool found = false;
+
+    DE_ASSERT(raft->configurations.current.count <= DE_RAFT_MEMBERS_MAX);
+    for (uint32_t i = 0; i < raft->configurations.current.count; i++) {
+        DE_ASSERT(raft->elections.ballots[i] <= DE_BALLOT_CONDITIONAL);
+        found |= raft->elections.ballots[i] == DE_BALLOT_CONDITIONAL;
+    }
+    return found;
+}
+
+/* A quorum whose memory is whole decides. Failing that, all voters together do; of the
+ * configuration before as well while the newest may come to nothing (see recovery.c). */
+static enum de_vote_result count_ballots(struct de_raft *raft)
+{
+    const struct de_configurations *configurations = &raft->configurations;
+    struct de_elections *elections = &raft->elections;
+    bool is_settled = configurations->current_index <= raft->commit;
+
+    DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
+    enum de_vote_result vote = de_quorum_vote(&configurations->current, elections->ballots);
+    if (vote == DE_VOTE_WON || !has_conditional_grant(raft)) {
+        return vote;
+    }
+    if (!is_settled && !elections->previous_asked) {
+        elections->previous_asked = true;
+        send_requests(raft, &configurations->previous, &configurations->current);
+    }
+    enum de_vote_result all = de_quorum_unanimous(&configurations->current, elections->ballots);
+    if (all == DE_VOTE_WON && !is_settled) {
+        all = de_quorum_unanimous(&configurations->previous, elections->previous_ballots);
+    }
+    DE_ASSERT(vote == DE_VOTE_PENDING || vote == DE_VOTE_LOST);
+    return all == DE_VOTE_LOST ? vote : all;
 }
 
 void de_election_settle(struct de_raft *raft)
@@ -128,9 +183,10 @@ void de_election_settle(struct de_raft *raft)
                       raft->vote == raft->options.id && raft->tickets.durable_vote == raft->vote);
     grant_to_self(raft);
     if (raft->elections.request_due) {
-        send_requests(raft);
+        raft->elections.request_due = false;
+        send_requests(raft, &raft->configurations.current, NULL);
     }
-    switch (de_quorum_vote(&raft->configurations.current, raft->elections.ballots)) {
+    switch (count_ballots(raft)) {
     case DE_VOTE_PENDING:
         break;
     case DE_VOTE_LOST:

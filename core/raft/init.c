@@ -160,8 +160,9 @@ static bool boot_is_good(const struct de_raft_boot *boot)
         return false;
     }
     /* A log that ends before what was committed or applied has lost entries that others may count
-     * on; to take part with it could lose them for good. */
-    if (boot->hard_state.commit > boot->last_index || boot->applied > boot->last_index) {
+     * on; to take part with it, without saying so, could lose them for good. */
+    if ((boot->hard_state.commit > boot->last_index && !boot->recovering) ||
+        boot->applied > boot->last_index) {
         return false;
     }
     return runs_are_good(boot) && configurations_are_good(boot);
@@ -186,7 +187,8 @@ static void load_log(struct de_raft *raft, const struct de_raft_boot *boot)
     DE_ASSERT(raft->log.last_index == boot->last_index);
 }
 
-/* At least the snapshot is committed, and what was applied, and what the hint says. */
+/* At least the snapshot is committed, and what was applied, and what the hint says, as far as it is
+ * there: what may be lost of a log is its end. */
 static uint64_t known_commit(const struct de_raft_boot *boot)
 {
     uint64_t commit = boot->base_index;
@@ -197,8 +199,11 @@ static uint64_t known_commit(const struct de_raft_boot *boot)
     if (commit < boot->hard_state.commit) {
         commit = boot->hard_state.commit;
     }
+    if (commit > boot->last_index) {
+        DE_ASSERT(boot->recovering);
+        commit = boot->last_index;
+    }
     DE_ASSERT(commit >= boot->base_index);
-    DE_ASSERT(commit <= boot->last_index);
     return commit;
 }
 
@@ -241,6 +246,7 @@ static void load(struct de_raft *raft, const struct de_raft_boot *boot)
     load_log(raft, boot);
     de_tickets_init(&raft->tickets, boot->last_index, raft->term, raft->vote);
     raft->role = DE_RAFT_FOLLOWER;
+    raft->recovering = boot->recovering;
     raft->commit = known_commit(boot);
     raft->applied = boot->applied;
     raft->following.verified = raft->commit;

@@ -69,7 +69,10 @@ static bool sender_is_good(const struct de_raft *raft, const struct de_raft_mess
         return true;
     default:
         return de_configuration_find(&raft->configurations.current, message->from) >= 0 ||
-               message->from == raft->leader;
+               message->from == raft->leader ||
+               (message->type == DE_RAFT_MSG_VOTE_REPLY &&
+                raft->configurations.current_index > raft->commit &&
+                de_configuration_find(&raft->configurations.previous, message->from) >= 0);
     }
 }
 

@@ -67,7 +67,7 @@ static enum de_vote_result vote_in(const struct de_raft_configuration *configura
         if ((configuration->members[i].flags & bit) != 0) {
             voters++;
             granted += ballots[i] == DE_BALLOT_GRANTED;
-            refused += ballots[i] == DE_BALLOT_REFUSED;
+            refused += ballots[i] == DE_BALLOT_REFUSED || ballots[i] == DE_BALLOT_CONDITIONAL;
         }
     }
     DE_ASSERT(granted + refused <= voters);
@@ -86,7 +86,7 @@ enum de_vote_result de_quorum_vote(const struct de_raft_configuration *configura
 
     DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
     for (uint32_t i = 0; i < configuration->count; i++) {
-        DE_ASSERT(ballots[i] <= DE_BALLOT_REFUSED);
+        DE_ASSERT(ballots[i] <= DE_BALLOT_CONDITIONAL);
         has_voter |= (configuration->members[i].flags & (DE_RAFT_VOTER | DE_RAFT_VOTER_OLD)) != 0;
     }
     if (new_half == DE_VOTE_LOST || old_half == DE_VOTE_LOST) {
@@ -96,6 +96,28 @@ enum de_vote_result de_quorum_vote(const struct de_raft_configuration *configura
         return DE_VOTE_WON;
     }
     return DE_VOTE_PENDING;
+}
+
+enum de_vote_result de_quorum_unanimous(const struct de_raft_configuration *configuration,
+                                        const uint8_t *ballots)
+{
+    uint32_t voters = 0;
+    uint32_t granted = 0;
+    uint32_t refused = 0;
+
+    DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
+    for (uint32_t i = 0; i < configuration->count; i++) {
+        if ((configuration->members[i].flags & (DE_RAFT_VOTER | DE_RAFT_VOTER_OLD)) != 0) {
+            voters++;
+            granted += ballots[i] == DE_BALLOT_GRANTED || ballots[i] == DE_BALLOT_CONDITIONAL;
+            refused += ballots[i] == DE_BALLOT_REFUSED;
+        }
+    }
+    DE_ASSERT(granted + refused <= voters);
+    if (refused > 0) {
+        return DE_VOTE_LOST;
+    }
+    return voters > 0 && granted == voters ? DE_VOTE_WON : DE_VOTE_PENDING;
 }
 
 bool de_quorum_is_alone(const struct de_raft_configuration *configuration, uint64_t id)

@@ -103,19 +103,31 @@ static void test_vote_equals_the_model(void **state)
         bool now[DE_RAFT_MEMBERS_MAX] = {false};
         bool at_best[DE_RAFT_MEMBERS_MAX] = {false};
         bool has_voter = false;
+        bool all_granted = true;
+        bool any_refused = false;
         random_members(&random, &configuration);
         for (uint32_t i = 0; i < configuration.count; i++) {
-            ballots[i] = (uint8_t)de_random_below(&random, 3);
+            ballots[i] = (uint8_t)de_random_below(&random, 4);
+            if (de_random_below(&random, 2) == 0) {
+                ballots[i] |= DE_BALLOT_GRANTED;
+            }
             now[i] = ballots[i] == DE_BALLOT_GRANTED;
-            at_best[i] = ballots[i] != DE_BALLOT_REFUSED;
-            has_voter = has_voter || configuration.members[i].flags == DE_RAFT_VOTER ||
-                        (configuration.members[i].flags & DE_RAFT_VOTER_OLD) != 0;
+            at_best[i] = ballots[i] <= DE_BALLOT_GRANTED;
+            bool is_voter = configuration.members[i].flags == DE_RAFT_VOTER ||
+                            (configuration.members[i].flags & DE_RAFT_VOTER_OLD) != 0;
+            has_voter = has_voter || is_voter;
+            all_granted = all_granted && (!is_voter || (ballots[i] & DE_BALLOT_GRANTED) != 0);
+            any_refused = any_refused || (is_voter && ballots[i] == DE_BALLOT_REFUSED);
         }
         enum de_vote_result expected = is_quorum(&configuration, now) ? DE_VOTE_WON
                                        : !has_voter || is_quorum(&configuration, at_best)
                                            ? DE_VOTE_PENDING
                                            : DE_VOTE_LOST;
         assert_int_equal(de_quorum_vote(&configuration, ballots), expected);
+        expected = any_refused                ? DE_VOTE_LOST
+                   : has_voter && all_granted ? DE_VOTE_WON
+                                              : DE_VOTE_PENDING;
+        assert_int_equal(de_quorum_unanimous(&configuration, ballots), expected);
     }
 }
 

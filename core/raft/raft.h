@@ -113,6 +113,8 @@ struct de_raft_message {
     bool granted;  /* VOTE_REPLY */
     bool rejected; /* APPEND_REPLY: prev did not match; READ_REPLY: not served */
     bool transfer; /* VOTE_REQUEST: asked for by the leader, so stickiness does not apply */
+    /* VOTE_REPLY: by a server that may have forgotten entries; counts only if all voters grant. */
+    bool recovering;
     uint64_t cluster_id;
     uint64_t from;
     uint64_t to;
@@ -122,7 +124,7 @@ struct de_raft_message {
     uint64_t prev_index;
     uint64_t prev_term;
     /* APPEND: the last entry of the range; equal to prev for a heartbeat. SNAPSHOT: the last entry
-     * that the snapshot covers. */
+     * that the snapshot covers. READ_REPLY: last_index is the end of the leader's log. */
     uint64_t last_index;
     uint64_t last_term;
     /* APPEND: the leader's commit index. READ_REPLY: the read index. */
@@ -223,8 +225,9 @@ struct de_raft_update {
     /* READ: the ticket of this read. Then, in this or a later update: all tickets up to
      * reads_released may be answered from a state that has applied read_index; all tickets up to
      * reads_lost (not released before) are lost: leadership ended, ask again elsewhere. Tickets
-     * grow by one with each READ event that is accepted and are never used again: after a restart
-     * they begin anywhere. A follower asks its leader for the read index. */
+     * grow with each READ event that is accepted and are never used again: after a restart they
+     * begin anywhere. A follower asks its leader for the read index. The core takes a ticket of its
+     * own while it is recovering. */
     uint64_t read_ticket;
     uint64_t reads_released;
     uint64_t read_index;
@@ -289,6 +292,21 @@ struct de_raft_boot {
     const struct de_raft_boot_configuration *log_configurations; /* ascending */
     uint32_t log_configuration_count;
     bool first_boot; /* the store was created now, so no promise of an earlier life is out */
+    /* The server may have acknowledged entries that are not in the log any more: its owner had
+     * reported writes as PERSISTED that were not, and they are lost. See recovery.c for what the
+     * server may do until it is whole again.
+     *
+     * What is lost may only be the log's end. So an owner that reports early does so only for
+     * writes that append plain entries. One that changes the hard state (hard_state_changed),
+     * truncates, installs a snapshot or has a CONFIG entry is reported when it and all before it
+     * are durable.
+     *
+     * Then the hint hard_state.commit may lie beyond last_index. Not so `applied`: when the state
+     * machine is ahead of the log, the owner rebuilds it, for if the whole cluster forgot, other
+     * entries come in the place of those.
+     *
+     * Whoever stops before de_raft_view.recovering is false has to say `recovering` again. */
+    bool recovering;
 };
 
 /* What can be seen from outside; for status, oracles and tests. */
@@ -307,7 +325,8 @@ struct de_raft_view {
     uint64_t vote;
     uint64_t leader; /* 0 = unknown */
     uint32_t role;
-    bool ready; /* leader: an entry of the own term is committed */
+    bool ready;      /* leader: an entry of the own term is committed */
+    bool recovering; /* may have forgotten what it acknowledged, see struct de_raft_boot */
     bool halted;
     const char *halt_reason; /* static text; "" unless halted */
     uint64_t base_index;

@@ -50,13 +50,19 @@ struct de_following {
     bool answer_rejects;
     uint64_t hint_index;
     uint64_t hint_term;
+    /* Recovering: the end of the leader's log, as it said after our restart; 0 = not yet. */
+    uint64_t recovery_index;
 };
 
 /* In an election, on both sides. */
 struct de_elections {
     uint8_t ballots[DE_RAFT_MEMBERS_MAX]; /* of the members, for us; enum de_ballot */
-    bool request_due;                     /* vote requests wait for our own vote to be durable */
-    bool by_transfer;                     /* the leader told us to campaign */
+    /* Of the members of the configuration before. Asked when a grant is conditional, and the one in
+     * use not known to be committed. */
+    uint8_t previous_ballots[DE_RAFT_MEMBERS_MAX];
+    bool previous_asked;
+    bool request_due;   /* vote requests wait for our own vote to be durable */
+    bool by_transfer;   /* the leader told us to campaign */
     uint64_t grant_due; /* whom we voted for, while that is not durable; 0 = none */
     /* Until then we vote for nobody: a leader was heard, whose lease may count on us. */
     uint64_t promised_until_ns;
@@ -117,6 +123,7 @@ struct de_raft {
     uint64_t commit;
     uint64_t applied;
     uint64_t election_due_ns;
+    bool recovering; /* recovery.c */
 
     struct de_following following;
     struct de_elections elections;
@@ -181,6 +188,11 @@ void de_append_settle(struct de_raft *raft);
 
 /* append_reply.c: the leader's side. */
 void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *message);
+
+/* recovery.c: a server that may have forgotten what it acknowledged. */
+void de_recovery_announced(struct de_raft *raft, uint64_t last_index);
+void de_recovery_settle(struct de_raft *raft);
+uint64_t de_recovery_deadline(const struct de_raft *raft);
 
 /* replicate.c */
 struct de_progress *de_peer(struct de_raft *raft, uint64_t id);

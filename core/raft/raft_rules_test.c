@@ -574,6 +574,35 @@ static void test_contradictory_disks_are_refused(void **state)
     free(memory);
 }
 
+/* A server that knows that it has forgotten may know of commits it does not have any more. */
+static void test_a_disk_that_has_forgotten_is_taken(void **state)
+{
+    struct de_raft_options options = de_world_options(1);
+    struct de_raft_configuration voters = de_world_voters(3);
+    struct de_raft_term_run run = {1, 2};
+    struct de_raft_boot boot = {.now_ns = 1,
+                                .hard_state = {.term = 3, .vote = 1, .commit = 8},
+                                .last_index = 7,
+                                .runs = &run,
+                                .run_count = 1,
+                                .configuration = &voters,
+                                .recovering = true};
+    void *memory = malloc(de_raft_size(&options));
+    struct de_raft_update update;
+    struct de_raft_view view;
+    struct de_raft *raft;
+
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update), 0);
+    assert_int_equal(update.commit, 7);
+    de_raft_get_view(raft, &view);
+    assert_true(view.recovering);
+    boot.applied = 8;
+    assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update), DENGINE_E_CORRUPT);
+    free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_a_configuration_replaced_by_a_snapshot_is_published),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_contradictory_disks_are_refused),
+        cmocka_unit_test(test_a_disk_that_has_forgotten_is_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

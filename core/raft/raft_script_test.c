@@ -400,12 +400,16 @@ static void do_crash(struct script *script)
     de_world_crash(&script->world, server_at(script, 1), (size_t)argument(script, 2, 0));
 }
 
-/* start ID [hint=0]: the commit hint on its disk is this. */
+/* start ID [hint=0] [forget=COUNT]: the commit hint on its disk is this; it comes up recovering,
+ * and has forgotten so many entries (0: none). */
 static void do_start(struct script *script)
 {
     struct de_world_server *server = server_at(script, 1);
 
     server->disk.hard_state.commit = option_number(script, "hint", server->disk.hard_state.commit);
+    if (option(script, "forget") != NULL) {
+        de_world_forget(&script->world, server, option_number(script, "forget", 0));
+    }
     de_world_start(&script->world, server);
 }
 
@@ -492,6 +496,7 @@ static void do_message(struct script *script)
     message.granted = option_number(script, "granted", 0) != 0;
     message.rejected = option_number(script, "rejected", 0) != 0;
     message.transfer = option_number(script, "transfer", 0) != 0;
+    message.recovering = option_number(script, "recovering", 0) != 0;
     message.prev_index = option_number(script, "prev", 0);
     message.prev_term = option_number(script, "prev-term", 0);
     message.last_index = message.prev_index;

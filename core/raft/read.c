@@ -54,6 +54,7 @@ static void answer(struct de_raft *raft, uint64_t to, uint64_t ticket, bool serv
     reply->round = ticket;
     reply->rejected = !served;
     reply->commit = served ? raft->commit : 0;
+    reply->last_index = served ? raft->log.last_index : 0;
     DE_ASSERT(to != raft->options.id);
     DE_ASSERT_IMPLIES(served, raft->role == DE_RAFT_LEADER);
 }
@@ -100,6 +101,7 @@ void de_read_on_reply(struct de_raft *raft, const struct de_raft_message *reply)
         de_read_lose(raft);
     } else {
         release(raft, reads->asked, reply->commit);
+        de_recovery_announced(raft, reply->last_index);
     }
     DE_ASSERT(reads->done >= reads->asked);
 }

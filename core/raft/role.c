@@ -36,6 +36,19 @@ void de_become_follower(struct de_raft *raft, uint64_t term, uint64_t leader)
     DE_ASSERT(raft->following.verified <= raft->log.last_index);
 }
 
+static void begin_ballot(struct de_raft *raft, bool by_transfer)
+{
+    struct de_elections *elections = &raft->elections;
+
+    DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
+    DE_ASSERT_IMPLIES(by_transfer, raft->role == DE_RAFT_CANDIDATE);
+    memset(elections->ballots, 0, sizeof(elections->ballots));
+    memset(elections->previous_ballots, 0, sizeof(elections->previous_ballots));
+    elections->previous_asked = false;
+    elections->request_due = true;
+    elections->by_transfer = by_transfer;
+}
+
 /* Thesis 9.6: ask first whether an election could be won; no term is spent on it. */
 void de_become_pre_candidate(struct de_raft *raft)
 {
@@ -43,9 +56,7 @@ void de_become_pre_candidate(struct de_raft *raft)
     DE_ASSERT(de_election_may_stand(raft));
     de_become_follower(raft, raft->term, 0);
     raft->role = DE_RAFT_PRE_CANDIDATE;
-    memset(raft->elections.ballots, 0, sizeof(raft->elections.ballots));
-    raft->elections.request_due = true;
-    raft->elections.by_transfer = false;
+    begin_ballot(raft, false);
 }
 
 /* Raft 5.2: enter the next term and vote for ourselves. That vote counts once it is durable, and
@@ -57,9 +68,7 @@ void de_become_candidate(struct de_raft *raft, bool by_transfer)
     de_become_follower(raft, raft->term + 1, 0);
     raft->role = DE_RAFT_CANDIDATE;
     raft->vote = raft->options.id;
-    memset(raft->elections.ballots, 0, sizeof(raft->elections.ballots));
-    raft->elections.request_due = true;
-    raft->elections.by_transfer = by_transfer;
+    begin_ballot(raft, by_transfer);
 }
 
 /* Raft 5.2 and 8: an entry of its own at once, because only that can be committed by counting, and
@@ -70,6 +79,7 @@ void de_become_leader(struct de_raft *raft)
     DE_ASSERT(raft->vote == raft->options.id && de_term_is_durable(raft));
     raft->role = DE_RAFT_LEADER;
     raft->leader = raft->options.id;
+    raft->recovering = false; /* nothing committed is missing from a leader's log, see recovery.c */
     raft->reads.round_open = false;
     raft->reads.waiting = false;
     for (uint32_t i = 0; i < DE_RAFT_MEMBERS_MAX; i++) {

@@ -34,6 +34,7 @@ void de_settle(struct de_raft *raft)
     } else {
         de_vote_settle(raft);
         de_append_settle(raft);
+        de_recovery_settle(raft);
         de_read_settle(raft);
     }
 }

@@ -77,12 +77,13 @@ void de_transfer_settle(struct de_raft *raft)
     DE_ASSERT(target->id == leading->transfer_to);
 }
 
-/* We are the target. No pre-vote: the others are told that their leader wants it. */
+/* We are the target. No pre-vote: the others are told that their leader wants it. A recovering
+ * server would need all of them. */
 void de_transfer_on_timeout_now(struct de_raft *raft, const struct de_raft_message *message)
 {
     DE_ASSERT(message->term == raft->term);
     if (raft->role != DE_RAFT_FOLLOWER || message->from != raft->leader ||
-        !de_election_may_stand(raft)) {
+        !de_election_may_stand(raft) || raft->recovering) {
         de_drop(raft);
         return;
     }

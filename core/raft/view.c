@@ -14,6 +14,7 @@ void de_raft_get_view(const struct de_raft *raft, struct de_raft_view *view)
     view->leader = raft->leader;
     view->role = raft->role;
     view->ready = raft->role == DE_RAFT_LEADER && de_leader_is_ready(raft);
+    view->recovering = raft->recovering;
     view->halted = raft->halt_reason != NULL;
     view->halt_reason = raft->halt_reason != NULL ? raft->halt_reason : "";
     view->base_index = raft->log.base_index;

@@ -32,6 +32,7 @@ static void answer(struct de_raft *raft, const struct de_raft_message *request, 
     struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, request->from);
     reply->pre_vote = request->pre_vote;
     reply->granted = granted;
+    reply->recovering = raft->recovering;
     /* A promise names the term that was asked about; everything else, ours. */
     reply->term = granted ? request->term : raft->term;
     DE_ASSERT(granted || reply->term >= raft->before.term);
@@ -89,5 +90,6 @@ void de_vote_settle(struct de_raft *raft)
     DE_ASSERT(candidate != raft->options.id);
     struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, candidate);
     reply->granted = true;
+    reply->recovering = raft->recovering;
     raft->elections.grant_due = 0;
 }

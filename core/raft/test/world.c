@@ -45,12 +45,6 @@ void de_world_init(struct de_world *world)
     world->lease_is_checked = true;
 }
 
-static void clear_log(struct de_world_log *log)
-{
-    free(log->entries);
-    memset(log, 0, sizeof(*log));
-}
-
 static void drop_writes(struct de_world_server *server)
 {
     for (size_t i = 0; i < server->write_count; i++) {
@@ -65,8 +59,8 @@ void de_world_deinit(struct de_world *world)
         struct de_world_server *server = &world->servers[i];
         drop_writes(server);
         free(server->writes);
-        clear_log(&server->log);
-        clear_log(&server->disk.log);
+        de_world_log_clear(&server->log);
+        de_world_log_clear(&server->disk.log);
         free(server->memory);
         free(server->twin_memory);
     }
@@ -142,58 +136,6 @@ uint64_t de_world_clock(const struct de_world *world, const struct de_world_serv
     return world->now_ns + (uint64_t)(now_us * server->drift_ppm / 1000);
 }
 
-/* Logs. */
-
-static void log_append(struct de_world_log *log, const struct de_world_entry *entry)
-{
-    if (log->count == log->capacity) {
-        log->capacity = log->capacity * 2 + 16;
-        log->entries = grow(log->entries, log->capacity * sizeof(log->entries[0]));
-    }
-    log->entries[log->count++] = *entry;
-}
-
-static void log_truncate(struct de_world_log *log, uint64_t from)
-{
-    DE_ASSERT(from > log->base_index);
-    if (from <= log->base_index + log->count) {
-        log->count = from - log->base_index - 1;
-    }
-}
-
-static void log_reset(struct de_world_log *log, uint64_t index, uint64_t term,
-                      const struct de_raft_configuration *configuration)
-{
-    log->base_index = index;
-    log->base_term = term;
-    log->base_configuration = configuration;
-    log->count = 0;
-}
-
-static void log_compact(struct de_world_log *log, uint64_t index)
-{
-    if (index <= log->base_index) {
-        return;
-    }
-    uint64_t gone = index - log->base_index;
-    DE_ASSERT(gone <= log->count);
-    uint64_t term = de_world_term_at(log, index);
-    const struct de_raft_configuration *configuration = de_world_configuration_at(log, index);
-    memmove(log->entries, log->entries + gone, (log->count - gone) * sizeof(log->entries[0]));
-    log->count -= gone;
-    log->base_index = index;
-    log->base_term = term;
-    log->base_configuration = configuration;
-}
-
-static void log_copy(struct de_world_log *to, const struct de_world_log *from)
-{
-    log_reset(to, from->base_index, from->base_term, from->base_configuration);
-    for (uint64_t i = 0; i < from->count; i++) {
-        log_append(to, &from->entries[i]);
-    }
-}
-
 /* Start and crash. */
 
 static void boot_state(const struct de_world *world, struct de_world_server *server,
@@ -213,6 +155,7 @@ static void boot_state(const struct de_world *world, struct de_world_server *ser
     boot->configuration = log->base_configuration;
     boot->log_configurations = configurations;
     boot->first_boot = !server->disk.used;
+    boot->recovering = server->disk.unclean;
     for (uint64_t i = 0; i < log->count; i++) {
         if (i == 0 || log->entries[i - 1].term != log->entries[i].term) {
             runs[boot->run_count].first_index = log->base_index + 1 + i;
@@ -291,7 +234,7 @@ void de_world_start(struct de_world *world, struct de_world_server *server)
     server->proposal_count = 0; /* given up as unknown */
     server->streams = 0;
     server->deadline_ns = 0;
-    log_copy(&server->log, log);
+    de_world_log_copy(&server->log, log);
     carry_out(world, server, 0, NULL, &update);
 }
 
@@ -304,6 +247,25 @@ void de_world_crash(struct de_world *world, struct de_world_server *server, size
     drop_writes(server);
     server->up = false;
     server->deadline_ns = UINT64_MAX;
+}
+
+void de_world_forget(struct de_world *world, struct de_world_server *server, uint64_t count)
+{
+    struct de_world_disk *disk = &server->disk;
+    uint64_t last = disk->log.base_index + disk->log.count;
+    uint64_t floor =
+        disk->synced_index > disk->log.base_index ? disk->synced_index : disk->log.base_index;
+
+    DE_ASSERT(!server->up);
+    DE_WORLD_CHECK(world, floor <= last, "more is synced than there is");
+    disk->unclean = true;
+    if (count > last - floor) {
+        count = last - floor;
+    }
+    if (count > 0 && disk->forgotten_to < last) {
+        disk->forgotten_to = last;
+    }
+    disk->log.count -= count;
 }
 
 /* Carrying out an update. */
@@ -358,18 +320,21 @@ static void carry_out_persist(struct de_world *world, struct de_world_server *se
     memset(&write, 0, sizeof(write));
     write.ticket = persist->ticket;
     write.hard_state = persist->hard_state;
+    write.is_synced =
+        persist->hard_state_changed || persist->truncate_from != 0 || persist->install_index != 0 ||
+        (persist->source == DE_RAFT_FROM_CORE && persist->core_type == DENGINE_ENTRY_CONFIG);
     if (persist->install_index != 0) {
         struct de_raft_view view;
         de_raft_get_view(server->raft, &view);
         write.install_index = persist->install_index;
         write.install_term = persist->install_term;
         write.install_configuration = de_world_keep(world, view.configuration);
-        log_reset(&server->log, write.install_index, write.install_term,
-                  write.install_configuration);
+        de_world_log_reset(&server->log, write.install_index, write.install_term,
+                           write.install_configuration);
     }
     if (persist->truncate_from != 0) {
         write.truncate_from = persist->truncate_from;
-        log_truncate(&server->log, persist->truncate_from);
+        de_world_log_truncate(&server->log, persist->truncate_from);
     }
     if (persist->count > 0) {
         write.first_index = persist->first_index;
@@ -379,7 +344,8 @@ static void carry_out_persist(struct de_world *world, struct de_world_server *se
                        "entries leave a gap");
         for (uint32_t i = 0; i < persist->count; i++) {
             write.entries[i] = new_entry(world, i, event, persist);
-            log_append(&server->log, &write.entries[i]);
+            write.is_synced |= write.entries[i].type == DENGINE_ENTRY_CONFIG;
+            de_world_log_append(&server->log, &write.entries[i]);
         }
         write.count = persist->count;
     }
@@ -500,6 +466,14 @@ static void carry_out_proposals(struct de_world *world, struct de_world_server *
     }
 }
 
+static bool is_recovering(const struct de_world_server *server)
+{
+    struct de_raft_view view;
+
+    de_raft_get_view(server->raft, &view);
+    return view.recovering;
+}
+
 static void carry_out(struct de_world *world, struct de_world_server *server, int rc,
                       const struct de_raft_event *event, const struct de_raft_update *update)
 {
@@ -519,7 +493,7 @@ static void carry_out(struct de_world *world, struct de_world_server *server, in
         memset(&write, 0, sizeof(write));
         write.compact_to = update->compact_to;
         queue_write(server, &write);
-        log_compact(&server->log, update->compact_to);
+        de_world_log_compact(&server->log, update->compact_to);
     }
     if (update->snapshot_to != 0) {
         server->streams |= UINT32_C(1) << update->snapshot_to;
@@ -532,6 +506,10 @@ static void carry_out(struct de_world *world, struct de_world_server *server, in
                    "server %llu is to apply %llu, which its disk does not have",
                    (unsigned long long)server->id, (unsigned long long)update->commit);
     server->commit = update->commit;
+    if (server->disk.unclean && !is_recovering(server)) {
+        server->disk.unclean = false;
+        server->disk.forgotten_to = 0;
+    }
     de_world_check_server(world, server);
     carry_out_reads(world, server, update);
     carry_out_proposals(world, server, event, update);
@@ -573,22 +551,26 @@ bool de_world_disk_write(struct de_world *world, struct de_world_server *server)
             (server->write_count - 1) * sizeof(server->writes[0]));
     server->write_count--;
     if (write.ticket == 0) {
-        log_compact(&disk->log, write.compact_to);
+        de_world_log_compact(&disk->log, write.compact_to);
         return true;
     }
     disk->hard_state = write.hard_state;
     if (write.install_index != 0) {
-        log_reset(&disk->log, write.install_index, write.install_term, write.install_configuration);
+        de_world_log_reset(&disk->log, write.install_index, write.install_term,
+                           write.install_configuration);
     }
     if (write.truncate_from != 0) {
-        log_truncate(&disk->log, write.truncate_from);
+        de_world_log_truncate(&disk->log, write.truncate_from);
     }
     for (uint64_t i = 0; i < write.count; i++) {
         DE_WORLD_CHECK(world, write.first_index + i == disk->log.base_index + disk->log.count + 1,
                        "a write leaves a gap on disk");
-        log_append(&disk->log, &write.entries[i]);
+        de_world_log_append(&disk->log, &write.entries[i]);
     }
     free(write.entries);
+    if (write.is_synced) {
+        disk->synced_index = disk->log.base_index + disk->log.count;
+    }
     server->written = write.ticket;
     return true;
 }

@@ -48,6 +48,7 @@ struct de_world_log {
 /* A write that has been handed to the disk. */
 struct de_world_write {
     uint64_t ticket; /* 0: a compaction */
+    bool is_synced;  /* must not be reported early */
     struct dengine_hard_state hard_state;
     uint64_t truncate_from;
     uint64_t first_index;
@@ -63,6 +64,11 @@ struct de_world_disk {
     struct dengine_hard_state hard_state;
     struct de_world_log log;
     bool used; /* a server has run on it before */
+    /* Entries beyond this are in the page cache only: an owner that reports writes early may lose
+     * them (struct de_raft_boot, recovering). */
+    uint64_t synced_index;
+    bool unclean;          /* the next server to run on it is recovering */
+    uint64_t forgotten_to; /* where its log ended before it lost some; 0 = it has lost nothing */
 };
 
 struct de_world_server {
@@ -169,6 +175,9 @@ struct de_world_server *de_world_find(struct de_world *world, uint64_t id);
 
 /* Starts it from its disk. */
 void de_world_start(struct de_world *world, struct de_world_server *server);
+/* Of a server that is down: up to `count` entries at the end of its disk's log were not there after
+ * all, as far as they may be lost; and its next life begins recovering. */
+void de_world_forget(struct de_world *world, struct de_world_server *server, uint64_t count);
 /* What is in memory is gone; of the writes under way the first `kept` reached the disk. */
 void de_world_crash(struct de_world *world, struct de_world_server *server, size_t kept);
 
@@ -211,6 +220,20 @@ typedef uint64_t de_world_draw(void *context, uint64_t bound);
 /* One thing happens, drawn at random: mostly messages and writes, sometimes a fault. */
 void de_world_chaos(struct de_world *world, de_world_draw *draw, void *context);
 
+/* world_log.c */
+const struct de_world_entry *de_world_entry_at(const struct de_world_log *log, uint64_t index);
+uint64_t de_world_term_at(const struct de_world_log *log, uint64_t index);
+const struct de_raft_configuration *de_world_configuration_at(const struct de_world_log *log,
+                                                              uint64_t index);
+void de_world_log_clear(struct de_world_log *log);
+void de_world_log_append(struct de_world_log *log, const struct de_world_entry *entry);
+void de_world_log_truncate(struct de_world_log *log, uint64_t from);
+/* Nothing is left but what a snapshot says. */
+void de_world_log_reset(struct de_world_log *log, uint64_t index, uint64_t term,
+                        const struct de_raft_configuration *configuration);
+void de_world_log_compact(struct de_world_log *log, uint64_t index);
+void de_world_log_copy(struct de_world_log *to, const struct de_world_log *from);
+
 /* world_check.c */
 void de_world_fail(const struct de_world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3), noreturn));
@@ -225,10 +248,6 @@ void de_world_check_messages(struct de_world *world, const struct de_world_serve
                              const struct de_raft_update *update);
 /* After: election safety, log matching, leader completeness, state agreement. */
 void de_world_check_server(struct de_world *world, struct de_world_server *server);
-const struct de_world_entry *de_world_entry_at(const struct de_world_log *log, uint64_t index);
-uint64_t de_world_term_at(const struct de_world_log *log, uint64_t index);
-const struct de_raft_configuration *de_world_configuration_at(const struct de_world_log *log,
-                                                              uint64_t index);
 
 /* world_print.c */
 void de_world_print_update(const struct de_world *world, const struct de_world_server *server,

@@ -20,33 +20,6 @@ void de_world_fail(const struct de_world *world, const char *format, ...)
     abort();
 }
 
-const struct de_world_entry *de_world_entry_at(const struct de_world_log *log, uint64_t index)
-{
-    if (index <= log->base_index || index > log->base_index + log->count) {
-        return NULL;
-    }
-    return &log->entries[index - log->base_index - 1];
-}
-
-uint64_t de_world_term_at(const struct de_world_log *log, uint64_t index)
-{
-    const struct de_world_entry *entry = de_world_entry_at(log, index);
-
-    return entry != NULL ? entry->term : index == log->base_index ? log->base_term : 0;
-}
-
-const struct de_raft_configuration *de_world_configuration_at(const struct de_world_log *log,
-                                                              uint64_t index)
-{
-    for (uint64_t i = index; i > log->base_index; i--) {
-        const struct de_world_entry *entry = de_world_entry_at(log, i);
-        if (entry != NULL && entry->configuration != NULL) {
-            return entry->configuration;
-        }
-    }
-    return log->base_configuration;
-}
-
 /* R4: an acknowledgement covers entries that are on the disk and equal to the leader's. */
 static void check_acknowledgement(struct de_world *world, const struct de_world_server *server,
                                   const struct de_raft_message *reply)
@@ -185,6 +158,7 @@ static void check_durable(struct de_world *world, const struct de_raft_view *vie
             de_world_find(world, view->configuration->members[i].id);
         if (member != NULL) {
             durable[i] = view->commit <= member->disk.log.base_index ||
+                         view->commit <= member->disk.forgotten_to ||
                          de_world_term_at(&member->disk.log, view->commit) == term;
         }
     }

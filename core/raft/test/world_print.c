@@ -71,6 +71,7 @@ static void print_message(FILE *out, const struct de_world *world,
         break;
     case DE_RAFT_MSG_VOTE_REPLY:
         fprintf(out, message->granted ? " granted" : " refused");
+        fprintf(out, message->recovering ? ", recovering" : "");
         break;
     case DE_RAFT_MSG_APPEND:
         fprintf(out, " prev %" PRIu64 "/%" PRIu64, message->prev_index, message->prev_term);
@@ -88,7 +89,11 @@ static void print_message(FILE *out, const struct de_world *world,
         }
         break;
     case DE_RAFT_MSG_READ_REPLY:
-        fprintf(out, message->rejected ? " refused" : " index %" PRIu64, message->commit);
+        if (message->rejected) {
+            fprintf(out, " refused");
+        } else {
+            fprintf(out, " index %" PRIu64 " of %" PRIu64, message->commit, message->last_index);
+        }
         break;
     case DE_RAFT_MSG_SNAPSHOT:
         fprintf(out, " last %" PRIu64 "/%" PRIu64, message->last_index, message->last_term);
@@ -216,6 +221,7 @@ void de_world_print_state(struct de_world *world)
                 server->id, role_name(view.role), view.term, view.vote, view.base_index,
                 view.last_index, view.durable_index, view.commit);
         print_members(world->out, view.configuration);
+        fprintf(world->out, view.recovering ? " recovering" : "");
         if (view.dropped_messages != 0) {
             fprintf(world->out, " dropped %" PRIu64, view.dropped_messages);
         }
