@@ -66,7 +66,7 @@ bool de_peer_message_check(const struct de_peer_message *message)
 {
     const struct de_raft_message *raft = &message->raft;
 
-    if (raft->type < DE_RAFT_MSG_VOTE_REQUEST || raft->type > DE_RAFT_MSG_SNAPSHOT) {
+    if (raft->type < DE_RAFT_MSG_VOTE_REQUEST || raft->type > DE_RAFT_MSG_REMOVED) {
         return false;
     }
     if (raft->from == 0 || raft->to == 0 || raft->from == raft->to) {

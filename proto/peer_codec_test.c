@@ -471,7 +471,7 @@ static void test_check_refuses_contradictions(void **state)
     raft->to = raft->from;
     assert_false(de_peer_message_check(&sample.message));
     *raft = good;
-    raft->type = DE_RAFT_MSG_SNAPSHOT + 1;
+    raft->type = DE_RAFT_MSG_REMOVED + 1;
     assert_false(de_peer_message_check(&sample.message));
     *raft = good;
     raft->type = DE_RAFT_MSG_VOTE_REPLY;

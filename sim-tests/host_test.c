@@ -64,9 +64,7 @@ static int setup(void **state)
     bench->shared.segment_bytes = 65536;
     bench->shared.disk_latency_ns = 100 * DE_NS_PER_US;
     bench->shared.cpu_latency_ns = 5 * DE_NS_PER_US;
-    bench->shared.initial_configuration.count = 1;
-    bench->shared.initial_configuration.members[0].id = 1;
-    bench->shared.initial_configuration.members[0].flags = DE_RAFT_VOTER;
+    DE_ASSERT(de_membership_add(&bench->shared.initial_membership, 1, DE_RAFT_VOTER, NULL));
     de_host_register(&bench->kernel, bench->hosts);
     de_host_init(&bench->hosts[1], &bench->shared, 1);
     de_host_start(&bench->hosts[1]);

@@ -1,6 +1,7 @@
 /* From what is on disk to a running core: term runs, configurations, the warm end of the log. */
 #include "core/base/assert.h"
 #include "core/node/batch.h"
+#include "core/node/book.h"
 #include "core/node/config_codec.h"
 #include "core/node/node_state.h"
 #include "core/node/text.h"
@@ -77,10 +78,11 @@ static int add_configuration(struct scan *scan, uint64_t index, struct dengine_s
     }
     scan->configurations = found;
     found[n].index = index;
-    rc = de_config_decode(payload, &found[n].configuration);
+    rc = de_config_decode_members(payload, &found[n].configuration);
     if (rc != 0) {
         return rc == DENGINE_E_VERSION ? rc : DENGINE_E_CORRUPT;
     }
+    de_book_append(&scan->node->book, index, payload);
     scan->configuration_count = n + 1;
     return 0;
 }
@@ -220,7 +222,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
         .applied = node->applied,
         .runs = scan->runs,
         .run_count = scan->run_count,
-        .configuration = &options->initial_configuration,
+        .configuration = &options->initial_membership.configuration,
         .log_configurations = scan->log_configurations,
         .log_configuration_count = scan->configuration_count,
         .first_boot = state->created,
@@ -244,6 +246,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
     }
     de_raft_get_view(node->raft, &node->view);
     DE_ASSERT(node->view.last_index == state->last_index);
+    DE_ASSERT(node->book.current_index == node->view.config_index);
     return 0;
 }
 
@@ -263,6 +266,7 @@ int de_node_boot(struct de_node *node, const struct de_node_options *options, ui
     memset(&state, 0, sizeof state);
     options->log.ops->state(options->log.object, &state);
     de_entry_cache_init(&node->cache, &node->allocator, state.first_index);
+    de_book_init(&node->book, state.first_index - 1, &options->initial_membership);
     rc = node->machine.ops->applied(node->machine.object, &node->applied, &applied_term);
     if (rc != 0) {
         de_sentence_add(&text, node->machine.ops->message(node->machine.object));

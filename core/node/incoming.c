@@ -41,7 +41,7 @@ static bool check_payload(const struct dengine_entry *entry,
     case DENGINE_ENTRY_NOOP:
         return entry->data.size == 0;
     case DENGINE_ENTRY_CONFIG:
-        return de_config_decode(entry->data, configuration) == 0;
+        return de_config_decode_members(entry->data, configuration) == 0;
     default:
         return false;
     }
@@ -147,11 +147,24 @@ void de_node_receive(struct de_node *node, const struct de_peer_message *message
     de_node_enter(node);
     DE_ASSERT(message != NULL);
     DE_ASSERT(node->raft != NULL);
-    if (de_node_running(node) && !receive(node, message, now_ns)) {
+    if (de_node_running(node) && message->raft.type == DE_RAFT_MSG_REMOVED) {
+        de_node_receive_removed(node, &message->raft);
+    } else if (de_node_running(node) && !receive(node, message, now_ns)) {
         node->dropped_messages++;
+    }
+    if (de_node_running(node) && message->raft.type == DE_RAFT_MSG_VOTE_REQUEST) {
+        de_node_tell_removed(node, &message->raft);
     }
     de_node_turn(node, now_ns);
     de_node_leave(node);
+}
+
+/* Who was removed has no election to wait for; who leads still, finds out that it cannot. */
+bool de_node_heeds_deadline(const struct de_node *node)
+{
+    DE_ASSERT(node->raft != NULL);
+    DE_ASSERT(node->view.role != 0);
+    return !node->told_removed || node->view.role == DE_RAFT_LEADER;
 }
 
 void de_node_timer(struct de_node *node, uint64_t now_ns)
@@ -161,7 +174,7 @@ void de_node_timer(struct de_node *node, uint64_t now_ns)
     de_node_enter(node);
     DE_ASSERT(now_ns != DE_NODE_NEVER);
     node->armed_ns = DE_NODE_NEVER; /* it has fired */
-    if (de_node_running(node) && now_ns >= node->raft_deadline_ns &&
+    if (de_node_running(node) && de_node_heeds_deadline(node) && now_ns >= node->raft_deadline_ns &&
         !de_node_step_simple(node, &event)) {
         node->raft_deadline_ns = now_ns + node->raft_options.heartbeat_interval_ns;
     }

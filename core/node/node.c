@@ -17,6 +17,7 @@ void de_node_limits_default(struct de_node_limits *limits)
     limits->cache_bytes_max = 64u * 1024 * 1024;
     limits->apply_entries_max = 256;
     limits->persist_jobs_max = 1;
+    limits->promotion_lag_max = 1024;
 }
 
 /* NULL, or what is wrong. */
@@ -42,10 +43,12 @@ static const char *check_limits(const struct de_node_limits *limits)
 static int check_options(const struct de_node_options *options, char *message, size_t message_size)
 {
     const char *reason = check_limits(&options->limits);
+    const struct de_membership *initial = &options->initial_membership;
     struct de_sentence text;
 
     DE_ASSERT(options->allocator.resize != NULL && options->allocator.release != NULL);
     DE_ASSERT(options->env.send != NULL && options->env.persist != NULL);
+    DE_ASSERT(initial->configuration.count == 0 || initial->highest_id > 0);
     if (reason == NULL && de_raft_check_options(&options->raft, &reason) == 0) {
         return 0;
     }
@@ -78,6 +81,7 @@ static struct de_node *allocate(const struct de_node_options *options)
 
     DE_ASSERT(options->env.arm != NULL && options->env.apply != NULL);
     DE_ASSERT(options->env.read_log != NULL && options->env.halted != NULL);
+    DE_ASSERT(options->env.changed != NULL && options->env.lease != NULL);
     if (node == NULL) {
         return NULL;
     }
@@ -90,6 +94,8 @@ static struct de_node *allocate(const struct de_node_options *options)
     node->raft_deadline_ns = DE_NODE_NEVER;
     node->retry_ns = DE_NODE_NEVER;
     node->armed_ns = DE_NODE_NEVER;
+    node->change.deadline_ns = DE_NODE_NEVER;
+    node->transfer.deadline_ns = DE_NODE_NEVER;
     node->read_bytes = options->raft.append_bytes_max;
     if (node->read_bytes < READ_BYTES_MIN) {
         node->read_bytes = READ_BYTES_MIN;
@@ -149,6 +155,7 @@ void de_node_stop(struct de_node *node)
     de_node_enter(node);
     if (!node->stopped) {
         node->stopped = true;
+        de_node_end_lease(node);
         de_node_end_all(node, DENGINE_E_SHUTDOWN);
     }
     DE_ASSERT(!de_node_running(node));

@@ -7,7 +7,11 @@
  * How a write goes: submit -> flush makes one entry of all commands that wait -> the core accepts
  * it -> the log writer makes it durable while peers get it -> committed -> the applier runs the
  * state machine and calls done. How a linearizable read goes: submit -> a read round -> done says
- * that a state that has applied at least read_index may be read.
+ * that a state that has applied at least read_index may be read. Reads by lease need no request:
+ * the environment publishes the lease (de_node_env.lease), and lease.h says how to use it.
+ *
+ * A member that was removed stops standing for election and says so (de_node_status.removed). A
+ * server that was never a member, with an empty membership, waits for a leader to tell it.
  *
  * Threads: everything here is called on one thread (the loop), except de_persist_job_run,
  * de_log_read_job_run (log writer) and de_apply_job_run (applier), which touch only their job.
@@ -22,6 +26,8 @@
 #include <dengine/state_machine.h>
 
 #include "core/base/allocator.h"
+#include "core/node/lease.h"
+#include "core/node/membership.h"
 #include "core/raft/raft.h"
 
 #ifdef __cplusplus
@@ -43,13 +49,20 @@ struct de_peer_message {
 enum de_request_type {
     DE_REQUEST_WRITE = 1,
     DE_REQUEST_READ = 2,
+    DE_REQUEST_CHANGE = 3,   /* of the membership */
+    DE_REQUEST_TRANSFER = 4, /* of leadership */
 };
 
 /* A request. Its memory belongs to the submitter and must stay valid, with the command bytes, until
  * done has been called, which happens exactly once (rule R8). */
 struct de_request {
-    uint32_t type;                /* enum de_request_type */
-    struct dengine_slice command; /* WRITE: for the state machine */
+    uint32_t type;                  /* enum de_request_type */
+    struct dengine_slice command;   /* WRITE: for the state machine */
+    const struct de_change *change; /* CHANGE; valid until done, like the command */
+    uint64_t target;                /* TRANSFER: to whom; 0 = to whom the leader likes */
+    /* CHANGE, TRANSFER: when done is called with an error, what was wrong: one static sentence, or
+     * "" where the error says it all. */
+    const char *reason;
     /* WRITE: status 0 and the result, on the applier; or an error and result NULL, on the loop:
      * NOT_LEADER, NO_LEADER, BUSY, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the command
      * was never proposed, so it is not done and never will be); SUPERSEDED (another entry was
@@ -57,6 +70,15 @@ struct de_request {
      * leadership and heard of no decision within one maximum election timeout).
      * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
      * NO_LEADER, BUSY, NO_MEMORY, SHUTDOWN, HALTED; on the loop; result NULL.
+     * CHANGE: status 0 when the configuration asked for is committed and in use, and no joint one
+     * is on the way there any more; INVALID (it makes no sense, see reason); BUSY (another change
+     * or a transfer is under way, the leader is new, or a learner has not caught up); SUPERSEDED;
+     * UNKNOWN; or as for a WRITE that was not proposed. On the loop; result NULL.
+     * TRANSFER: status 0 when another node (the target, if one was named) leads; INVALID (the
+     * target is no voter, or leads already); BUSY (another one is under way); TIMEOUT (the target
+     * did not take over within one maximum election time-out; this node leads on); SUPERSEDED
+     * (another node was elected); UNKNOWN (this node leads no more and hears of no leader); or
+     * NOT_LEADER, NO_LEADER, NO_MEMORY, SHUTDOWN, HALTED. On the loop; result NULL.
      * May free the request. Must not block. */
     void (*done)(struct de_request *request, int status, const struct dengine_result *result);
     /* The node's, from submit to done. */
@@ -99,6 +121,9 @@ struct de_node_env {
     void (*read_log)(void *context, struct de_log_read_job *job);
     /* Role, term, leader, readiness or configuration changed. Borrows status. */
     void (*changed)(void *context, const struct de_node_status *status);
+    /* The lease changed. Must be visible to all threads when this returns: messages that may end
+     * what the old one promised leave after it. */
+    void (*lease)(void *context, const struct de_node_lease *lease);
     /* The node has halted for good; every request has been or is being answered. */
     void (*halted)(void *context, int err, const char *reason);
 };
@@ -113,6 +138,7 @@ struct de_node_limits {
     uint64_t cache_bytes_max;      /* recent entries kept in memory */
     uint32_t apply_entries_max;    /* entries in one apply job */
     uint32_t persist_jobs_max;     /* persist jobs of own proposals in flight */
+    uint64_t promotion_lag_max;    /* entries that a learner may lack and still be promoted */
 };
 
 /* Sensible values for production. */
@@ -121,8 +147,9 @@ void de_node_limits_default(struct de_node_limits *limits);
 struct de_node_options {
     struct de_raft_options raft;
     struct de_node_limits limits;
-    /* The configuration of a new cluster; used while the log holds none. */
-    struct de_raft_configuration initial_configuration;
+    /* The membership of a new cluster; used while the log holds none. Put together with
+     * de_membership_add; empty: a server that waits to be added to a cluster. */
+    struct de_membership initial_membership;
     struct de_node_env env;
     struct de_allocator allocator; /* used on the loop only */
     struct dengine_state_machine machine;
@@ -190,6 +217,8 @@ struct de_node_status {
     uint32_t pending_requests;
     uint64_t pending_bytes;
     uint64_t dropped_messages; /* by the node: no memory, a bad payload, a stale range */
+    const struct de_membership *membership; /* in use; lives until the next input */
+    bool removed;                           /* was a member and is none any more, for good */
     bool stopped;
     int halt_err; /* 0 = has not halted */
 };

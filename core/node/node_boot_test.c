@@ -211,12 +211,11 @@ static void test_a_hard_state_older_than_the_log_is_refused(void **state)
 
 static void append_configuration(struct harness *h, uint32_t members)
 {
-    struct de_raft_configuration configuration = {.count = members};
+    struct de_membership configuration = {0};
     uint8_t payload[DE_CONFIG_BYTES_MAX];
 
     for (uint32_t i = 0; i < members; i++) {
-        configuration.members[i].id = i + 1;
-        configuration.members[i].flags = DE_RAFT_VOTER;
+        assert_true(de_membership_add(&configuration, i + 1, DE_RAFT_VOTER, NULL));
     }
     harness_append(h, 0, 6, DENGINE_ENTRY_CONFIG, payload,
                    de_config_encode(&configuration, payload, sizeof payload));

@@ -424,7 +424,7 @@ static void test_bad_appends_are_dropped(void **state)
 
 static void test_a_configuration_from_the_leader_takes_effect(void **state)
 {
-    struct de_raft_configuration configuration = {.count = 4};
+    struct de_membership configuration = {0};
     struct harness *h = started(3, 10);
     uint8_t payload[DE_CONFIG_BYTES_MAX];
     struct dengine_entry entry = {9, DENGINE_ENTRY_CONFIG, {payload, 0}};
@@ -432,8 +432,8 @@ static void test_a_configuration_from_the_leader_takes_effect(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 4; i++) {
-        configuration.members[i].id = i + 1;
-        configuration.members[i].flags = i < 3 ? DE_RAFT_VOTER : DE_RAFT_LEARNER;
+        assert_true(de_membership_add(&configuration, i + 1,
+                                      i < 3 ? DE_RAFT_VOTER : DE_RAFT_LEARNER, NULL));
     }
     entry.data.size = de_config_encode(&configuration, payload, sizeof payload);
     message = append_from_2(h, &entry, 1);

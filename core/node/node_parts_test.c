@@ -91,58 +91,93 @@ static void test_damaged_batches_are_refused(void **state)
     assert_int_equal(count_exact(payload, 8), 0); /* no command at all */
 }
 
-static struct de_raft_configuration three_members(void)
+static struct de_membership three_members(void)
 {
-    struct de_raft_configuration configuration = {.count = 3};
+    const struct de_member_addresses nine = {"nine.example:9081", "[::1]:1"};
+    struct de_membership membership = {0};
 
-    configuration.members[0] = (struct de_raft_member){1, DE_RAFT_VOTER, 0};
-    configuration.members[1] = (struct de_raft_member){5, DE_RAFT_VOTER | DE_RAFT_VOTER_OLD, 0};
-    configuration.members[2] = (struct de_raft_member){9, DE_RAFT_LEARNER, 0};
-    return configuration;
+    /* In any order. */
+    assert_true(de_membership_add(&membership, 9, DE_RAFT_LEARNER, &nine));
+    assert_true(de_membership_add(&membership, 1, DE_RAFT_VOTER, NULL));
+    assert_true(de_membership_add(&membership, 5, DE_RAFT_VOTER | DE_RAFT_VOTER_OLD, NULL));
+    assert_false(de_membership_add(&membership, 5, DE_RAFT_VOTER, NULL));
+    assert_false(de_membership_add(&membership, 0, DE_RAFT_VOTER, NULL));
+    assert_int_equal(membership.highest_id, 9);
+    assert_string_equal(de_membership_addresses(&membership, 9)->peer, "nine.example:9081");
+    assert_string_equal(de_membership_addresses(&membership, 5)->peer, "");
+    return membership;
 }
 
 static void test_a_configuration_comes_back(void **state)
 {
-    const struct de_raft_configuration written = three_members();
-    struct de_raft_configuration read;
+    struct de_membership written = three_members();
+    struct de_raft_configuration counted;
+    struct de_membership read;
     uint8_t payload[DE_CONFIG_BYTES_MAX];
-    const size_t size = de_config_encode(&written, payload, sizeof payload);
+    size_t size;
 
     (void)state;
-    assert_int_equal(size, 8 + 3 * 16);
+    written.highest_id = 12; /* members 10 to 12 have left */
+    size = de_config_encode(&written, payload, sizeof payload);
+    assert_int_equal(size, 16 + 3 * 18 + 17 + 7);
     assert_int_equal(de_config_decode(dengine_bytes(payload, size), &read), 0);
     assert_memory_equal(&read, &written, sizeof read);
+    assert_int_equal(de_config_decode_members(dengine_bytes(payload, size), &counted), 0);
+    assert_memory_equal(&counted, &written.configuration, sizeof counted);
 }
 
 static void test_the_largest_configuration_fits(void **state)
 {
-    struct de_raft_configuration configuration = {.count = DE_RAFT_MEMBERS_MAX};
+    struct de_membership membership = {0};
+    struct de_membership read;
+    struct de_member_addresses addresses;
     uint8_t payload[DE_CONFIG_BYTES_MAX];
+    size_t size;
 
     (void)state;
+    memset(&addresses, 0, sizeof addresses);
+    memset(addresses.peer, 'p', DE_ADDRESS_BYTES - 1);
+    memset(addresses.client, 'c', DE_ADDRESS_BYTES - 1);
     for (uint32_t i = 0; i < DE_RAFT_MEMBERS_MAX; i++) {
-        configuration.members[i] = (struct de_raft_member){i + 1, DE_RAFT_VOTER, 0};
+        assert_true(de_membership_add(&membership, i + 1, DE_RAFT_VOTER, &addresses));
     }
-    assert_int_equal(de_config_encode(&configuration, payload, sizeof payload),
-                     DE_CONFIG_BYTES_MAX);
+    assert_false(de_membership_add(&membership, 100, DE_RAFT_VOTER, NULL));
+    size = de_config_encode(&membership, payload, sizeof payload);
+    assert_int_equal(size, DE_CONFIG_BYTES_MAX);
+    assert_int_equal(de_config_decode(dengine_bytes(payload, size), &read), 0);
+    assert_memory_equal(&read, &membership, sizeof read);
 }
 
 static int decode_exact(const uint8_t *payload, size_t size)
 {
-    struct de_raft_configuration configuration;
+    struct de_membership membership;
     uint8_t *exact = malloc(size > 0 ? size : 1);
     int rc;
 
     assert_non_null(exact);
     memcpy(exact, payload, size);
-    rc = de_config_decode(dengine_bytes(exact, size), &configuration);
+    rc = de_config_decode(dengine_bytes(exact, size), &membership);
+    assert_int_equal(
+        rc, de_config_decode_members(dengine_bytes(exact, size), &membership.configuration));
     free(exact);
+    return rc;
+}
+
+/* payload with one byte changed. */
+static int decode_with(uint8_t *payload, size_t size, size_t at, uint8_t byte)
+{
+    const uint8_t before = payload[at];
+    int rc;
+
+    payload[at] = byte;
+    rc = decode_exact(payload, size);
+    payload[at] = before;
     return rc;
 }
 
 static void test_damaged_configurations_are_refused(void **state)
 {
-    const struct de_raft_configuration written = three_members();
+    const struct de_membership written = three_members();
     uint8_t payload[DE_CONFIG_BYTES_MAX + 1] = {0};
     const size_t size = de_config_encode(&written, payload, sizeof payload);
 
@@ -156,36 +191,39 @@ static void test_damaged_configurations_are_refused(void **state)
         (void)decode_exact(payload, size);
         payload[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
-    payload[0] = 2;
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_VERSION);
-    payload[0] = 1;
-    payload[1] = 1;
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_PROTOCOL);
-    payload[1] = 0;
-    payload[4] = DE_RAFT_MEMBERS_MAX + 1;
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_PROTOCOL);
-    payload[4] = 3;
-    payload[24] = 1; /* two members 1 */
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_PROTOCOL);
-    payload[24] = 5;
-    payload[16] = 0; /* a member that is nothing */
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_PROTOCOL);
-    payload[16] = 16; /* a flag of the future */
-    assert_int_equal(decode_exact(payload, size), DENGINE_E_PROTOCOL);
+    assert_int_equal(decode_with(payload, size, 0, 3), DENGINE_E_VERSION);
+    assert_int_equal(decode_with(payload, size, 1, 1), DENGINE_E_PROTOCOL);
+    assert_int_equal(decode_with(payload, size, 4, DE_RAFT_MEMBERS_MAX + 1), DENGINE_E_PROTOCOL);
+    assert_int_equal(decode_with(payload, size, 8, 8), DENGINE_E_PROTOCOL);   /* there is a 9 */
+    assert_int_equal(decode_with(payload, size, 34, 1), DENGINE_E_PROTOCOL);  /* two members 1 */
+    assert_int_equal(decode_with(payload, size, 24, 0), DENGINE_E_PROTOCOL);  /* is nothing */
+    assert_int_equal(decode_with(payload, size, 24, 16), DENGINE_E_PROTOCOL); /* of the future */
+    assert_int_equal(decode_with(payload, size, 32, 1), DENGINE_E_PROTOCOL);  /* no room for it */
+    assert_int_equal(decode_with(payload, size, size - 1, 0), DENGINE_E_PROTOCOL); /* a byte 0 */
+    assert_int_equal(decode_exact(payload, size), 0);
 }
 
-/* There is room for more about a member; what is not known is skipped. */
+/* There is room for more about a member; what is not known is skipped. Version 1 had no addresses
+ * and no highest id. */
 static void test_more_about_a_member_is_skipped(void **state)
 {
-    static const uint8_t payload[] = {1, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0,   0,
-                                      0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 'h', 'i'};
-    struct de_raft_configuration configuration;
+    static const uint8_t first[] = {1, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0,   0,
+                                    0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 'h', 'i'};
+    static const uint8_t second[] = {2, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0,   0, 7,   0,  0,
+                                     0, 0, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 'p', 0, 'h', 'i'};
+    struct de_membership membership;
 
     (void)state;
-    assert_int_equal(de_config_decode(dengine_bytes(payload, sizeof payload), &configuration), 0);
-    assert_int_equal(configuration.count, 1);
-    assert_int_equal(configuration.members[0].id, 7);
-    assert_int_equal(decode_exact(payload, sizeof payload - 1), DENGINE_E_PROTOCOL);
+    assert_int_equal(de_config_decode(dengine_bytes(first, sizeof first), &membership), 0);
+    assert_int_equal(membership.configuration.count, 1);
+    assert_int_equal(membership.configuration.members[0].id, 7);
+    assert_int_equal(membership.highest_id, 7);
+    assert_string_equal(membership.addresses[0].peer, "");
+    assert_int_equal(decode_exact(first, sizeof first - 1), DENGINE_E_PROTOCOL);
+    assert_int_equal(de_config_decode(dengine_bytes(second, sizeof second), &membership), 0);
+    assert_int_equal(membership.highest_id, 8);
+    assert_string_equal(membership.addresses[0].peer, "p");
+    assert_string_equal(membership.addresses[0].client, "");
 }
 
 static void append(struct de_entry_cache *cache, uint64_t index, uint32_t size, uint64_t term)

@@ -10,6 +10,7 @@
 #ifndef DE_CORE_NODE_NODE_STATE_H
 #define DE_CORE_NODE_NODE_STATE_H
 
+#include "core/node/book.h"
 #include "core/node/entry_cache.h"
 #include "core/node/node.h"
 #include "core/node/requests.h"
@@ -76,6 +77,22 @@ struct de_apply_job {
     char message[DE_JOB_MESSAGE_BYTES];
 };
 
+/* A change of the membership that the core has taken. */
+struct de_change_under_way {
+    struct de_request *request; /* NULL: none */
+    uint64_t index;             /* of the first CONFIG entry that it takes */
+    uint64_t term;
+    uint64_t deadline_ns; /* leadership was lost: when to give up; else NEVER */
+    bool committed;       /* that first entry is */
+};
+
+struct de_transfer_under_way {
+    struct de_request *request; /* NULL: none */
+    uint64_t target;            /* 0: whoever it will be */
+    uint64_t term;              /* that we led when it began */
+    uint64_t deadline_ns;       /* leadership has ended: when to give up; else NEVER */
+};
+
 struct de_node {
     struct de_node_limits limits;
     struct de_node_env env;
@@ -93,6 +110,7 @@ struct de_node {
     int halt_err; /* 0 = running */
     char halt_reason[DE_NODE_REASON_BYTES];
     struct de_node_status told; /* what env.changed said last */
+    bool config_changed;        /* since then */
 
     uint64_t raft_deadline_ns; /* published by the core */
     uint64_t retry_ns;         /* something failed for lack of memory: look again then */
@@ -104,6 +122,17 @@ struct de_node {
     uint64_t applied_told;   /* ... as far as the core knows */
     uint64_t persisted;      /* newest ticket that is durable */
     uint64_t persisted_told; /* ... as far as the core knows */
+
+    struct de_book book;         /* the memberships that the log needs */
+    struct de_membership target; /* what a change asks for */
+    bool target_in_use;          /* while the core takes it up */
+    struct de_membership scratch;
+    struct de_change_under_way change;
+    struct de_transfer_under_way transfer;
+    bool told_removed;          /* a member has said that we were removed */
+    struct de_node_lease lease; /* as published */
+    uint64_t lease_index;       /* of lease_index_term */
+    uint64_t lease_index_term;
 
     /* Jobs with the environment. */
     uint32_t persist_jobs;
@@ -134,8 +163,9 @@ struct de_node {
     uint64_t pending_bytes;
     uint64_t dropped_messages;
     struct de_request_list waiting_writes;
-    struct de_proposal_list proposals; /* of the present term as leader, ascending */
-    struct de_proposal_list orphans;   /* of lost terms, ascending by deadline */
+    struct de_proposal_list proposals;    /* of the present term as leader, ascending */
+    struct de_proposal_list orphans;      /* of lost terms, ascending by deadline */
+    struct de_request_list waiting_admin; /* changes and transfers */
     struct de_request_list waiting_reads;
     struct de_request_list asked_reads;     /* ascending by ticket */
     struct de_request_list confirmed_reads; /* ticket = read index */
@@ -145,6 +175,11 @@ static inline bool de_node_running(const struct de_node *node)
 {
     return !node->stopped && node->halt_err == 0;
 }
+
+/* ---- incoming.c ---- */
+
+/* Whether the core is to be told when its deadline passes. */
+bool de_node_heeds_deadline(const struct de_node *node);
 
 /* ---- turn.c ---- */
 
@@ -207,6 +242,38 @@ void de_node_ask_reads(struct de_node *node, uint64_t now_ns);
 void de_node_update_reads(struct de_node *node);
 /* Ends the reads that the applier has caught up with. */
 void de_node_finish_reads(struct de_node *node);
+
+/* ---- change.c ---- */
+
+/* The request is under way then, or ended. */
+void de_node_start_change(struct de_node *node, struct de_request *request, uint64_t now_ns);
+/* Looks at what has become of the change under way. */
+void de_node_settle_change(struct de_node *node, uint64_t now_ns);
+void de_node_expire_change(struct de_node *node, uint64_t now_ns);
+/* Ends the one under way, if there is one. */
+void de_node_end_change(struct de_node *node, int status, const char *reason);
+
+/* ---- transfer.c: the same for transfers ---- */
+
+void de_node_start_transfer(struct de_node *node, struct de_request *request, uint64_t now_ns);
+void de_node_settle_transfer(struct de_node *node, uint64_t now_ns);
+void de_node_expire_transfer(struct de_node *node, uint64_t now_ns);
+void de_node_end_transfer(struct de_node *node, int status, const char *reason);
+
+/* ---- removed.c ---- */
+
+bool de_node_is_removed(const struct de_node *node);
+/* A REMOVED message has come. */
+void de_node_receive_removed(struct de_node *node, const struct de_raft_message *message);
+/* A vote request has come: tells its sender if it was removed. */
+void de_node_tell_removed(struct de_node *node, const struct de_raft_message *request);
+
+/* ---- lease.c ---- */
+
+/* Publishes the lease as it is after the step. */
+void de_node_update_lease(struct de_node *node);
+/* The node has stopped or halted. */
+void de_node_end_lease(struct de_node *node);
 
 /* ---- apply.c ---- */
 

@@ -1,6 +1,9 @@
 #include "core/node/node_test_harness.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/codec.h"
@@ -48,6 +51,12 @@ static void env_send(void *context, const struct de_peer_message *message)
     DE_ASSERT(message->raft.from == member->id);
     if (message->raft.type == DE_RAFT_MSG_APPEND) {
         note_append(h, message);
+    }
+    if (message->raft.type == DE_RAFT_MSG_TIMEOUT_NOW) {
+        DE_ASSERT(member->lease.until_ns == 0); /* lease.h: it has ended for all threads */
+        h->timeouts_sent++;
+    } else if (message->raft.type == DE_RAFT_MSG_READ_REPLY && !message->raft.rejected) {
+        DE_ASSERT(member->lease.index >= message->raft.commit);
     }
     if (h->message_count == HARNESS_QUEUE_MAX) {
         return;
@@ -104,6 +113,14 @@ static void env_changed(void *context, const struct de_node_status *status)
     member->changes++;
 }
 
+static void env_lease(void *context, const struct de_node_lease *lease)
+{
+    struct harness_member *member = context;
+
+    member->lease = *lease;
+    member->leases++;
+}
+
 static void env_halted(void *context, int err, const char *reason)
 {
     struct harness_member *member = context;
@@ -122,6 +139,7 @@ struct harness *harness_new(uint32_t count, uint64_t seed)
 
     DE_ASSERT(h != NULL && count >= 1 && count <= HARNESS_NODES_MAX);
     h->count = count;
+    h->initial_count = count;
     h->now_ns = 1000 * HARNESS_MS;
     de_random_init(&h->random, seed);
     de_node_limits_default(&h->limits);
@@ -151,6 +169,16 @@ struct harness *harness_new(uint32_t count, uint64_t seed)
     return h;
 }
 
+struct de_member_addresses harness_addresses(uint64_t id)
+{
+    struct de_member_addresses addresses;
+
+    memset(&addresses, 0, sizeof addresses);
+    (void)snprintf(addresses.peer, sizeof addresses.peer, "peer%" PRIu64 ":1", id);
+    (void)snprintf(addresses.client, sizeof addresses.client, "client%" PRIu64 ":2", id);
+    return addresses;
+}
+
 int harness_start(struct harness *h, uint32_t i, char *message, size_t message_size)
 {
     struct harness_member *member = member_of(h, i);
@@ -158,7 +186,7 @@ int harness_start(struct harness *h, uint32_t i, char *message, size_t message_s
         .raft = h->raft,
         .limits = h->limits,
         .env = {member, env_send, env_arm, env_persist, env_apply, env_read_log, env_changed,
-                env_halted},
+                env_lease, env_halted},
         .allocator = member->heap.allocator,
         .machine = harness_machine_table(&member->machine),
         .log = harness_log_store(&member->log),
@@ -167,10 +195,10 @@ int harness_start(struct harness *h, uint32_t i, char *message, size_t message_s
     DE_ASSERT(member->node == NULL);
     options.raft.id = member->id;
     options.raft.seed = member->id + de_random_next(&h->random);
-    options.initial_configuration.count = h->count;
-    for (uint32_t j = 0; j < h->count; j++) {
-        options.initial_configuration.members[j].id = j + 1;
-        options.initial_configuration.members[j].flags = DE_RAFT_VOTER;
+    for (uint32_t j = 0; i < h->initial_count && j < h->initial_count; j++) {
+        const struct de_member_addresses addresses = harness_addresses(j + 1);
+
+        DE_ASSERT(de_membership_add(&options.initial_membership, j + 1, DE_RAFT_VOTER, &addresses));
     }
     member->deadline_ns = UINT64_MAX;
     return de_node_new(&options, h->now_ns, &member->node, message, message_size);
@@ -230,6 +258,7 @@ static void request_done(struct de_request *request, int status,
     if (result != NULL) {
         r->result = *result;
     }
+    r->reason = request->reason;
     /* As if freed: nobody may look at it again. */
     memset(request, 0xdd, sizeof *request);
 }
@@ -256,6 +285,20 @@ struct harness_request *harness_write(struct harness *h, uint32_t i, size_t size
     DE_ASSERT(r->command != NULL);
     de_store_u64(r->command, r->number);
     r->request.command = dengine_bytes(r->command, size);
+    de_node_submit(member_of(h, i)->node, &r->request, h->now_ns);
+    return r;
+}
+
+struct harness_request *harness_admin(struct harness *h, uint32_t i, uint32_t type,
+                                      const struct de_change *change, uint64_t target)
+{
+    struct harness_request *r = new_request(h, i, type);
+
+    if (change != NULL) {
+        r->change = *change;
+        r->request.change = &r->change;
+    }
+    r->request.target = target;
     de_node_submit(member_of(h, i)->node, &r->request, h->now_ns);
     return r;
 }

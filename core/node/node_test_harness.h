@@ -36,6 +36,8 @@ struct harness_member {
     uint64_t deadline_ns;
     struct de_node_status status; /* as of the last changed() */
     size_t changes;
+    struct de_node_lease lease; /* as published */
+    size_t leases;
     int halt_err;
     size_t halts;
     char halt_reason[256];
@@ -48,6 +50,8 @@ struct harness_message {
 
 struct harness_request {
     struct de_request request;
+    struct de_change change;
+    const char *reason;
     struct harness *harness;
     uint8_t *command;
     uint64_t number;
@@ -59,6 +63,7 @@ struct harness_request {
 
 struct harness {
     uint32_t count;
+    uint32_t initial_count; /* of them are members at first, the others wait to be added */
     struct harness_member members[HARNESS_NODES_MAX];
     uint64_t now_ns;
     struct de_node_limits limits;
@@ -71,6 +76,7 @@ struct harness {
     /* Outgoing appends seen, for tests that look at the cutting of ranges. */
     size_t appends_sent;
     size_t append_bytes_largest; /* with more than one entry */
+    size_t timeouts_sent;        /* TIMEOUT_NOW messages */
     uint64_t isolated; /* random steps lose what goes to or comes from this id; 0 = nobody */
 };
 
@@ -86,6 +92,10 @@ void harness_crash(struct harness *h, uint32_t i);
 /* Submits (no flush); returns the request's slot. size >= 8 bytes of command. */
 struct harness_request *harness_write(struct harness *h, uint32_t i, size_t size);
 struct harness_request *harness_read(struct harness *h, uint32_t i);
+/* Submits a CHANGE or a TRANSFER. */
+struct harness_request *harness_admin(struct harness *h, uint32_t i, uint32_t type,
+                                      const struct de_change *change, uint64_t target);
+struct de_member_addresses harness_addresses(uint64_t id);
 void harness_flush(struct harness *h, uint32_t i);
 
 /* One step each; false when there was nothing to do. */

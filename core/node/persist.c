@@ -22,6 +22,20 @@ struct de_persist_work *de_persist_work_new(const struct de_allocator *allocator
     return work;
 }
 
+/* The configuration that the core wants written, with what the core does not know. */
+static void write_config(struct de_node *node, const struct de_raft_configuration *configuration,
+                         struct de_entry_buffer *buffer)
+{
+    const struct de_membership *current = &node->book.current;
+
+    DE_ASSERT(configuration != NULL);
+    de_membership_complete(configuration, current, node->target_in_use ? &node->target : current,
+                           &node->scratch);
+    buffer->size =
+        (uint32_t)de_config_encode(&node->scratch, de_entry_buffer_data(buffer), buffer->capacity);
+    DE_ASSERT(buffer->size <= buffer->capacity);
+}
+
 /* The entry that the core has made, from the spare buffer. */
 static struct de_entry_buffer *make_core_entry(struct de_node *node)
 {
@@ -35,9 +49,7 @@ static struct de_entry_buffer *make_core_entry(struct de_node *node)
     buffer->type = persist->core_type;
     buffer->size = 0;
     if (persist->core_type == DENGINE_ENTRY_CONFIG) {
-        DE_ASSERT(persist->configuration != NULL);
-        buffer->size = (uint32_t)de_config_encode(persist->configuration,
-                                                  de_entry_buffer_data(buffer), buffer->capacity);
+        write_config(node, persist->configuration, buffer);
     }
     return buffer;
 }
@@ -52,6 +64,9 @@ static void add_entry(struct de_node *node, struct de_persist_work *work, uint64
     work->entries[work->count] = de_entry_buffer_entry(buffer);
     work->count++;
     de_entry_cache_append(&node->cache, index, buffer);
+    if (buffer->type == DENGINE_ENTRY_CONFIG) {
+        de_book_append(&node->book, index, de_entry_buffer_entry(buffer).data);
+    }
 }
 
 static void add_event_entries(struct de_node *node, struct de_persist_work *work, bool own)
@@ -81,6 +96,7 @@ void de_node_persist(struct de_node *node, bool own)
     if (persist->truncate_from != 0) {
         DE_ASSERT(persist->truncate_from > node->commit);
         de_entry_cache_truncate(&node->cache, persist->truncate_from);
+        de_book_truncate(&node->book, persist->truncate_from);
     }
     switch (persist->source) {
     case DE_RAFT_FROM_EVENT:
@@ -93,6 +109,7 @@ void de_node_persist(struct de_node *node, bool own)
         DE_ASSERT(persist->source == DE_RAFT_NO_ENTRIES);
     }
     DE_ASSERT(node->cache.first + node->cache.count == node->view.last_index + 1);
+    DE_ASSERT(node->book.current_index == node->view.config_index);
     work->own = own && persist->source == DE_RAFT_FROM_EVENT;
     work->job.ticket = persist->ticket;
     work->job.write.set_hard_state = true;

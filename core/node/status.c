@@ -13,6 +13,8 @@ void de_node_get_status(const struct de_node *node, struct de_node_status *statu
     status->pending_requests = node->pending_requests;
     status->pending_bytes = node->pending_bytes;
     status->dropped_messages = node->dropped_messages;
+    status->membership = &node->book.current;
+    status->removed = de_node_is_removed(node);
     status->stopped = node->stopped;
     status->halt_err = node->halt_err;
 }
@@ -45,9 +47,11 @@ void de_node_notify(struct de_node *node)
     DE_ASSERT(node->inside);
     DE_ASSERT(now->term >= told->term);
     if (now->role == told->role && now->term == told->term && now->leader == told->leader &&
-        now->ready == told->ready && now->config_index == told->config_index) {
+        now->ready == told->ready && !node->config_changed &&
+        de_node_is_removed(node) == node->told.removed) {
         return;
     }
+    node->config_changed = false;
     de_node_get_status(node, &node->told);
     node->env.changed(node->env.context, &node->told);
 }
@@ -62,6 +66,7 @@ void de_node_halt(struct de_node *node, int err, const char *what, const char *d
         return;
     }
     node->halt_err = err;
+    de_node_end_lease(node);
     de_sentence_init(&text, node->halt_reason, sizeof node->halt_reason);
     de_sentence_add(&text, what);
     if (detail != NULL && detail[0] != '\0') {

@@ -30,6 +30,9 @@ static bool reserve_staged(struct de_node *node, uint32_t entries)
 bool de_node_reserve(struct de_node *node, uint32_t entries)
 {
     const uint32_t needed = entries > 0 ? entries : 1;
+    /* The core may write a configuration of the members there are and those that are to come. */
+    const size_t config_bytes =
+        node->book.current_bytes + (node->target_in_use ? de_config_size(&node->target) : 0);
 
     DE_ASSERT(de_node_running(node));
     if (node->spare_work != NULL && node->spare_work->capacity < needed) {
@@ -39,8 +42,12 @@ bool de_node_reserve(struct de_node *node, uint32_t entries)
     if (node->spare_work == NULL) {
         node->spare_work = de_persist_work_new(&node->allocator, needed);
     }
+    if (node->spare_core != NULL && node->spare_core->capacity < config_bytes) {
+        de_entry_buffer_unref(&node->allocator, node->spare_core);
+        node->spare_core = NULL;
+    }
     if (node->spare_core == NULL) {
-        node->spare_core = de_entry_buffer_new(&node->allocator, DE_CONFIG_BYTES_MAX);
+        node->spare_core = de_entry_buffer_new(&node->allocator, (uint32_t)config_bytes);
     }
     DE_ASSERT_IMPLIES(node->spare_work != NULL, node->spare_work->capacity >= needed);
     return node->spare_work != NULL && node->spare_core != NULL &&

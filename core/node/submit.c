@@ -59,11 +59,30 @@ void de_node_end_all(struct de_node *node, int status)
     de_node_end_list(node, &node->waiting_writes, status);
     end_proposals(node, &node->proposals);
     end_proposals(node, &node->orphans);
+    de_node_end_list(node, &node->waiting_admin, status);
+    de_node_end_change(node, DENGINE_E_UNKNOWN, "this node stopped meanwhile");
+    de_node_end_transfer(node, DENGINE_E_UNKNOWN, "this node stopped meanwhile");
     de_node_end_list(node, &node->waiting_reads, status);
     de_node_end_list(node, &node->asked_reads, status);
     de_node_end_list(node, &node->confirmed_reads, status);
     de_node_backlog_clear(node);
     DE_ASSERT_IMPLIES(!node->applying, node->pending_requests == 0);
+}
+
+static struct de_request_list *list_of(struct de_node *node, const struct de_request *request)
+{
+    DE_ASSERT(node != NULL);
+    switch ((enum de_request_type)request->type) {
+    case DE_REQUEST_WRITE:
+        return &node->waiting_writes;
+    case DE_REQUEST_READ:
+        return &node->waiting_reads;
+    case DE_REQUEST_CHANGE:
+    case DE_REQUEST_TRANSFER:
+        break;
+    }
+    DE_ASSERT(request->type == DE_REQUEST_CHANGE || request->type == DE_REQUEST_TRANSFER);
+    return &node->waiting_admin;
 }
 
 /* 0, or why the request cannot be taken. */
@@ -72,7 +91,8 @@ static int check_request(const struct de_node *node, const struct de_request *re
     const uint64_t bytes = command_bytes(request);
 
     DE_ASSERT(request->done != NULL);
-    DE_ASSERT(request->type == DE_REQUEST_WRITE || request->type == DE_REQUEST_READ);
+    DE_ASSERT(request->type >= DE_REQUEST_WRITE && request->type <= DE_REQUEST_TRANSFER);
+    DE_ASSERT_IMPLIES(request->type == DE_REQUEST_CHANGE, request->change != NULL);
     if (node->halt_err != 0) {
         return DENGINE_E_HALTED;
     }
@@ -97,15 +117,14 @@ void de_node_submit(struct de_node *node, struct de_request *request, uint64_t n
     de_node_enter(node);
     request->next = NULL;
     request->ticket = 0;
+    request->reason = "";
     rc = check_request(node, request);
     if (rc != 0) {
         request->done(request, rc, NULL);
     } else {
         node->pending_requests++;
         node->pending_bytes += command_bytes(request);
-        de_request_list_push(request->type == DE_REQUEST_WRITE ? &node->waiting_writes
-                                                               : &node->waiting_reads,
-                             request);
+        de_request_list_push(list_of(node, request), request);
     }
     DE_ASSERT(node->pending_requests <= node->limits.pending_requests_max);
     de_node_leave(node);
@@ -116,7 +135,7 @@ void de_node_flush(struct de_node *node, uint64_t now_ns)
     de_node_enter(node);
     de_node_turn(node, now_ns);
     /* The turn gave every read a ticket or an end; writes may wait for the one in flight. */
-    DE_ASSERT(node->waiting_reads.first == NULL);
+    DE_ASSERT(node->waiting_reads.first == NULL && node->waiting_admin.first == NULL);
     DE_ASSERT_IMPLIES(node->waiting_writes.first != NULL,
                       node->own_persist_jobs >= node->limits.persist_jobs_max);
     de_node_leave(node);

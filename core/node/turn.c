@@ -70,6 +70,21 @@ static void tell_applied(struct de_node *node, uint64_t now_ns)
     DE_ASSERT(node->applied_told == node->applied);
 }
 
+static void take_admin(struct de_node *node, uint64_t now_ns)
+{
+    struct de_request *request;
+
+    DE_ASSERT(node->inside);
+    while ((request = de_request_list_pop(&node->waiting_admin)) != NULL) {
+        if (request->type == DE_REQUEST_CHANGE) {
+            de_node_start_change(node, request, now_ns);
+        } else {
+            de_node_start_transfer(node, request, now_ns);
+        }
+    }
+    DE_ASSERT(node->waiting_admin.first == NULL);
+}
+
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -77,10 +92,15 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 
 static void arm(struct de_node *node)
 {
-    uint64_t deadline_ns = min_u64(node->raft_deadline_ns, node->retry_ns);
+    uint64_t deadline_ns = node->retry_ns;
 
     DE_ASSERT(node->inside);
     DE_ASSERT(de_node_running(node));
+    if (de_node_heeds_deadline(node)) {
+        deadline_ns = min_u64(deadline_ns, node->raft_deadline_ns);
+    }
+    deadline_ns = min_u64(deadline_ns, node->change.deadline_ns);
+    deadline_ns = min_u64(deadline_ns, node->transfer.deadline_ns);
     if (node->orphans.first != NULL) {
         deadline_ns = min_u64(deadline_ns, node->orphans.first->deadline_ns);
     }
@@ -101,8 +121,11 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     tell_persisted(node, now_ns);
     tell_applied(node, now_ns);
     de_node_expire_orphans(node, now_ns);
+    de_node_expire_change(node, now_ns);
+    de_node_expire_transfer(node, now_ns);
     de_node_propose(node, now_ns);
     de_node_ask_reads(node, now_ns);
+    take_admin(node, now_ns);
     de_node_finish_reads(node);
     de_node_start_apply(node, now_ns);
     de_node_backlog_turn(node, now_ns);

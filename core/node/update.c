@@ -22,6 +22,7 @@ void de_node_execute(struct de_node *node, bool own, uint64_t now_ns)
     }
     de_node_drop_staged(node);
     de_node_orphan_proposals(node, now_ns);
+    de_node_update_lease(node); /* before anything leaves, see lease.h */
     de_node_send_messages(node);
     if (update->commit > node->commit) {
         DE_ASSERT(update->commit <= node->view.last_index);
@@ -29,5 +30,8 @@ void de_node_execute(struct de_node *node, bool own, uint64_t now_ns)
         de_node_resolve_orphans(node);
     }
     de_node_update_reads(node);
+    de_node_settle_change(node, now_ns);
+    de_node_settle_transfer(node, now_ns);
+    node->config_changed = node->config_changed || update->config_changed;
     DE_ASSERT(node->staged_count == 0);
 }

@@ -103,6 +103,8 @@ enum de_raft_message_type {
      * receiver adds the configuration when it has staged that snapshot; or says SNAPSHOT_STAGED,
      * then this message is a heartbeat. */
     DE_RAFT_MSG_SNAPSHOT = 8,
+    /* "You were removed": among owners; the core drops it. */
+    DE_RAFT_MSG_REMOVED = 9,
 };
 
 /* One message, all kinds in one flat struct; members a kind does not use are 0. On the wire the

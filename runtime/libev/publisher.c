@@ -7,6 +7,8 @@
 
 #include "core/base/assert.h"
 
+#define LEASE_ATTEMPTS 16
+
 void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_t cluster_id)
 {
     pthread_condattr_t attributes;
@@ -24,6 +26,10 @@ void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_
     publisher->status.cluster_id = cluster_id;
     publisher->status.role = DENGINE_FOLLOWER;
     publisher->stopped = false;
+    atomic_init(&publisher->lease_sequence, 0);
+    atomic_init(&publisher->lease_until_ns, 0);
+    atomic_init(&publisher->lease_index, 0);
+    atomic_init(&publisher->lease_term, 0);
 }
 
 void de_publisher_deinit(struct de_publisher *publisher)
@@ -77,6 +83,40 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     }
     status->ready = ready && !status->halted;
     (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+/* After Boehm, "Can seqlocks get along with programming language memory models?" (MSPC 2012). The
+ * last store is sequentially consistent, so that the lease is ended for all others before the
+ * messages that follow are. */
+void de_publisher_lease(struct de_publisher *publisher, const struct de_node_lease *lease)
+{
+    uint_fast64_t sequence = atomic_load_explicit(&publisher->lease_sequence, memory_order_relaxed);
+
+    DE_ASSERT(sequence % 2 == 0);
+    atomic_store_explicit(&publisher->lease_sequence, sequence + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&publisher->lease_until_ns, lease->until_ns, memory_order_relaxed);
+    atomic_store_explicit(&publisher->lease_index, lease->index, memory_order_relaxed);
+    atomic_store_explicit(&publisher->lease_term, lease->term, memory_order_relaxed);
+    atomic_store_explicit(&publisher->lease_sequence, sequence + 2, memory_order_seq_cst);
+}
+
+void de_publisher_get_lease(const struct de_publisher *publisher, struct de_node_lease *lease)
+{
+    for (int attempt = 0; attempt < LEASE_ATTEMPTS; attempt++) {
+        uint_fast64_t before =
+            atomic_load_explicit(&publisher->lease_sequence, memory_order_seq_cst);
+
+        lease->until_ns = atomic_load_explicit(&publisher->lease_until_ns, memory_order_relaxed);
+        lease->index = atomic_load_explicit(&publisher->lease_index, memory_order_relaxed);
+        lease->term = atomic_load_explicit(&publisher->lease_term, memory_order_relaxed);
+        atomic_thread_fence(memory_order_acquire);
+        if (before % 2 == 0 &&
+            before == atomic_load_explicit(&publisher->lease_sequence, memory_order_relaxed)) {
+            return;
+        }
+    }
+    memset(lease, 0, sizeof(*lease)); /* the caller asks a quorum instead */
 }
 
 void de_publisher_halted(struct de_publisher *publisher, const char *reason)

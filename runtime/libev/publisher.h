@@ -6,6 +6,7 @@
 #define DE_RUNTIME_LIBEV_PUBLISHER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <dengine/dengine.h>
 
@@ -21,6 +22,12 @@ struct de_publisher {
     /* Guarded by mutex: */
     struct dengine_status status;
     bool stopped;
+    /* The lease under a sequence lock: odd while the loop writes. One writer, and readers that
+     * never wait. */
+    atomic_uint_fast64_t lease_sequence;
+    atomic_uint_fast64_t lease_until_ns;
+    atomic_uint_fast64_t lease_index;
+    atomic_uint_fast64_t lease_term;
 };
 
 void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_t cluster_id);
@@ -28,6 +35,13 @@ void de_publisher_deinit(struct de_publisher *publisher);
 
 /* Takes the node's present status over. */
 void de_publisher_update(struct de_publisher *publisher, const struct de_node *node);
+
+/* Every thread sees the lease from now on. */
+void de_publisher_lease(struct de_publisher *publisher, const struct de_node_lease *lease);
+
+/* The lease as it is now; no lease when the loop is writing it over and over. Without a lock. Use
+ * it as core/node/lease.h says: a view of the state machine is opened before. */
+void de_publisher_get_lease(const struct de_publisher *publisher, struct de_node_lease *lease);
 
 /* Remembers why the node halted. */
 void de_publisher_halted(struct de_publisher *publisher, const char *reason);

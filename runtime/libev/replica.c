@@ -105,6 +105,13 @@ static void env_changed(void *context, const struct de_node_status *status)
     }
 }
 
+static void env_lease(void *context, const struct de_node_lease *lease)
+{
+    struct de_replica *replica = context;
+
+    de_publisher_lease(&replica->publisher, lease);
+}
+
 static void env_halted(void *context, int err, const char *reason)
 {
     struct de_replica *replica = context;
@@ -250,7 +257,7 @@ static void on_boot(struct de_post *post)
 
     node.raft = options->raft;
     node.limits = options->limits;
-    node.initial_configuration = options->initial_configuration;
+    node.initial_membership = options->initial_membership;
     node.machine = options->machine;
     node.log = options->log;
     node.env.context = replica;
@@ -260,6 +267,7 @@ static void on_boot(struct de_post *post)
     node.env.apply = env_apply;
     node.env.read_log = env_read_log;
     node.env.changed = env_changed;
+    node.env.lease = env_lease;
     node.env.halted = env_halted;
     node.allocator.resize = libc_resize;
     node.allocator.release = libc_release;

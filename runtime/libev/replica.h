@@ -23,7 +23,7 @@ typedef int de_replica_add_services(void *context, struct de_rpc_server *server)
 struct de_replica_options {
     struct de_raft_options raft;
     struct de_node_limits limits;
-    struct de_raft_configuration initial_configuration;
+    struct de_membership initial_membership;
     struct dengine_state_machine machine; /* stays the caller's, as the log does */
     struct dengine_log_store log;
     /* NULL: opens no port and starts no gRPC; then there may be no peers. */

@@ -143,7 +143,7 @@ static void node_options(struct de_host *host, struct de_node_options *options)
     options->raft.id = host->id;
     options->raft.seed = de_dice_draw(shared->kernel->seed, DE_DICE_RAFT, host->id, host->lives);
     options->limits = shared->limits;
-    options->initial_configuration = shared->initial_configuration;
+    options->initial_membership = shared->initial_membership;
     options->env = de_host_env(host);
     options->allocator = host->node_pool.allocator;
     options->machine = de_host_probe(host);
@@ -166,6 +166,7 @@ void de_host_start(struct de_host *host)
     host->role = DE_RAFT_FOLLOWER;
     host->term = 0;
     host->leader = 0;
+    memset(&host->lease, 0, sizeof(host->lease));
     host->paused_until_ns = 0;
     if (!open_log(host, message, sizeof(message), &created)) {
         host->log.ops = NULL;

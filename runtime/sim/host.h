@@ -50,7 +50,7 @@ struct de_host_shared {
     /* Template: id, seed and such are filled in per host. */
     struct de_raft_options raft;
     struct de_node_limits limits;
-    struct de_raft_configuration initial_configuration;
+    struct de_membership initial_membership;
     uint32_t segment_bytes;   /* of the log store */
     uint64_t disk_latency_ns; /* about one sync */
     uint64_t cpu_latency_ns;  /* about one hop between threads */
@@ -124,6 +124,7 @@ struct de_host {
     uint32_t role;        /* as last told by the node */
     uint64_t term;
     uint64_t leader;                  /* 0 = unknown */
+    struct de_node_lease lease;       /* as published by the node */
     struct de_host_request *requests; /* of this life */
     /* Troubles. */
     uint64_t paused_until_ns;

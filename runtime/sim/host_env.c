@@ -108,6 +108,13 @@ static void env_changed(void *context, const struct de_node_status *status)
     }
 }
 
+static void env_lease(void *context, const struct de_node_lease *lease)
+{
+    struct de_host *host = context;
+
+    host->lease = *lease;
+}
+
 static void env_halted(void *context, int err, const char *reason)
 {
     struct de_host *host = context;
@@ -119,8 +126,8 @@ static void env_halted(void *context, int err, const char *reason)
 
 struct de_node_env de_host_env(struct de_host *host)
 {
-    struct de_node_env env = {host,      env_send,     env_arm,     env_persist,
-                              env_apply, env_read_log, env_changed, env_halted};
+    struct de_node_env env = {host,         env_send,    env_arm,   env_persist, env_apply,
+                              env_read_log, env_changed, env_lease, env_halted};
 
     return env;
 }

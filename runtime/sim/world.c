@@ -93,10 +93,8 @@ static void fill_shared(struct world *world)
     shared->elected = world_elected;
     shared->trapped = world_trapped;
     shared->context = world;
-    shared->initial_configuration.count = world->cluster.nodes;
-    for (uint32_t i = 0; i < world->cluster.nodes; i++) {
-        shared->initial_configuration.members[i].id = i + 1;
-        shared->initial_configuration.members[i].flags = DE_RAFT_VOTER;
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        DE_ASSERT(de_membership_add(&shared->initial_membership, id, DE_RAFT_VOTER, NULL));
     }
 }
 
