@@ -16,7 +16,7 @@ int de_kv_op_begin(void *object)
         return de_kv_break(kv, rc, NULL);
     }
     kv->batch_open = true;
-    kv->batch_index = kv->applied_index;
+    kv->open = kv->mark;
     DE_ASSERT(kv->broken == 0);
     return 0;
 }
@@ -138,7 +138,7 @@ static int apply_cas(struct de_kv *kv, uint64_t index, struct dengine_slice key,
     return put_next(kv, index, key, command->value, exists ? &old : NULL);
 }
 
-int de_kv_op_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice bytes,
+int de_kv_op_apply(void *object, const struct dengine_position *at, struct dengine_slice bytes,
                    struct dengine_result *result)
 {
     struct de_kv *kv = object;
@@ -146,16 +146,16 @@ int de_kv_op_apply(void *object, uint64_t index, uint64_t term, struct dengine_s
     uint8_t buffer[DENGINE_KV_KEY_MAX];
     struct dengine_slice key;
 
-    (void)term;
     if (kv->broken != 0) {
         return kv->broken;
     }
     DE_ASSERT(kv->batch_open);
-    DE_ASSERT(index > kv->applied_index && index >= kv->batch_index);
-    kv->batch_index = index;
-    result->status = 0;
-    result->succeeded = true;
-    result->revision = index;
+    DE_ASSERT(at->index > kv->mark.index && at->index >= kv->open.index);
+    kv->open.index = at->index;
+    kv->open.term = at->term;
+    DE_ASSERT(at->time_ns >= kv->open.time_ns);
+    kv->open.time_ns = at->time_ns;
+    *result = (struct dengine_result){.succeeded = true, .revision = at->index};
     if (de_kv_command_decode(bytes, &command) != 0) {
         /* Every replica reads the same bytes, so every replica refuses it. */
         result->status = DENGINE_E_INVALID;
@@ -165,12 +165,12 @@ int de_kv_op_apply(void *object, uint64_t index, uint64_t term, struct dengine_s
     key = de_kv_user_key(command.key, buffer);
     switch (command.type) {
     case DE_KV_PUT:
-        return apply_put(kv, index, key, &command);
+        return apply_put(kv, at->index, key, &command);
     case DE_KV_DELETE:
         return apply_delete(kv, key);
     default:
         DE_ASSERT(command.type == DE_KV_CAS); /* the decoder lets no other through */
-        return apply_cas(kv, index, key, &command, &result->succeeded);
+        return apply_cas(kv, at->index, key, &command, &result->succeeded);
     }
 }
 
@@ -184,10 +184,12 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
         return kv->broken;
     }
     DE_ASSERT(kv->batch_open);
-    DE_ASSERT(index >= kv->batch_index && index > kv->applied_index);
-    DE_ASSERT(term >= kv->applied_term);
+    DE_ASSERT(index >= kv->open.index && index > kv->mark.index);
+    DE_ASSERT(term >= kv->open.term);
+    kv->open.index = index;
+    kv->open.term = term;
     /* In the transaction of the data: a crash shows both or neither. */
-    de_kv_state_encode(index, term, state);
+    de_kv_state_encode(&kv->open, state);
     rc =
         kv->store.ops->put(kv->store.object, de_kv_state_key(), dengine_bytes(state, sizeof state));
     if (rc != 0) {
@@ -198,7 +200,7 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
     if (rc != 0) {
         return de_kv_break(kv, rc, NULL);
     }
-    kv->applied_index = index;
-    kv->applied_term = term;
+    kv->mark = kv->open;
+    DE_ASSERT(kv->mark.index == index && kv->mark.term == term);
     return 0;
 }

@@ -40,10 +40,19 @@ static int op_applied(void *object, uint64_t *index, uint64_t *term)
     const struct de_kv *kv = object;
 
     DE_ASSERT(!kv->batch_open);
-    DE_ASSERT_IMPLIES(kv->applied_index == 0, kv->applied_term == 0);
-    *index = kv->applied_index;
-    *term = kv->applied_term;
+    DE_ASSERT_IMPLIES(kv->mark.index == 0, kv->mark.term == 0);
+    *index = kv->mark.index;
+    *term = kv->mark.term;
     return kv->broken;
+}
+
+static void op_clock(void *object, struct dengine_machine_clock *clock)
+{
+    const struct de_kv *kv = object;
+
+    DE_ASSERT(!kv->batch_open);
+    DE_ASSERT(clock != NULL);
+    *clock = (struct dengine_machine_clock){.time_ns = kv->mark.time_ns, .wake_ns = UINT64_MAX};
 }
 
 static const char *op_message(void *object)
@@ -73,14 +82,14 @@ static int load_state(struct de_kv *kv)
     bool any = false;
     int rc;
 
-    DE_ASSERT(kv->applied_index == 0 && !kv->batch_open);
+    DE_ASSERT(kv->mark.index == 0 && !kv->batch_open);
     rc = ops->view_open(kv->store.object, &view);
     if (rc != 0) {
         return rc;
     }
     rc = ops->view_get(kv->store.object, view, de_kv_state_key(), &value);
     if (rc == 0) {
-        rc = de_kv_state_decode(value, &kv->applied_index, &kv->applied_term);
+        rc = de_kv_state_decode(value, &kv->mark);
     } else if (rc == DENGINE_E_NOT_FOUND) {
         static const uint8_t least[1] = {0};
 
@@ -142,6 +151,7 @@ struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)
         .begin = de_kv_op_begin,
         .apply = de_kv_op_apply,
         .commit = de_kv_op_commit,
+        .clock = op_clock,
         .digest = de_kv_op_digest,
         .message = op_message,
     };

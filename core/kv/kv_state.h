@@ -14,13 +14,11 @@ extern "C" {
 struct de_kv {
     struct dengine_kv_store store;
     struct de_allocator allocator;
-    /* What the store has committed. */
-    uint64_t applied_index;
-    uint64_t applied_term;
-    bool batch_open;      /* between begin and commit */
-    uint64_t batch_index; /* entry of the last command in the open batch */
-    int broken;           /* a failure that is final; 0 = none */
-    uint8_t *record;      /* where records are put together; grows */
+    struct de_kv_mark mark; /* what the store has committed */
+    struct de_kv_mark open; /* the same for the open batch: of its last command */
+    bool batch_open;        /* between begin and commit */
+    int broken;             /* a failure that is final; 0 = none */
+    uint8_t *record;        /* where records are put together; grows */
     size_t record_capacity;
     char message[DE_KV_MESSAGE_BYTES];
 };
@@ -31,7 +29,7 @@ int de_kv_break(struct de_kv *kv, int err, const char *text);
 
 /* The operations of dengine_state_machine_ops; object is a struct de_kv. */
 int de_kv_op_begin(void *object);
-int de_kv_op_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
+int de_kv_op_apply(void *object, const struct dengine_position *at, struct dengine_slice command,
                    struct dengine_result *result);
 int de_kv_op_commit(void *object, uint64_t index, uint64_t term);
 int de_kv_op_digest(void *object, uint64_t *digest);

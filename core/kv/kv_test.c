@@ -46,7 +46,9 @@ static int apply(struct fixture *f, uint64_t index, const struct de_kv_command *
     uint8_t bytes[1024];
     const size_t size = de_kv_command_encode(command, bytes, sizeof bytes);
 
-    return f->machine.ops->apply(f->machine.object, index, 1, dengine_bytes(bytes, size), result);
+    const struct dengine_position at = {index, 1, index * 10};
+
+    return f->machine.ops->apply(f->machine.object, &at, dengine_bytes(bytes, size), result);
 }
 
 static struct de_kv_command put_of(const char *key, const char *value)
@@ -76,7 +78,7 @@ static struct de_kv_command cas_of(const char *key, const char *expected, const 
 /* One command as one entry. */
 static struct dengine_result run(struct fixture *f, uint64_t index, struct de_kv_command command)
 {
-    struct dengine_result result = {-1, false, 0};
+    struct dengine_result result = {.status = -1};
 
     assert_int_equal(f->machine.ops->begin(f->machine.object), 0);
     assert_int_equal(apply(f, index, &command, &result), 0);
@@ -260,6 +262,7 @@ static void test_applied_index_is_atomic_with_data(void **state)
 
 static void test_a_malformed_command_is_answered_invalid(void **state)
 {
+    const struct dengine_position at = {2, 1, 0};
     struct fixture f;
     struct dengine_result result;
     uint64_t index = 0;
@@ -268,7 +271,7 @@ static void test_a_malformed_command_is_answered_invalid(void **state)
     (void)state;
     setup(&f);
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
-    assert_int_equal(f.machine.ops->apply(f.machine.object, 2, 1, dengine_str("nonsense"), &result),
+    assert_int_equal(f.machine.ops->apply(f.machine.object, &at, dengine_str("nonsense"), &result),
                      0);
     assert_int_equal(result.status, DENGINE_E_INVALID);
     assert_false(result.succeeded);
@@ -399,6 +402,7 @@ static void test_a_foreign_store_is_refused(void **state)
 {
     struct test_store store;
     struct de_kv *kv = NULL;
+    const struct de_kv_mark said = {.index = 3, .term = 1};
     uint8_t mark[DE_KV_STATE_BYTES];
 
     (void)state;
@@ -407,7 +411,7 @@ static void test_a_foreign_store_is_refused(void **state)
     assert_int_equal(de_kv_new(test_store_table(&store), de_test_allocator(), &kv),
                      DENGINE_E_CORRUPT);
     assert_null(kv);
-    de_kv_state_encode(3, 1, mark);
+    de_kv_state_encode(&said, mark);
     mark[4] = 9;
     test_store_set(&store, de_kv_state_key(), dengine_bytes(mark, sizeof mark));
     assert_int_equal(de_kv_new(test_store_table(&store), de_test_allocator(), &kv),

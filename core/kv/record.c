@@ -8,7 +8,7 @@ static const uint8_t state_key[] = {DE_KV_SPACE_META, 's', 't', 'a', 't', 'e'};
 static const uint8_t state_magic[4] = {'D', 'E', 'K', 'V'};
 
 enum {
-    STATE_CRC_OFFSET = 24,
+    STATE_CRC_OFFSET = 32,
 };
 
 DE_STATIC_ASSERT(DE_KV_USER_KEY_MAX + 1 == DENGINE_KV_KEY_MAX, "one byte of name space");
@@ -69,23 +69,25 @@ int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record)
     return 0;
 }
 
-void de_kv_state_encode(uint64_t index, uint64_t term, uint8_t *bytes)
+void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes)
 {
     DE_ASSERT(bytes != NULL);
-    DE_ASSERT(index > 0 && term > 0); /* no entry is of term 0 */
+    DE_ASSERT(mark->index > 0 && mark->term > 0); /* no entry is of term 0 */
     memcpy(bytes, state_magic, sizeof state_magic);
     de_store_u32(bytes + 4, DE_KV_FORMAT_VERSION);
-    de_store_u64(bytes + 8, index);
-    de_store_u64(bytes + 16, term);
+    de_store_u64(bytes + 8, mark->index);
+    de_store_u64(bytes + 16, mark->term);
+    de_store_u64(bytes + 24, mark->time_ns);
     de_store_u32(bytes + STATE_CRC_OFFSET, de_crc32c(0, bytes, STATE_CRC_OFFSET));
 }
 
-int de_kv_state_decode(struct dengine_slice bytes, uint64_t *index, uint64_t *term)
+int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
 {
     const uint8_t *at = bytes.data;
 
-    DE_ASSERT(index != NULL);
-    DE_ASSERT(term != NULL);
+    DE_ASSERT(mark != NULL);
+    DE_ASSERT(at != NULL || bytes.size == 0);
+    memset(mark, 0, sizeof *mark);
     if (bytes.size < 8 || memcmp(at, state_magic, sizeof state_magic) != 0) {
         return DENGINE_E_CORRUPT;
     }
@@ -96,7 +98,8 @@ int de_kv_state_decode(struct dengine_slice bytes, uint64_t *index, uint64_t *te
         de_load_u32(at + STATE_CRC_OFFSET) != de_crc32c(0, at, STATE_CRC_OFFSET)) {
         return DENGINE_E_CORRUPT;
     }
-    *index = de_load_u64(at + 8);
-    *term = de_load_u64(at + 16);
-    return *index > 0 && *term > 0 ? 0 : DENGINE_E_CORRUPT; /* no entry has such numbers */
+    mark->index = de_load_u64(at + 8);
+    mark->term = de_load_u64(at + 16);
+    mark->time_ns = de_load_u64(at + 24);
+    return mark->index > 0 && mark->term > 0 ? 0 : DENGINE_E_CORRUPT; /* of no entry */
 }

@@ -21,10 +21,11 @@
  *
  *   offset  size  what
  *        0     4  "DEKV"
- *        4     4  format version, 1
+ *        4     4  format version, 2
  *        8     8  applied index
  *       16     8  applied term
- *       24     4  CRC-32C of the bytes before */
+ *       24     8  cluster time, nanoseconds
+ *       32     4  CRC-32C of the bytes before */
 #ifndef DE_CORE_KV_RECORD_H
 #define DE_CORE_KV_RECORD_H
 
@@ -43,8 +44,15 @@ extern "C" {
 /* Largest value of a user: the store's limit less the record's header. */
 #define DE_KV_VALUE_MAX ((size_t)INT32_MAX - DE_KV_RECORD_HEADER_BYTES)
 
-#define DE_KV_FORMAT_VERSION 1
-#define DE_KV_STATE_BYTES    28
+#define DE_KV_FORMAT_VERSION 2
+#define DE_KV_STATE_BYTES    36
+
+/* What "\0state" says. */
+struct de_kv_mark {
+    uint64_t index;
+    uint64_t term;
+    uint64_t time_ns;
+};
 
 /* The store key of "\0state". Static. */
 struct dengine_slice de_kv_state_key(void);
@@ -60,10 +68,10 @@ void de_kv_record_encode_header(const struct de_kv_record *record, uint8_t *head
 int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record);
 
 /* Writes DE_KV_STATE_BYTES. */
-void de_kv_state_encode(uint64_t index, uint64_t term, uint8_t *bytes);
+void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes);
 
 /* VERSION, or CORRUPT. */
-int de_kv_state_decode(struct dengine_slice bytes, uint64_t *index, uint64_t *term);
+int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark);
 
 #ifdef __cplusplus
 }

@@ -6,7 +6,7 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
 {
     const struct dengine_kv_store store = kv->store;
     struct dengine_slice state = {NULL, 0};
-    uint64_t term = 0;
+    struct de_kv_mark mark;
     int rc;
 
     DE_ASSERT(view != NULL);
@@ -17,11 +17,12 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
     if (rc != 0) {
         return rc;
     }
-    /* From the view, not from kv->applied_index: that one belongs to the applier, and may be newer.
+    /* From the view, not from kv->mark: that one belongs to the applier, and may be newer.
      */
     rc = store.ops->view_get(store.object, view->view, de_kv_state_key(), &state);
     if (rc == 0) {
-        rc = de_kv_state_decode(state, &view->revision, &term);
+        rc = de_kv_state_decode(state, &mark);
+        view->revision = mark.index;
     } else if (rc == DENGINE_E_NOT_FOUND) {
         rc = 0;
     }

@@ -19,6 +19,7 @@ static struct de_apply_job *new_job(struct de_node *node, uint32_t count)
     }
     memset(job, 0, size);
     job->machine = node->machine;
+    job->time_ns = node->clock.time_ns;
     job->entries = (struct de_apply_entry *)(void *)(job + 1);
     DE_ASSERT(job->count == 0);
     return job;
@@ -118,6 +119,8 @@ bool de_node_apply_read(struct de_node *node, struct de_log_read_job *read)
 struct run {
     struct de_apply_job *job;
     const struct de_apply_entry *entry;
+    struct dengine_position at;
+    size_t result_bytes; /* that the state machine holds for this batch */
     bool machine_failed;
 };
 
@@ -126,43 +129,38 @@ static int run_command(void *context, uint32_t number, struct dengine_slice comm
     struct run *run = context;
     const struct de_apply_entry *entry = run->entry;
     struct de_proposal *proposal = entry->proposal;
-    struct dengine_result result = {0, false, 0};
+    struct dengine_result result = {.status = 0};
     int rc;
 
     DE_ASSERT(entry->entry.type == DENGINE_ENTRY_COMMAND);
     DE_ASSERT_IMPLIES(proposal != NULL, number < proposal->count);
-    rc = run->job->machine.ops->apply(run->job->machine.object, entry->index, entry->entry.term,
-                                      command, &result);
+    rc = run->job->machine.ops->apply(run->job->machine.object, &run->at, command, &result);
     run->machine_failed = rc != 0;
-    if (rc == 0 && proposal != NULL) {
-        proposal->results[number] = result;
+    if (rc == 0) {
+        run->result_bytes += result.bytes.size;
+        DE_ASSERT(result.bytes.data != NULL || result.bytes.size == 0);
+        if (proposal != NULL) {
+            proposal->results[number] = result;
+        }
     }
     return rc;
 }
 
-/* Applies all entries and commits; *machine_failed says whose message explains a failure. */
-static int run_entries(struct de_apply_job *job, bool *machine_failed)
+static int run_entry(struct run *run)
 {
-    struct run run = {.job = job, .machine_failed = true};
-    const struct de_apply_entry *last = &job->entries[job->count - 1];
-    int rc = job->machine.ops->begin(job->machine.object);
+    const struct de_apply_entry *entry = run->entry;
+    const uint64_t stamp_ns = de_batch_time_ns(entry->entry.data);
 
-    DE_ASSERT(job->count > 0);
-    for (uint32_t i = 0; i < job->count && rc == 0; i++) {
-        run.entry = &job->entries[i];
-        run.machine_failed = false;
-        if (run.entry->entry.type == DENGINE_ENTRY_COMMAND) {
-            rc = de_batch_visit(run.entry->entry.data, run_command, &run);
-        } else {
-            DE_ASSERT(run.entry->proposal == NULL);
-        }
+    run->machine_failed = false;
+    if (entry->entry.type != DENGINE_ENTRY_COMMAND) {
+        DE_ASSERT(entry->proposal == NULL);
+        return 0;
     }
-    if (rc == 0) {
-        rc = job->machine.ops->commit(job->machine.object, last->index, last->entry.term);
-        run.machine_failed = rc != 0;
+    if (run->job->time_ns < stamp_ns) {
+        run->job->time_ns = stamp_ns;
     }
-    *machine_failed = run.machine_failed;
-    return rc;
+    run->at = (struct dengine_position){entry->index, entry->entry.term, run->job->time_ns};
+    return de_batch_visit(entry->entry.data, run_command, run);
 }
 
 static void answer(struct de_proposal *proposal)
@@ -176,33 +174,75 @@ static void answer(struct de_proposal *proposal)
     DE_ASSERT(proposal->requests.first == NULL);
 }
 
+/* Applies entries from job->done on in one transaction, commits it and answers: all that are left,
+ * or fewer when the results of so many take much memory. *machine_failed says whose message
+ * explains a failure. */
+static int run_entries(struct de_apply_job *job, bool *machine_failed)
+{
+    const struct dengine_state_machine machine = job->machine;
+    struct run run = {.job = job, .machine_failed = true};
+    uint32_t end = job->done;
+    int rc = machine.ops->begin(machine.object);
+
+    DE_ASSERT(job->done < job->count);
+    while (rc == 0 && end < job->count && run.result_bytes < DENGINE_RESULTS_BYTES_MAX) {
+        run.entry = &job->entries[end++];
+        rc = run_entry(&run);
+    }
+    if (rc == 0) {
+        rc = machine.ops->commit(machine.object, run.entry->index, run.entry->entry.term);
+        run.machine_failed = rc != 0;
+    }
+    *machine_failed = run.machine_failed;
+    if (rc != 0) {
+        return rc;
+    }
+    for (; job->done < end; job->done++) {
+        if (job->entries[job->done].proposal != NULL) {
+            answer(job->entries[job->done].proposal);
+        }
+    }
+    return 0;
+}
+
+struct dengine_machine_clock de_node_machine_clock(struct dengine_state_machine machine)
+{
+    struct dengine_machine_clock clock = {.wake_ns = UINT64_MAX};
+
+    DE_ASSERT(machine.ops != NULL);
+    if (machine.ops->clock != NULL) {
+        machine.ops->clock(machine.object, &clock);
+    }
+    DE_ASSERT(clock.time_ns <= DE_BATCH_TIME_MAX_NS);
+    DE_ASSERT_IMPLIES(clock.wake_ns != UINT64_MAX, clock.wake_command.size > 0);
+    return clock;
+}
+
 void de_apply_job_run(struct de_apply_job *job)
 {
     bool machine_failed = false;
     struct de_sentence text;
 
     DE_ASSERT(job->count > 0);
-    DE_ASSERT(job->status == 0);
-    job->status = run_entries(job, &machine_failed);
+    DE_ASSERT(job->status == 0 && job->done == 0);
+    while (job->status == 0 && job->done < job->count) {
+        job->status = run_entries(job, &machine_failed);
+    }
     if (job->status != 0) {
         de_sentence_init(&text, job->message, sizeof job->message);
         de_sentence_add(&text, machine_failed ? job->machine.ops->message(job->machine.object)
                                               : "a committed entry is not a batch of commands");
         return;
     }
-    for (uint32_t i = 0; i < job->count; i++) {
-        if (job->entries[i].proposal != NULL) {
-            answer(job->entries[i].proposal);
-        }
-    }
+    job->clock = de_node_machine_clock(job->machine);
 }
 
 /* ---- back on the loop ---- */
 
-static void settle(struct de_node *node, struct de_apply_job *job, struct de_proposal *proposal)
+static void settle(struct de_node *node, bool done, struct de_proposal *proposal)
 {
     DE_ASSERT(proposal->count > 0);
-    if (job->status != 0) {
+    if (!done) {
         /* Committed, so the other replicas apply it; what it did here nobody knows. */
         de_node_end_proposal(node, proposal, DENGINE_E_UNKNOWN);
         return;
@@ -221,12 +261,14 @@ void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t no
     DE_ASSERT(job->entries[0].index == node->applied + 1);
     node->applying = false;
     if (job->status == 0) {
+        DE_ASSERT(job->done == job->count);
         node->applied += job->count;
+        node->clock = job->clock;
     }
     for (uint32_t i = 0; i < job->count; i++) {
         de_entry_buffer_unref(&node->allocator, job->entries[i].buffer);
         if (job->entries[i].proposal != NULL) {
-            settle(node, job, job->entries[i].proposal);
+            settle(node, i < job->done, job->entries[i].proposal);
         }
     }
     if (job->status != 0) {

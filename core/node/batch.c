@@ -10,14 +10,15 @@ size_t de_batch_size(uint32_t count, uint64_t command_bytes)
                     command_bytes);
 }
 
-void de_batch_start(struct de_writer *writer, uint32_t count)
+void de_batch_start(struct de_writer *writer, uint32_t count, uint64_t time_ns)
 {
     DE_ASSERT(writer != NULL && writer->size == 0);
-    DE_ASSERT(count > 0);
+    DE_ASSERT(count > 0 && time_ns <= DE_BATCH_TIME_MAX_NS);
     de_write_u8(writer, DE_BATCH_VERSION);
     de_write_u8(writer, 0);
     de_write_u16(writer, 0);
     de_write_u32(writer, count);
+    de_write_u64(writer, time_ns);
 }
 
 void de_batch_add(struct de_writer *writer, struct dengine_slice command)
@@ -44,7 +45,7 @@ int de_batch_visit(struct dengine_slice payload,
         return DENGINE_E_PROTOCOL;
     }
     count = de_read_u32(&reader);
-    if (reader.failed || count == 0) {
+    if (de_read_u64(&reader) > DE_BATCH_TIME_MAX_NS || reader.failed || count == 0) {
         return DENGINE_E_PROTOCOL;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -60,6 +61,17 @@ int de_batch_visit(struct dengine_slice payload,
         }
     }
     return de_reader_left(&reader) == 0 ? 0 : DENGINE_E_PROTOCOL;
+}
+
+uint64_t de_batch_time_ns(struct dengine_slice payload)
+{
+    uint64_t time_ns = 0;
+
+    DE_ASSERT(payload.data != NULL || payload.size == 0);
+    if (payload.size >= DE_BATCH_HEADER_BYTES) {
+        time_ns = de_load_u64((const uint8_t *)payload.data + 8);
+    }
+    return time_ns <= DE_BATCH_TIME_MAX_NS ? time_ns : 0;
 }
 
 static int count_one(void *context, uint32_t number, struct dengine_slice command)

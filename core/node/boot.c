@@ -122,6 +122,8 @@ static int scan_entry(void *context, uint64_t index, const struct dengine_entry 
         rc = add_configuration(scan, index, entry->data);
     } else if (entry->type == DENGINE_ENTRY_COMMAND) {
         rc = de_batch_count(entry->data) > 0 ? 0 : DENGINE_E_CORRUPT;
+        scan->node->boot_stamp_ns = de_batch_time_ns(entry->data);
+        scan->node->boot_stamp_index = index;
     } else if (entry->type != DENGINE_ENTRY_NOOP) {
         rc = DENGINE_E_CORRUPT;
     }
@@ -272,6 +274,7 @@ int de_node_boot(struct de_node *node, const struct de_node_options *options, ui
         de_sentence_add(&text, node->machine.ops->message(node->machine.object));
         goto out;
     }
+    node->clock = de_node_machine_clock(node->machine);
     rc = scan_log(&scan, options->log, &state);
     rc = rc != 0 ? rc : check_applied(&scan, &state, node->applied, applied_term);
     rc = rc != 0 ? rc : make_core(&scan, options, &state, now_ns);

@@ -366,7 +366,8 @@ static struct de_peer_message append_from_2(struct harness *h, const struct deng
 /* Rule R7: bad input from the network is dropped and counted, and changes nothing. */
 static void test_bad_appends_are_dropped(void **state)
 {
-    static const uint8_t batch[] = {1, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t batch[] = {2, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0,
+                                    0, 0, 8, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
     const struct dengine_entry good = {9, DENGINE_ENTRY_COMMAND, {batch, sizeof batch}};
     struct harness *h = started(3, 9);
     struct dengine_entry entry = good;

@@ -21,7 +21,7 @@ static size_t two_commands(uint8_t *payload, size_t capacity)
     struct de_writer writer;
 
     de_writer_init(&writer, payload, capacity);
-    de_batch_start(&writer, 2);
+    de_batch_start(&writer, 2, 0x0807060504030201);
     de_batch_add(&writer, dengine_str("one"));
     de_batch_add(&writer, dengine_str(""));
     assert_int_equal(writer.size, de_batch_size(2, 3));
@@ -38,8 +38,8 @@ static int see_command(void *context, uint32_t number, struct dengine_slice comm
 
 static void test_a_batch_comes_back(void **state)
 {
-    static const uint8_t expected[] = {1, 0, 0,   0,   2,   0, 0, 0, 3, 0,
-                                       0, 0, 'o', 'n', 'e', 0, 0, 0, 0};
+    static const uint8_t expected[] = {2, 0, 0, 0, 2, 0, 0,   0,   1,   2, 3, 4, 5, 6,
+                                       7, 8, 3, 0, 0, 0, 'o', 'n', 'e', 0, 0, 0, 0};
     uint8_t payload[64];
     int stop_at = -1;
     const size_t size = two_commands(payload, sizeof payload);
@@ -49,6 +49,8 @@ static void test_a_batch_comes_back(void **state)
     assert_memory_equal(payload, expected, size);
     assert_int_equal(de_batch_visit(dengine_bytes(payload, size), see_command, &stop_at), 0);
     assert_int_equal(de_batch_count(dengine_bytes(payload, size)), 2);
+    assert_int_equal(de_batch_time_ns(dengine_bytes(payload, size)), 0x0807060504030201);
+    assert_int_equal(de_batch_time_ns(dengine_bytes(payload, 15)), 0);
     stop_at = 0;
     assert_int_equal(de_batch_visit(dengine_bytes(payload, size), see_command, &stop_at), 42);
 }
@@ -79,16 +81,18 @@ static void test_damaged_batches_are_refused(void **state)
     assert_int_equal(count_exact(payload, size + 1), 0);
     for (size_t bit = 0; bit < size * 8; bit++) {
         payload[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-        /* Only the bytes of the command may change unnoticed. */
-        assert_int_equal(count_exact(payload, size), bit / 8 >= 12 && bit / 8 < 15 ? 2 : 0);
+        /* Only time and the bytes of the command may change unnoticed; time has a bound. */
+        const bool free = (bit >= 8 * 8 && bit < 8 * 16 - 2) || (bit / 8 >= 20 && bit / 8 < 23);
+
+        assert_int_equal(count_exact(payload, size), free ? 2 : 0);
         payload[bit / 8] ^= (uint8_t)(1u << (bit % 8));
     }
-    payload[0] = 2;
+    payload[0] = 1;
     assert_int_equal(de_batch_visit(dengine_bytes(payload, size), see_command, &stop_at),
                      DENGINE_E_VERSION);
-    payload[0] = 1;
+    payload[0] = DE_BATCH_VERSION;
     memset(payload + 4, 0, 4);
-    assert_int_equal(count_exact(payload, 8), 0); /* no command at all */
+    assert_int_equal(count_exact(payload, DE_BATCH_HEADER_BYTES), 0); /* no command at all */
 }
 
 static struct de_membership three_members(void)

@@ -73,6 +73,9 @@ struct de_apply_job {
     struct de_log_read_job *source;
     int status;
     uint32_t count;
+    uint64_t time_ns;                   /* cluster time of the entry before */
+    uint32_t done;                      /* entries that are applied, committed and answered */
+    struct dengine_machine_clock clock; /* after the last commit */
     struct de_apply_entry *entries;
     char message[DE_JOB_MESSAGE_BYTES];
 };
@@ -91,6 +94,16 @@ struct de_transfer_under_way {
     uint64_t target;            /* 0: whoever it will be */
     uint64_t term;              /* that we led when it began */
     uint64_t deadline_ns;       /* leadership has ended: when to give up; else NEVER */
+};
+
+/* Time since this node last became leader (clock.c). */
+struct de_node_office {
+    uint64_t term;          /* 0 = has never led */
+    uint64_t since_ns;      /* own clock */
+    uint64_t time_ns;       /* cluster time then */
+    uint64_t stamp_ns;      /* newest stamp given */
+    uint64_t wake_index;    /* newest entry with a wake command */
+    uint64_t wake_retry_ns; /* the last one could not be proposed: not before this */
 };
 
 struct de_node {
@@ -118,8 +131,13 @@ struct de_node {
 
     struct de_entry_cache cache;
     uint64_t commit;
-    uint64_t applied;        /* by the state machine */
-    uint64_t applied_told;   /* ... as far as the core knows */
+    uint64_t applied;                   /* by the state machine */
+    uint64_t applied_told;              /* ... as far as the core knows */
+    struct dengine_machine_clock clock; /* of the state machine, as of applied */
+    /* The newest stamp that the log had at boot, and of which entry; 0 when that was truncated. */
+    uint64_t boot_stamp_ns;
+    uint64_t boot_stamp_index;
+    struct de_node_office office;
     uint64_t persisted;      /* newest ticket that is durable */
     uint64_t persisted_told; /* ... as far as the core knows */
 
@@ -191,6 +209,17 @@ void de_node_turn(struct de_node *node, uint64_t now_ns);
 /* Something failed for lack of memory: have another turn after a while. */
 void de_node_retry(struct de_node *node, uint64_t now_ns);
 
+/* ---- clock.c ---- */
+
+/* Notes when this node has become leader. */
+void de_node_take_office(struct de_node *node, uint64_t now_ns);
+/* Cluster time now, for an entry of this leader. */
+uint64_t de_node_stamp(struct de_node *node, uint64_t now_ns);
+/* When this leader has to propose the state machine's wake command, by its own clock; NEVER. */
+uint64_t de_node_wake_deadline(const struct de_node *node);
+/* Proposes it if it is time. */
+void de_node_wake(struct de_node *node, uint64_t now_ns);
+
 /* ---- step.c ---- */
 
 /* Memory for a step with that many entries in its event; false when there is none. */
@@ -228,6 +257,9 @@ void de_node_end_all(struct de_node *node, int status);
 
 /* Proposes what waits, as far as the limit on jobs in flight allows; refuses it when not leader. */
 void de_node_propose(struct de_node *node, uint64_t now_ns);
+/* Steps with the one staged entry; then proposal (NULL: nobody waits) is in the log, or ended.
+ * Returns what the core said. */
+int de_node_propose_staged(struct de_node *node, struct de_proposal *proposal, uint64_t now_ns);
 /* Leadership of the proposals' term is lost: they become orphans. */
 void de_node_orphan_proposals(struct de_node *node, uint64_t now_ns);
 /* Ends the orphans that commit has decided against. */
@@ -278,6 +310,8 @@ void de_node_end_lease(struct de_node *node);
 /* ---- apply.c ---- */
 
 void de_node_start_apply(struct de_node *node, uint64_t now_ns);
+/* What the state machine knows of time; outside any job. */
+struct dengine_machine_clock de_node_machine_clock(struct dengine_state_machine machine);
 /* Makes and starts an apply job from what was read back; takes the read job when true. */
 bool de_node_apply_read(struct de_node *node, struct de_log_read_job *read);
 

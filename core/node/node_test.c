@@ -382,7 +382,7 @@ static void test_the_cache_lets_go_of_applied_entries(void **state)
     assert_int_equal(de_node_peek_entry(h->members[0].node, 1, &entry), DENGINE_E_NOT_FOUND);
     assert_int_equal(de_node_peek_entry(h->members[0].node, 21, &entry), 0);
     assert_int_equal(entry.type, DENGINE_ENTRY_COMMAND);
-    assert_int_equal(entry.data.size, 8 + 4 + 100);
+    assert_int_equal(entry.data.size, 16 + 4 + 100);
     assert_int_equal(de_node_peek_entry(h->members[0].node, 22, &entry), DENGINE_E_NOT_FOUND);
     assert_non_null(de_node_raft(h->members[0].node));
     harness_free(h);

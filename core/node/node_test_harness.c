@@ -641,7 +641,7 @@ void harness_append_command(struct harness *h, uint32_t i, uint64_t term, uint64
 
     de_store_u64(command, number);
     de_writer_init(&writer, payload, sizeof payload);
-    de_batch_start(&writer, 1);
+    de_batch_start(&writer, 1, h->members[i].machine.next_stamp_ns);
     de_batch_add(&writer, dengine_bytes(command, sizeof command));
     harness_append(h, i, term, DENGINE_ENTRY_COMMAND, payload, writer.size);
 }

@@ -131,16 +131,21 @@ static int machine_begin(void *object)
     DE_ASSERT(!machine->open);
     machine->open = machine->begin_error == 0;
     machine->open_count = machine->count;
+    machine->open_time_ns = machine->time_ns;
     return machine->begin_error;
 }
 
-static int machine_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
-                         struct dengine_result *result)
+static const uint8_t wake_command[8] = {255, 255, 255, 255, 255, 255, 255, 255};
+
+static int machine_apply(void *object, const struct dengine_position *at,
+                         struct dengine_slice command, struct dengine_result *result)
 {
+    static uint8_t answer[1 << 20];
     struct harness_machine *machine = object;
 
     DE_ASSERT(machine->open && command.size >= 8);
-    DE_ASSERT(index > machine->index && term >= machine->term);
+    DE_ASSERT(at->index > machine->index && at->term >= machine->term);
+    DE_ASSERT(at->time_ns >= machine->open_time_ns);
     if (machine->apply_error != 0) {
         machine->open = false;
         return machine->apply_error;
@@ -149,11 +154,20 @@ static int machine_apply(void *object, uint64_t index, uint64_t term, struct den
         realloc(machine->commands, (machine->open_count + 1) * sizeof machine->commands[0]);
     DE_ASSERT(machine->commands != NULL);
     machine->commands[machine->open_count].number = de_load_u64(command.data);
-    machine->commands[machine->open_count].index = index;
+    machine->commands[machine->open_count].index = at->index;
+    machine->commands[machine->open_count].time_ns = at->time_ns;
     machine->open_count++;
-    result->status = 0;
-    result->succeeded = true;
-    result->revision = index;
+    machine->open_time_ns = at->time_ns;
+    if (de_load_u64(command.data) == HARNESS_WAKE && machine->wake_ns <= at->time_ns &&
+        !machine->stay_awake) {
+        machine->wake_ns = 0;
+    }
+    DE_ASSERT(machine->result_bytes <= sizeof answer);
+    *result = (struct dengine_result){
+        .succeeded = true,
+        .revision = at->index,
+        .bytes = dengine_bytes(answer, machine->result_bytes),
+    };
     return 0;
 }
 
@@ -167,9 +181,23 @@ static int machine_commit(void *object, uint64_t index, uint64_t term)
         return machine->commit_error;
     }
     machine->count = machine->open_count;
+    machine->time_ns = machine->open_time_ns;
+    machine->commits++;
     machine->index = index;
     machine->term = term;
     return 0;
+}
+
+static void machine_clock(void *object, struct dengine_machine_clock *clock)
+{
+    const struct harness_machine *machine = object;
+
+    DE_ASSERT(!machine->open);
+    *clock = (struct dengine_machine_clock){
+        .time_ns = machine->time_ns,
+        .wake_ns = machine->wake_ns != 0 ? machine->wake_ns : UINT64_MAX,
+        .wake_command = dengine_bytes(wake_command, sizeof wake_command),
+    };
 }
 
 static int machine_digest(void *object, uint64_t *digest)
@@ -196,6 +224,7 @@ struct dengine_state_machine harness_machine_table(struct harness_machine *machi
         .begin = machine_begin,
         .apply = machine_apply,
         .commit = machine_commit,
+        .clock = machine_clock,
         .digest = machine_digest,
         .message = machine_message,
     };

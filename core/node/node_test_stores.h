@@ -27,15 +27,27 @@ struct harness_log {
 struct harness_applied {
     uint64_t number;
     uint64_t index;
+    uint64_t time_ns; /* cluster time then */
 };
+
+/* The number of the wake command. */
+#define HARNESS_WAKE UINT64_MAX
 
 struct harness_machine {
     struct harness_applied *commands;
     size_t count;
+    size_t commits;
     size_t open_count; /* of the batch under way; beyond count */
     uint64_t index;
     uint64_t term;
     bool open;
+    /* Time, as the machine is told; and what it asks for. */
+    uint64_t time_ns;
+    uint64_t open_time_ns;
+    uint64_t wake_ns;       /* 0 = never; a command numbered HARNESS_WAKE turns it off */
+    uint64_t next_stamp_ns; /* of entries that harness_append_command adds */
+    bool stay_awake;        /* a wake command does not turn it off */
+    size_t result_bytes;    /* that each command answers */
     int begin_error;
     int apply_error;
     int commit_error;

@@ -97,6 +97,9 @@ void de_node_persist(struct de_node *node, bool own)
         DE_ASSERT(persist->truncate_from > node->commit);
         de_entry_cache_truncate(&node->cache, persist->truncate_from);
         de_book_truncate(&node->book, persist->truncate_from);
+        if (persist->truncate_from <= node->boot_stamp_index) {
+            node->boot_stamp_ns = 0;
+        }
     }
     switch (persist->source) {
     case DE_RAFT_FROM_EVENT:

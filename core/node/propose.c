@@ -26,13 +26,13 @@ static uint32_t measure_batch(const struct de_node *node, uint64_t *bytes)
 
 /* Moves the requests into the proposal and their commands into the buffer. */
 static void fill_batch(struct de_node *node, struct de_proposal *proposal,
-                       struct de_entry_buffer *buffer)
+                       struct de_entry_buffer *buffer, uint64_t now_ns)
 {
     struct de_writer writer;
 
     DE_ASSERT(proposal->requests.first == NULL);
     de_writer_init(&writer, de_entry_buffer_data(buffer), buffer->capacity);
-    de_batch_start(&writer, proposal->count);
+    de_batch_start(&writer, proposal->count, de_node_stamp(node, now_ns));
     for (uint32_t i = 0; i < proposal->count; i++) {
         struct de_request *request = de_request_list_pop(&node->waiting_writes);
 
@@ -44,8 +44,7 @@ static void fill_batch(struct de_node *node, struct de_proposal *proposal,
     buffer->type = DENGINE_ENTRY_COMMAND;
 }
 
-/* Steps with the staged entry; then the proposal is in the log, or ended. */
-static void propose_entry(struct de_node *node, struct de_proposal *proposal, uint64_t now_ns)
+int de_node_propose_staged(struct de_node *node, struct de_proposal *proposal, uint64_t now_ns)
 {
     struct de_raft_event event = {
         .now_ns = now_ns,
@@ -61,15 +60,16 @@ static void propose_entry(struct de_node *node, struct de_proposal *proposal, ui
         .bytes = node->staged[0]->size,
     };
     rc = de_node_step(node, &event);
-    if (rc == 0) {
-        DE_ASSERT(node->update.proposed_index > 0 && node->update.proposed_term > 0);
+    DE_ASSERT_IMPLIES(rc == 0, node->update.proposed_index > 0 && node->update.proposed_term > 0);
+    if (proposal != NULL && rc == 0) {
         proposal->index = node->update.proposed_index;
         proposal->term = node->update.proposed_term;
         de_proposal_list_push(&node->proposals, proposal);
-    } else {
+    } else if (proposal != NULL) {
         de_node_end_proposal(node, proposal, rc);
     }
     de_node_execute(node, rc == 0, now_ns);
+    return rc;
 }
 
 static void propose_batch(struct de_node *node, uint64_t now_ns)
@@ -91,10 +91,10 @@ static void propose_batch(struct de_node *node, uint64_t now_ns)
         }
         return;
     }
-    fill_batch(node, proposal, buffer);
+    fill_batch(node, proposal, buffer, now_ns);
     node->staged[0] = buffer;
     node->staged_count = 1;
-    propose_entry(node, proposal, now_ns);
+    (void)de_node_propose_staged(node, proposal, now_ns); /* proposal and requests know how */
 }
 
 void de_node_propose(struct de_node *node, uint64_t now_ns)

@@ -101,6 +101,7 @@ static void arm(struct de_node *node)
     }
     deadline_ns = min_u64(deadline_ns, node->change.deadline_ns);
     deadline_ns = min_u64(deadline_ns, node->transfer.deadline_ns);
+    deadline_ns = min_u64(deadline_ns, de_node_wake_deadline(node));
     if (node->orphans.first != NULL) {
         deadline_ns = min_u64(deadline_ns, node->orphans.first->deadline_ns);
     }
@@ -123,6 +124,8 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     de_node_expire_orphans(node, now_ns);
     de_node_expire_change(node, now_ns);
     de_node_expire_transfer(node, now_ns);
+    de_node_take_office(node, now_ns);
+    de_node_wake(node, now_ns);
     de_node_propose(node, now_ns);
     de_node_ask_reads(node, now_ns);
     take_admin(node, now_ns);

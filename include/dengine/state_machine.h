@@ -7,6 +7,10 @@
  * applier). A save is read and ended by one other thread, while the applier goes on. Reads are the
  * state machine's own affair and may run in any thread beside it.
  *
+ * Time comes from the log: the leader stamps each entry with cluster time (nanoseconds since the
+ * cluster's first leader took office, standing still while there is none), and apply is told the
+ * stamp of its entry. Stamps never go back.
+ *
  * A non-zero return of begin, apply or commit means that this replica cannot go on (disk full, disk
  * broken): the node halts with message() as the reason. An answer to a command that does not please
  * the client is not such a failure: it goes to result->status and is the same on every replica. */
@@ -21,11 +25,32 @@
 extern "C" {
 #endif
 
+/* Where a command stands in the log. */
+struct dengine_position {
+    uint64_t index;
+    uint64_t term;
+    uint64_t time_ns; /* cluster time of the entry */
+};
+
 /* The answer to one command. */
 struct dengine_result {
     int status;        /* 0, or the DENGINE_E_* that every replica gives */
     bool succeeded;    /* CAS: the comparison was true; else true */
     uint64_t revision; /* log index of the entry that carried the command */
+    /* What the command answers beyond that, if anything. The state machine's own; lives until the
+     * next begin. At most DENGINE_RESULTS_BYTES_MAX for all commands of one entry together. */
+    struct dengine_slice bytes;
+};
+
+#define DENGINE_RESULTS_BYTES_MAX ((size_t)16 << 20)
+
+/* What a state machine knows of time after its last commit. */
+struct dengine_machine_clock {
+    uint64_t time_ns; /* greatest stamp applied; 0 = none */
+    /* When cluster time reaches this, the leader proposes wake_command; UINT64_MAX = never. The
+     * command is looked at like any other, so it must do no harm when it comes late, or twice. */
+    uint64_t wake_ns;
+    struct dengine_slice wake_command; /* not empty; lives as long as the state machine */
 };
 
 /* A consistent state being saved; the state machine's own. */
@@ -36,11 +61,13 @@ struct dengine_state_machine_ops {
     int (*applied)(void *machine, uint64_t *index, uint64_t *term);
     /* Opens an atomic batch. */
     int (*begin)(void *machine);
-    /* One command of the entry at index. Called in log order; an entry may carry several. */
-    int (*apply)(void *machine, uint64_t index, uint64_t term, struct dengine_slice command,
+    /* One command of the entry at a position. Called in log order; an entry may carry several. */
+    int (*apply)(void *machine, const struct dengine_position *at, struct dengine_slice command,
                  struct dengine_result *result);
     /* Everything since begin, and "applied up to (index, term)", become visible together. */
     int (*commit)(void *machine, uint64_t index, uint64_t term);
+    /* Called outside a batch. NULL: the state machine has no use for time. */
+    void (*clock)(void *machine, struct dengine_machine_clock *clock);
     /* A checksum of the whole state at its applied index, the same on every replica there. For
      * tests and the simulator; may be slow. */
     int (*digest)(void *machine, uint64_t *digest);

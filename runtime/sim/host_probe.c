@@ -15,14 +15,14 @@ static int probe_begin(void *object)
     return host->machine.ops->begin(host->machine.object);
 }
 
-static int probe_apply(void *object, uint64_t index, uint64_t term, struct dengine_slice command,
-                       struct dengine_result *result)
+static int probe_apply(void *object, const struct dengine_position *at,
+                       struct dengine_slice command, struct dengine_result *result)
 {
     struct de_host *host = object;
 
-    de_oracle_applying(host->shared->oracle, host->shared->kernel->now_ns, host->id, index, term,
-                       command);
-    return host->machine.ops->apply(host->machine.object, index, term, command, result);
+    de_oracle_applying(host->shared->oracle, host->shared->kernel->now_ns, host->id, at->index,
+                       at->term, command);
+    return host->machine.ops->apply(host->machine.object, at, command, result);
 }
 
 static int probe_commit(void *object, uint64_t index, uint64_t term)
@@ -39,6 +39,13 @@ static int probe_commit(void *object, uint64_t index, uint64_t term)
                           digest);
     }
     return err;
+}
+
+static void probe_clock(void *object, struct dengine_machine_clock *clock)
+{
+    struct de_host *host = object;
+
+    host->machine.ops->clock(host->machine.object, clock);
 }
 
 static int probe_digest(void *object, uint64_t *digest)
@@ -62,6 +69,7 @@ struct dengine_state_machine de_host_probe(struct de_host *host)
         .begin = probe_begin,
         .apply = probe_apply,
         .commit = probe_commit,
+        .clock = probe_clock,
         .digest = probe_digest,
         .message = probe_message,
     };

@@ -375,9 +375,8 @@ static void test_an_acknowledged_write_that_is_not_in_the_log(void **state)
     struct de_writer writer;
 
     de_writer_init(&writer, batch, sizeof(batch));
-    de_write_u32(&writer, 1); /* version, reserved */
-    de_write_u32(&writer, 1); /* commands */
-    de_write_slice(&writer, dengine_str("ab"));
+    de_batch_start(&writer, 1, 0);
+    de_batch_add(&writer, dengine_str("ab"));
     entry.data = dengine_bytes(batch, sizeof(batch));
     for (uint32_t id = 1; id <= 2; id++) {
         de_oracle_submitted(&bench->oracle, 1, id, &write);
