@@ -45,9 +45,14 @@ class Verdicts(unittest.TestCase):
             129,
             'not linearizable: key "a": process 2 read 1 (0.005000000 s to 0.006000000 s) '
             'cannot be placed: the value there is 2 or 3\n'
+            '  2: left by process 0 write 2 (0.003000000 s to 0.004000000 s)\n'
+            '  3: left by process 1 cas [2,3], outcome unknown (0.003500000 s to any time)\n'
+            '  1 is needed, and could only come from process 0 write 1 '
+            '(0.001000000 s to 0.002000000 s)\n'
             '  overlapping it: 1 operation\n'
             '    process 1 cas [2,3], outcome unknown (0.003500000 s to any time)\n'
-            '  longest prefix that can be placed: 2 operations, in this order\n'
+            '  longest prefix that can be placed: 2 operations, in this order; '
+            'then the value there is 2\n'
             '    process 0 write 1 (0.001000000 s to 0.002000000 s)\n'
             '    process 0 write 2 (0.003000000 s to 0.004000000 s)\n', ""))
 
@@ -107,8 +112,8 @@ class BadInput(unittest.TestCase):
     def test_messages_say_file_line_and_what_was_expected(self):
         self.expect("bad_type.jsonl", 'bad_type.jsonl:2: column 21: unknown type "okay"; '
                     'expected invoke, ok, fail or info')
-        self.expect("bad_function.jsonl", 'bad_function.jsonl:1: column 34: unknown f "append"; '
-                    'expected read, write, cas or delete')
+        self.expect("bad_function.jsonl", 'bad_function.jsonl:1: f append does not belong to '
+                    'the model cas-register; expected read, write, cas, delete or expire')
         self.expect("bad_missing_time.jsonl", 'bad_missing_time.jsonl:1: no "time" in this event; '
                     'expected process, type, f and time')
         self.expect("bad_missing_value.jsonl", 'bad_missing_value.jsonl:1: value in the invoke of '
@@ -119,8 +124,8 @@ class BadInput(unittest.TestCase):
                     "while its write of line 1 is open; expected that one's completion first")
         self.expect("bad_reuse_after_info.jsonl", 'bad_reuse_after_info.jsonl:3: process 0 is used '
                     'again after its info of line 2; expected a new process number')
-        self.expect("bad_order.jsonl", 'bad_order.jsonl:2: time 4 is before 5 of the line above; '
-                    'expected lines in the order of time')
+        self.expect("bad_order.jsonl", 'bad_order.jsonl:2: time 4 is before 5 of the event above; '
+                    'expected events in the order of time')
         self.expect("bad_other_value.jsonl", 'bad_other_value.jsonl:2: ok of process 0 has another '
                     'value than its invoke of line 1; expected the same')
         self.expect("bad_json.jsonl", 'bad_json.jsonl:3: column 56: the line ends; '
@@ -149,7 +154,7 @@ class Usage(unittest.TestCase):
         self.expect(["--model"], "a value must follow: --model" + see)
         self.expect(["--budget"], "a value must follow: --budget" + see)
         self.expect(["--model", "stack", "x"],
-                    "unknown model: stack; expected one of: cas-register")
+                    "unknown model: stack; expected one of: cas-register, kv, lock")
         self.expect(["--fast"], "unknown option: --fast" + see)
         self.expect(["--modelx", "a"], "unknown option: --modelx" + see)
         self.expect(["a", "b"], "more than one file: b" + see)

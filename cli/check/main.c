@@ -31,9 +31,16 @@ static const char usage[] =
     "41203118000}\n"
     "\n"
     "  type   invoke, ok, fail (did not happen; cas: the comparison was false), info (unknown)\n"
-    "  f      read, write, cas, delete\n"
-    "  value  what was written, [old,new], or what a read saw; null is absent\n"
-    "  key    may be missing (one register)\n"
+    "  f      what the model knows (below)\n"
+    "  value  what was written, [old,new], or what was seen; null is absent\n"
+    "  key    may be missing (one object)\n"
+    "\n"
+    "Models:\n"
+    "\n"
+    "  cas-register   read, write, cas, delete; absent at first\n"
+    "  kv             get, put, append, delete, of strings; absent is \"\"\n"
+    "  lock           acquire, release, by a holder: value, or else the process\n"
+    "  all            expire: what value says vanishes if it is there (the end of a lease)\n"
     "\n"
     "  --model MODEL    what the keys are: %s\n"
     "  --budget STEPS   give up on a key after so many steps (default %" PRIu64 ")\n"
@@ -271,6 +278,7 @@ int main(int argc, char **argv)
         return status;
     }
     de_history_init(&history);
+    de_history_limit(&history, arguments.options.model->functions, arguments.options.model->name);
     status = read_history(arguments.path, &history);
     if (status == 0) {
         if (history.count == 0) {

@@ -55,7 +55,7 @@ void de_recorder_end(struct de_recorder *recorder, size_t number, enum de_histor
     operation->outcome = outcome;
     operation->return_at = recorder->position++;
     operation->return_ns = (int64_t)now_ns;
-    if (operation->function == DE_HISTORY_READ) {
+    if (operation->function == DE_HISTORY_READ || operation->function == DE_HISTORY_GET) {
         operation->value = value;
     }
 }
@@ -113,6 +113,24 @@ static void describe(const struct de_history_operation *operation, char *text, s
         break;
     case DE_HISTORY_DELETE:
         (void)snprintf(text, size, "deletes");
+        break;
+    case DE_HISTORY_GET:
+        (void)snprintf(text, size, "gets %s", value);
+        break;
+    case DE_HISTORY_PUT:
+        (void)snprintf(text, size, "puts %s", value);
+        break;
+    case DE_HISTORY_APPEND:
+        (void)snprintf(text, size, "appends %s", value);
+        break;
+    case DE_HISTORY_ACQUIRE:
+        (void)snprintf(text, size, "acquires for %s", value);
+        break;
+    case DE_HISTORY_RELEASE:
+        (void)snprintf(text, size, "releases for %s", value);
+        break;
+    case DE_HISTORY_EXPIRE:
+        (void)snprintf(text, size, "lets %s expire", value);
         break;
     }
 }

@@ -142,10 +142,16 @@ int de_check_run(const struct de_history_operation *operations, size_t count,
     if (count > DE_PROBLEM_OPERATIONS_MAX) {
         return DENGINE_E_TOO_LARGE;
     }
+    for (size_t i = 0; i < count; i++) {
+        if ((options->model->functions & UINT32_C(1) << operations[i].function) == 0) {
+            return DENGINE_E_INVALID;
+        }
+    }
     int err = groups_init(&groups, operations, (uint32_t)count);
     if (err != 0) {
         return err;
     }
+    result->model = options->model;
     result->operations = count;
     result->keys = groups.keys.count;
     err = check_keys(operations, &groups, options, result);

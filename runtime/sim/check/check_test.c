@@ -213,7 +213,7 @@ static void test_budget_gives_unknown_and_steps_are_reproducible(void **state)
     struct de_check_options options = {&de_model_cas_register, 20};
     struct de_check_result result;
     (void)state;
-    de_generator_init(&generator, 5);
+    de_generator_init(&generator, &de_model_cas_register, 5);
     de_generator_linearizable(&generator, operations, 200);
     assert_int_equal(de_check_run(operations, 200, &options, &result), 0);
     assert_int_equal(result.verdict, DE_CHECK_UNKNOWN);
@@ -245,7 +245,7 @@ static void test_large_linearizable_histories(void **state)
     assert_non_null(operations);
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct de_generator generator;
-        de_generator_init(&generator, seed);
+        de_generator_init(&generator, &de_model_cas_register, seed);
         generator.clients = 10;
         generator.values = seed % 2 == 0 ? 0 : 6;
         generator.info_percent = (uint32_t)(seed % 4) * 5;
@@ -267,7 +267,7 @@ static void test_large_histories_with_a_planted_violation(void **state)
     assert_non_null(operations);
     for (uint64_t seed = 0; seed < 10; seed++) {
         struct de_generator generator;
-        de_generator_init(&generator, seed);
+        de_generator_init(&generator, &de_model_cas_register, seed);
         generator.clients = 8;
         generator.values = seed % 2 == 0 ? 0 : 5;
         generator.info_percent = seed % 3 == 0 ? 0 : 10;
@@ -312,17 +312,23 @@ static bool counter_step(struct de_model_context *context, uint32_t state,
     return op->kind == ADDS || state == op->a;
 }
 
-static struct de_history_value counter_state_after(const struct de_history_operation *operation)
+static bool counter_state_value(const struct de_model_context *context, uint32_t state,
+                                struct de_history_value *value)
 {
-    (void)operation;
-    return de_history_null();
+    (void)context;
+    *value = de_history_integer(state);
+    return true;
 }
 
 static const struct de_model counter = {
     .name = "counter",
+    .functions = DE_HISTORY_BIT(READ) | DE_HISTORY_BIT(WRITE),
     .translate = counter_translate,
     .step = counter_step,
-    .state_after = counter_state_after,
+    .state_value = counter_state_value,
+    .subject = "the count is",
+    .absent_text = "",
+    .other_text = "",
 };
 
 static enum de_check_verdict count(const struct de_history_operation *operations, size_t number)

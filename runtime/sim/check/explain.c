@@ -4,8 +4,16 @@
 
 #include "core/base/assert.h"
 
-/* A person wants the end of the prefix, and not every one of hundreds of operations. */
-#define SHOWN_MAX 10
+/* A person wants the end of the prefix, and not every one of hundreds of operations; all together
+ * fits on a screen of 24 lines. */
+#define STATES_SHOWN_MAX      3
+#define MAKERS_SHOWN_MAX      2
+#define OVERLAPPING_SHOWN_MAX 4
+#define PREFIX_SHOWN_MAX      6
+
+/* Of a longer string people see so many bytes of its beginning, and of its end. */
+#define BEGINNING_BYTES 16
+#define END_BYTES       24
 
 /* The key in a sentence; nothing if the history has one register only. */
 static void add_key(struct de_text *text, const struct de_history_value *key)
@@ -24,40 +32,84 @@ static void add_seconds(struct de_text *text, int64_t time_ns)
                 magnitude / UINT64_C(1000000000), magnitude % UINT64_C(1000000000));
 }
 
-/* What it did: "read 1", "write 2", "cas [1,2]", "delete", with a word on how it ended. */
-static void add_action(struct de_text *text, const struct de_history_operation *operation)
+static size_t character_start(struct dengine_slice string, size_t at)
 {
-    bool info = operation->outcome == DE_HISTORY_INFO;
-    de_text_add(text, "%s", de_history_function_text(operation->function));
+    const uint8_t *bytes = string.data;
+    while (at > 0 && at < string.size && (bytes[at] & 0xc0) == 0x80) {
+        at--;
+    }
+    return at;
+}
+
+/* A value that takes at most part of a line. */
+static void add_short_value(struct de_text *text, const struct de_history_value *value)
+{
+    if (value->kind != DE_HISTORY_STRING || value->string.size <= BEGINNING_BYTES + END_BYTES + 8) {
+        de_text_add_value(text, value);
+        return;
+    }
+    struct dengine_slice string = value->string;
+    size_t beginning = character_start(string, BEGINNING_BYTES);
+    size_t end = character_start(string, string.size - END_BYTES);
+    de_text_add_string(text, dengine_bytes(string.data, beginning));
+    de_text_add(text, "...");
+    de_text_add_string(text, dengine_bytes((const uint8_t *)string.data + end, string.size - end));
+    de_text_add(text, " (%zu bytes)", string.size);
+}
+
+static void add_seen(struct de_text *text, const struct de_history_operation *operation)
+{
+    bool empty = operation->value.kind == DE_HISTORY_STRING && operation->value.string.size == 0 &&
+                 operation->function == DE_HISTORY_GET;
+    de_text_add(text, " ");
+    add_short_value(text, &operation->value);
+    if (operation->value.kind == DE_HISTORY_NULL || empty) {
+        de_text_add(text, " (absent)");
+    }
+}
+
+static void add_argument(struct de_text *text, const struct de_history_operation *operation)
+{
     switch (operation->function) {
     case DE_HISTORY_READ:
-        if (operation->outcome != DE_HISTORY_OK) {
-            break;
+    case DE_HISTORY_GET:
+        if (operation->outcome == DE_HISTORY_OK) {
+            add_seen(text, operation);
         }
-        if (operation->value.kind == DE_HISTORY_NULL) {
-            de_text_add(text, " null (absent)");
-            break;
-        }
-        /* fall through */
-    case DE_HISTORY_WRITE:
-        de_text_add(text, " ");
-        de_text_add_value(text, &operation->value);
         break;
     case DE_HISTORY_CAS:
         de_text_add(text, " [");
-        de_text_add_value(text, &operation->expected);
+        add_short_value(text, &operation->expected);
         de_text_add(text, ",");
-        de_text_add_value(text, &operation->value);
+        add_short_value(text, &operation->value);
         de_text_add(text, "]");
+        break;
+    case DE_HISTORY_WRITE:
+    case DE_HISTORY_PUT:
+    case DE_HISTORY_APPEND:
+    case DE_HISTORY_ACQUIRE:
+    case DE_HISTORY_RELEASE:
+    case DE_HISTORY_EXPIRE:
+        if (operation->value.kind != DE_HISTORY_NULL) {
+            de_text_add(text, " ");
+            add_short_value(text, &operation->value);
+        }
         break;
     case DE_HISTORY_DELETE:
         break;
     }
-    if (info) {
+}
+
+/* What it did: "read 1", "write 2", "cas [1,2]", "delete", with a word on how it ended. */
+static void add_action(struct de_text *text, const struct de_history_operation *operation)
+{
+    de_text_add(text, "%s", de_history_function_text(operation->function));
+    add_argument(text, operation);
+    if (operation->outcome == DE_HISTORY_INFO) {
         de_text_add(text, ", outcome unknown");
     } else if (operation->outcome == DE_HISTORY_FAIL) {
-        de_text_add(text, operation->function == DE_HISTORY_CAS ? ", comparison false"
-                                                                : ", did not happen");
+        bool compared = operation->function == DE_HISTORY_CAS && !operation->untold;
+        de_text_add(text, compared ? ", comparison false" : ", did not happen");
     }
 }
 
@@ -76,20 +128,78 @@ void de_explain_operation(const struct de_history_operation *operation, struct d
     }
 }
 
+static void add_state(struct de_text *text, const struct de_model *model,
+                      const struct de_history_value *state)
+{
+    if (state->kind == DE_HISTORY_NULL ||
+        (state->kind == DE_HISTORY_STRING && state->string.size == 0)) {
+        de_text_add(text, "%s", model->absent_text);
+    } else {
+        de_text_add(text, "%s", model->other_text);
+        add_short_value(text, state);
+    }
+}
+
 /* "1", "1 or 2", "1, 2 or 3", "..., or others". */
-static void add_states(struct de_text *text, const struct de_check_failure *failure)
+static void add_states(struct de_text *text, const struct de_model *model,
+                       const struct de_check_failure *failure)
 {
     for (uint32_t i = 0; i < failure->states_count; i++) {
         bool last = i + 1 == failure->states_count && !failure->states_more;
         de_text_add(text, "%s", i == 0 ? "" : last ? " or " : ", ");
-        de_text_add_value(text, &failure->states[i]);
-        if (failure->states[i].kind == DE_HISTORY_NULL) {
-            de_text_add(text, " (absent)");
-        }
+        add_state(text, model, &failure->states[i]);
     }
     if (failure->states_more) {
-        de_text_add(text, ", or others");
+        de_text_add(text, failure->states_count == 0 ? "too long to tell" : ", or others");
     }
+}
+
+/* For each state the operation that left it. */
+static void add_states_left_by(struct de_text *text, const struct de_model *model,
+                               const struct de_history_operation *operations,
+                               const struct de_check_failure *failure)
+{
+    uint32_t shown =
+        failure->states_count < STATES_SHOWN_MAX ? failure->states_count : STATES_SHOWN_MAX;
+    for (uint32_t i = 0; i < shown; i++) {
+        uint32_t by = failure->states_left_by[i];
+        de_text_add(text, "  ");
+        add_state(text, model, &failure->states[i]);
+        if (by == DE_CHECK_NOBODY) {
+            de_text_add(text, ": as at first, nothing has changed it\n");
+            continue;
+        }
+        de_text_add(text, ": left by ");
+        de_explain_operation(&operations[by], text);
+        de_text_add(text, "\n");
+    }
+}
+
+/* Where the state that the operation needs could have come from. */
+static void add_makers(struct de_text *text, const struct de_model *model,
+                       const struct de_history_operation *operations,
+                       const struct de_check_failure *failure)
+{
+    if (!failure->needs_state) {
+        return;
+    }
+    uint32_t shown =
+        failure->makers_count < MAKERS_SHOWN_MAX ? failure->makers_count : MAKERS_SHOWN_MAX;
+    de_text_add(text, "  ");
+    add_state(text, model, &failure->needed);
+    if (failure->makers_count == 0) {
+        de_text_add(text, " is needed, and nothing else in this history leads there\n");
+        return;
+    }
+    de_text_add(text, " is needed, and could only come from");
+    for (uint32_t i = failure->makers_count - shown; i < failure->makers_count; i++) {
+        de_text_add(text, "%s ", i == failure->makers_count - shown ? "" : "\n    or");
+        de_explain_operation(&operations[failure->makers[i]], text);
+    }
+    if (shown < failure->makers_count) {
+        de_text_add(text, "\n    or %" PRIu32 " more", failure->makers_count - shown);
+    }
+    de_text_add(text, "\n");
 }
 
 static void add_list(struct de_text *text, const struct de_history_operation *operations,
@@ -102,35 +212,56 @@ static void add_list(struct de_text *text, const struct de_history_operation *op
     }
 }
 
+static void add_overlapping(struct de_text *text, const struct de_history_operation *operations,
+                            const struct de_check_failure *failure)
+{
+    uint32_t count = failure->overlapping_count;
+    uint32_t hidden = count > OVERLAPPING_SHOWN_MAX ? count - OVERLAPPING_SHOWN_MAX : 0;
+    de_text_add(text, "  overlapping it: %" PRIu32 " operation%s\n", count, count == 1 ? "" : "s");
+    add_list(text, operations, failure->overlapping, count - hidden);
+    if (hidden > 0) {
+        de_text_add(text, "    and %" PRIu32 " more\n", hidden);
+    }
+}
+
+static void add_prefix(struct de_text *text, const struct de_model *model,
+                       const struct de_history_operation *operations,
+                       const struct de_check_failure *failure)
+{
+    uint32_t count = failure->prefix_count;
+    uint32_t hidden = count > PREFIX_SHOWN_MAX ? count - PREFIX_SHOWN_MAX : 0;
+    de_text_add(text, "  longest prefix that can be placed: %" PRIu32 " operation%s%s", count,
+                count == 1 ? "" : "s", count > 1 ? ", in this order" : "");
+    if (failure->prefix_state_known) {
+        de_text_add(text, "; then %s ", model->subject);
+        add_state(text, model, &failure->prefix_state);
+    }
+    de_text_add(text, "\n");
+    if (hidden > 0) {
+        de_text_add(text, "    %" PRIu32 " more, then\n", hidden);
+    }
+    add_list(text, operations, failure->prefix + hidden, count - hidden);
+}
+
 static void add_failure(struct de_text *text, const struct de_history_operation *operations,
                         const struct de_check_result *result)
 {
     const struct de_check_failure *failure = &result->failure;
-    uint32_t hidden = 0;
+    const struct de_model *model = result->model;
     de_text_add(text, "not linearizable: ");
     add_key(text, &failure->key);
     de_explain_operation(&operations[failure->operation], text);
-    de_text_add(text, " cannot be placed: the value there is ");
-    add_states(text, failure);
+    de_text_add(text, " cannot be placed: %s ", model->subject);
+    add_states(text, model, failure);
     de_text_add(text, "\n");
     if (result->keys_failed > 1) {
         de_text_add(text, "  %zu of %zu keys are not linearizable; this is the earliest\n",
                     result->keys_failed, result->keys);
     }
-    hidden = failure->overlapping_count > SHOWN_MAX ? failure->overlapping_count - SHOWN_MAX : 0;
-    de_text_add(text, "  overlapping it: %" PRIu32 " operation%s\n", failure->overlapping_count,
-                failure->overlapping_count == 1 ? "" : "s");
-    add_list(text, operations, failure->overlapping, failure->overlapping_count - hidden);
-    if (hidden > 0) {
-        de_text_add(text, "    and %" PRIu32 " more\n", hidden);
-    }
-    hidden = failure->prefix_count > SHOWN_MAX ? failure->prefix_count - SHOWN_MAX : 0;
-    de_text_add(text, "  longest prefix that can be placed: %" PRIu32 " operation%s%s\n",
-                failure->prefix_count, failure->prefix_count == 1 ? "" : "s",
-                hidden > 0                  ? ", ending in"
-                : failure->prefix_count > 0 ? ", in this order"
-                                            : "");
-    add_list(text, operations, failure->prefix + hidden, failure->prefix_count - hidden);
+    add_states_left_by(text, model, operations, failure);
+    add_makers(text, model, operations, failure);
+    add_overlapping(text, operations, failure);
+    add_prefix(text, model, operations, failure);
 }
 
 void de_explain_text(const struct de_history_operation *operations,
@@ -201,7 +332,25 @@ static void add_json_failure(struct de_text *text, const struct de_history_opera
         de_text_add(text, "%s", i == 0 ? "" : ",");
         de_text_add_value(text, &failure->states[i]);
     }
+    de_text_add(text, "],\"states_left_by\":[");
+    for (uint32_t i = 0; i < failure->states_count; i++) {
+        de_text_add(text, "%s", i == 0 ? "" : ",");
+        if (failure->states_left_by[i] == DE_CHECK_NOBODY) {
+            de_text_add(text, "null");
+        } else {
+            add_json_operation(text, &operations[failure->states_left_by[i]]);
+        }
+    }
     de_text_add(text, "],\"states_complete\":%s", failure->states_more ? "false" : "true");
+    if (failure->needs_state) {
+        de_text_add(text, ",\"needed\":");
+        de_text_add_value(text, &failure->needed);
+        add_json_list(text, "makers", operations, failure->makers, failure->makers_count);
+    }
+    if (failure->prefix_state_known) {
+        de_text_add(text, ",\"prefix_state\":");
+        de_text_add_value(text, &failure->prefix_state);
+    }
     add_json_list(text, "overlapping", operations, failure->overlapping,
                   failure->overlapping_count);
     add_json_list(text, "prefix", operations, failure->prefix, failure->prefix_count);

@@ -32,10 +32,18 @@ static void copy_prefix(const struct de_search *search, struct de_check_failure 
     }
 }
 
-static void add_state(struct de_check_failure *failure, struct de_history_value state)
+/* Adds the object's state, with the operation that left it. */
+static void add_state(const struct de_search *search, const struct look *look, uint32_t state,
+                      uint32_t left_by)
 {
+    struct de_check_failure *failure = look->failure;
+    struct de_history_value value;
+    if (!search->model->state_value(search->context, state, &value)) {
+        failure->states_more = true;
+        return;
+    }
     for (uint32_t i = 0; i < failure->states_count; i++) {
-        if (de_history_value_equal(&failure->states[i], &state)) {
+        if (de_history_value_equal(&failure->states[i], &value)) {
             return;
         }
     }
@@ -43,23 +51,22 @@ static void add_state(struct de_check_failure *failure, struct de_history_value 
         failure->states_more = true;
         return;
     }
-    failure->states[failure->states_count++] = state;
+    failure->states_left_by[failure->states_count] = left_by;
+    failure->states[failure->states_count++] = value;
 }
 
-/* The state at hand: what the last operation that changed it left behind. */
-static struct de_history_value current_state(const struct de_search *search,
-                                             const struct look *look)
+/* The last operation that changed the state. */
+static uint32_t last_change(const struct de_search *search)
 {
     uint32_t after = search->state;
     for (uint32_t depth = search->depth; depth-- > 0;) {
         const struct de_search_frame *frame = &search->frames[depth];
         if (frame->state != after) {
-            uint32_t source = search->problem->ops[frame->op].source;
-            return search->model->state_after(&look->operations[source]);
+            return search->problem->ops[frame->op].source;
         }
         after = frame->state;
     }
-    return search->model->state_after(NULL);
+    return DE_CHECK_NOBODY;
 }
 
 /* The search leaves out indeterminate operations that are of no use to it (reduction 4); what they
@@ -78,8 +85,7 @@ static void add_indeterminate(struct de_search *search, const struct look *look,
         if (problem->ops[op].call_entry <= first_return &&
             search->model->step(search->context, search->state, &problem->ops[op].model, &after) &&
             after != search->state) {
-            uint32_t source = problem->ops[op].source;
-            add_state(look->failure, search->model->state_after(&look->operations[source]));
+            add_state(search, look, after, problem->ops[op].source);
         }
     }
 }
@@ -94,37 +100,94 @@ static bool visit(struct de_search *search, uint32_t first_return, void *visitor
         copy_prefix(search, look->failure);
         return true;
     }
-    add_state(look->failure, current_state(search, look));
+    add_state(search, look, search->state, last_change(search));
     add_indeterminate(search, look, first_return);
     return false;
 }
 
-/* Repeats the search with the look. The prefix needs the very search that found the failure; for
- * the states all values must be kept apart, which takes other steps. */
+/* The op that the operation became; NULL if the model ignores it. Ops are in the order of their
+ * operations. */
+static const struct de_model_op *find_op(const struct de_problem *problem, uint32_t operation)
+{
+    uint32_t low = 0;
+    uint32_t high = problem->ops_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (problem->ops[middle].source < operation) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = low < problem->ops_count && problem->ops[low].source == operation;
+    return found ? &problem->ops[low].model : NULL;
+}
+
+/* Does what the prefix says, one after the other. Nothing of it is impossible, unless the states
+ * take too much memory to be kept apart. */
+static void replay_prefix(const struct de_search *search, struct de_check_failure *failure)
+{
+    uint32_t state = 0;
+    bool possible = true;
+    for (uint32_t i = 0; i < failure->prefix_count && possible; i++) {
+        const struct de_model_op *op = find_op(search->problem, failure->prefix[i]);
+        DE_ASSERT(op != NULL);
+        possible = search->model->step(search->context, state, op, &state);
+    }
+    failure->prefix_state_known =
+        possible && search->model->state_value(search->context, state, &failure->prefix_state);
+}
+
+static void find_makers(const struct de_search *search, struct de_check_failure *failure)
+{
+    const struct de_problem *problem = search->problem;
+    const struct de_model *model = search->model;
+    const struct de_model_op *culprit = find_op(problem, failure->operation);
+    DE_ASSERT(culprit != NULL);
+    failure->needs_state = culprit->from != DE_MODEL_ANY &&
+                           model->state_value(search->context, culprit->from, &failure->needed);
+    for (uint32_t i = 0; i < problem->ops_count && failure->needs_state; i++) {
+        const struct de_model_op *op = &problem->ops[i].model;
+        bool leads =
+            op->to != DE_MODEL_ANY
+                ? op->to == culprit->from
+                : model->may_lead == NULL || model->may_lead(search->context, op, culprit->from);
+        if (!op->pure && leads && problem->ops[i].source != failure->operation) {
+            failure->makers[failure->makers_count++] = problem->ops[i].source;
+        }
+    }
+}
+
+/* Repeats the search with the look, in context. The prefix needs the very search that found the
+ * failure; for the states all values must be kept apart, which takes other steps. */
 static int search_again(const uint32_t *chosen, uint32_t count,
                         const struct de_check_options *options, struct look *look,
-                        enum de_search_end *end)
+                        struct de_model_context *context, enum de_search_end *end)
 {
-    struct de_model_context context;
     struct de_problem problem;
     struct de_search search;
-    de_model_context_init(&context, !look->want_prefix);
-    int err = de_problem_init(&problem, options->model, &context, look->operations, chosen, count);
-    if (err != 0) {
-        goto out_context;
+    uint64_t steps_max = options->steps_max;
+    if (!look->want_prefix && steps_max > DE_CHECK_STATES_STEPS_MAX) {
+        steps_max = DE_CHECK_STATES_STEPS_MAX;
     }
-    err = de_search_init(&search, &problem, options->model, &context, options->steps_max);
+    int err = de_problem_init(&problem, options->model, context, look->operations, chosen, count);
     if (err != 0) {
-        goto out_problem;
+        return err;
+    }
+    err = de_search_init(&search, &problem, options->model, context, steps_max);
+    if (err != 0) {
+        goto out;
+    }
+    if (!look->want_prefix) { /* while there is room for states */
+        replay_prefix(&search, look->failure);
+        find_makers(&search, look->failure);
     }
     search.visit = visit;
     search.visitor = look;
-    err = de_search_run(&search, end);
+    err = context->err != 0 ? context->err : de_search_run(&search, end);
     de_search_deinit(&search);
-out_problem:
+out:
     de_problem_deinit(&problem);
-out_context:
-    de_model_context_deinit(&context);
     return err;
 }
 
@@ -142,35 +205,48 @@ static void find_overlapping(struct de_check_failure *failure,
     }
 }
 
+static int allocate(struct de_check_failure *failure, uint32_t count)
+{
+    failure->prefix = malloc(count * sizeof(*failure->prefix));
+    failure->overlapping = malloc(count * sizeof(*failure->overlapping));
+    failure->makers = malloc(count * sizeof(*failure->makers));
+    failure->states = malloc(DE_CHECK_STATES_MAX * sizeof(*failure->states));
+    failure->states_left_by = malloc(DE_CHECK_STATES_MAX * sizeof(*failure->states_left_by));
+    bool all = failure->prefix != NULL && failure->overlapping != NULL && failure->makers != NULL &&
+               failure->states != NULL && failure->states_left_by != NULL;
+    return all ? 0 : DENGINE_E_NO_MEMORY;
+}
+
 int de_check_failure_init(struct de_check_failure *failure,
                           const struct de_history_operation *operations, const uint32_t *chosen,
                           uint32_t count, const struct de_check_options *options,
                           uint32_t operation)
 {
     struct look look = {operations, failure, true};
+    struct de_model_context context;
     enum de_search_end end;
-    int err = DENGINE_E_NO_MEMORY;
     memset(failure, 0, sizeof(*failure));
     DE_ASSERT(count > 0 && operations[operation].outcome != DE_HISTORY_INFO);
     failure->operation = operation;
     failure->key = operations[operation].key;
-    failure->prefix = malloc(count * sizeof(*failure->prefix));
-    failure->overlapping = malloc(count * sizeof(*failure->overlapping));
-    failure->states = malloc(DE_CHECK_STATES_MAX * sizeof(*failure->states));
-    if (failure->prefix == NULL || failure->overlapping == NULL || failure->states == NULL) {
+    de_model_context_init(&context, false);
+    de_model_context_init(&failure->context, true);
+    int err = allocate(failure, count);
+    if (err != 0) {
         goto out;
     }
     find_overlapping(failure, operations, chosen, count);
-    err = search_again(chosen, count, options, &look, &end);
+    err = search_again(chosen, count, options, &look, &context, &end);
     if (err != 0) {
         goto out;
     }
     DE_ASSERT(end == DE_SEARCH_STOPPED);
     look.want_prefix = false;
-    err = search_again(chosen, count, options, &look, &end);
+    err = search_again(chosen, count, options, &look, &failure->context, &end);
     DE_ASSERT(err != 0 || end == DE_SEARCH_NONE || end == DE_SEARCH_EXHAUSTED);
     failure->states_more = failure->states_more || end == DE_SEARCH_EXHAUSTED;
 out:
+    de_model_context_deinit(&context);
     if (err != 0) {
         de_check_failure_deinit(failure);
     }
@@ -181,6 +257,9 @@ void de_check_failure_deinit(struct de_check_failure *failure)
 {
     free(failure->prefix);
     free(failure->overlapping);
+    free(failure->makers);
     free(failure->states);
+    free(failure->states_left_by);
+    de_model_context_deinit(&failure->context);
     memset(failure, 0, sizeof(*failure));
 }

@@ -16,6 +16,10 @@ extern "C" {
 /* At most so many states are listed. */
 #define DE_CHECK_STATES_MAX 16
 
+/* The search for states keeps apart what the one for the verdict does not, so it can take far
+ * longer. After so many steps it is left at that: there may be others. */
+#define DE_CHECK_STATES_STEPS_MAX UINT64_C(2000000)
+
 /* Fills failure for the key whose operations chosen[0..count) are not linearizable, and operation
  * the one that the search could not include. On an error (of de_check_run) failure is empty. */
 int de_check_failure_init(struct de_check_failure *failure,

@@ -8,6 +8,7 @@
 #include <dengine/error.h>
 
 #include "core/base/assert.h"
+#include "runtime/sim/check/history_shape.h"
 
 #define OPERATIONS_MAX (UINT32_MAX / 8)
 #define BLOCK_BYTES    ((size_t)64 * 1024)
@@ -16,6 +17,7 @@
 /* What one process is doing. */
 struct de_history_process {
     size_t open;           /* index of the operation it is in, or NO_OPERATION */
+    uint64_t open_line;    /* of that one's invoke */
     uint64_t retired_line; /* where it ended with info; 0 while it lives */
 };
 
@@ -49,6 +51,31 @@ const char *de_history_function_text(enum de_history_function function)
     return texts[function];
 }
 
+void de_history_functions_text(uint32_t functions, char *text, size_t size)
+{
+    static const enum de_history_function all[] = {
+#define FUNCTION(name, text) DE_HISTORY_##name,
+        DE_HISTORY_FUNCTION_MAP(FUNCTION)
+#undef FUNCTION
+    };
+    uint32_t left = functions & ((UINT32_C(1) << DE_ARRAY_SIZE(all)) - 1);
+    size_t used = 0;
+    DE_ASSERT(size > 0);
+    text[0] = '\0';
+    for (size_t i = 0; left != 0; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+        if ((left & bit) == 0) {
+            continue;
+        }
+        const char *separator = used == 0 ? "" : left == bit ? " or " : ", ";
+        int written =
+            snprintf(text + used, size - used, "%s%s", separator, de_history_function_text(all[i]));
+        used += (size_t)written;
+        DE_ASSERT(written > 0 && used < size);
+        left &= ~bit;
+    }
+}
+
 int de_history_fail(struct de_history_error *error, uint64_t line, const char *format, ...)
 {
     va_list arguments;
@@ -64,6 +91,14 @@ void de_history_init(struct de_history *history)
     memset(history, 0, sizeof(*history));
     de_value_table_init(&history->process_numbers);
     history->last_time_ns = INT64_MIN;
+    history->functions = DE_HISTORY_ALL_FUNCTIONS;
+}
+
+void de_history_limit(struct de_history *history, uint32_t functions, const char *model)
+{
+    DE_ASSERT(functions != 0 && model != NULL);
+    history->functions = functions;
+    history->model = model;
 }
 
 void de_history_deinit(struct de_history *history)
@@ -103,52 +138,6 @@ static int keep(struct de_history *history, struct de_history_value *value)
     value->string.data = block->bytes + block->used;
     block->used += size;
     return 0;
-}
-
-/* The value that an event must have, by function and type. Reads and deletes give none until a
- * read is ok; a completed write, cas or delete may leave out what its invoke said already. */
-static int check_shape(const struct de_history_event *event, uint64_t line,
-                       struct de_history_error *error)
-{
-    const char *type = de_history_type_text(event->type);
-    bool invoke = event->type == DE_HISTORY_INVOKE;
-    bool nothing = event->shape == DE_HISTORY_MISSING ||
-                   (event->shape == DE_HISTORY_SINGLE && event->value.kind == DE_HISTORY_NULL);
-    switch (event->function) {
-    case DE_HISTORY_READ:
-        if (event->type == DE_HISTORY_OK) {
-            return event->shape == DE_HISTORY_SINGLE
-                       ? 0
-                       : de_history_fail(error, line,
-                                         "value of an ok read; expected what it saw: "
-                                         "null (absent), an integer or a string");
-        }
-        return nothing ? 0
-                       : de_history_fail(error, line,
-                                         "value in the %s of a read; expected null or none", type);
-    case DE_HISTORY_WRITE:
-        if ((!invoke && event->shape == DE_HISTORY_MISSING) ||
-            (event->shape == DE_HISTORY_SINGLE && event->value.kind != DE_HISTORY_NULL)) {
-            return 0;
-        }
-        return de_history_fail(error, line,
-                               "value in the %s of a write; expected an integer or a string", type);
-    case DE_HISTORY_CAS:
-        if ((!invoke && event->shape == DE_HISTORY_MISSING) ||
-            (event->shape == DE_HISTORY_PAIR && event->value.kind != DE_HISTORY_NULL)) {
-            return 0;
-        }
-        return de_history_fail(error, line,
-                               "value in the %s of a cas; expected [old, new], old null for "
-                               "absent, new an integer or a string",
-                               type);
-    case DE_HISTORY_DELETE:
-        return nothing
-                   ? 0
-                   : de_history_fail(error, line,
-                                     "value in the %s of a delete; expected null or none", type);
-    }
-    DE_ASSERT(false && "an event of no function");
 }
 
 /* The process of an event; a new one begins idle. Growing the array first keeps it in step with
@@ -202,7 +191,7 @@ static int reserve_operation(struct de_history *history)
 }
 
 static int add_invoke(struct de_history *history, const struct de_history_event *event,
-                      uint64_t line, struct de_history_process *process,
+                      uint64_t line, uint64_t position, struct de_history_process *process,
                       struct de_history_error *error)
 {
     if (process->open != NO_OPERATION) {
@@ -212,7 +201,7 @@ static int add_invoke(struct de_history *history, const struct de_history_event 
             " is open; expected that one's completion first",
             event->process, de_history_function_text(event->function),
             de_history_function_text(history->operations[process->open].function),
-            history->operations[process->open].call_at);
+            process->open_line);
     }
     int err = reserve_operation(history);
     if (err != 0) {
@@ -225,7 +214,7 @@ static int add_invoke(struct de_history *history, const struct de_history_event 
         .key = event->key,
         .expected = event->expected,
         .value = event->value,
-        .call_at = line,
+        .call_at = position,
         .call_ns = event->time_ns,
     };
     if ((err = keep(history, &operation.key)) != 0 ||
@@ -234,20 +223,21 @@ static int add_invoke(struct de_history *history, const struct de_history_event 
         return err;
     }
     process->open = history->count;
+    process->open_line = line;
     history->operations[history->count++] = operation;
     return 0;
 }
 
 /* A completion repeats function and key of its invoke, and the value if it gives one. */
-static int check_match(const struct de_history_event *event, uint64_t line,
+static int check_match(const struct de_history_event *event, uint64_t line, uint64_t invoke_line,
                        const struct de_history_operation *operation, struct de_history_error *error)
 {
     const char *wrong = NULL;
     if (event->function != operation->function) {
         wrong = "f";
-    } else if (!de_history_value_equal(&event->key, &operation->key)) {
+    } else if (!event->key_left_out && !de_history_value_equal(&event->key, &operation->key)) {
         wrong = "key";
-    } else if (event->function != DE_HISTORY_READ && event->shape != DE_HISTORY_MISSING &&
+    } else if (!de_history_observes(event->function) && event->shape != DE_HISTORY_MISSING &&
                (!de_history_value_equal(&event->expected, &operation->expected) ||
                 !de_history_value_equal(&event->value, &operation->value))) {
         wrong = "value";
@@ -258,12 +248,11 @@ static int check_match(const struct de_history_event *event, uint64_t line,
     return de_history_fail(error, line,
                            "%s of process %" PRId64 " has another %s than its invoke of line "
                            "%" PRIu64 "; expected the same",
-                           de_history_type_text(event->type), event->process, wrong,
-                           operation->call_at);
+                           de_history_type_text(event->type), event->process, wrong, invoke_line);
 }
 
 static int add_completion(struct de_history *history, const struct de_history_event *event,
-                          uint64_t line, struct de_history_process *process,
+                          uint64_t line, uint64_t position, struct de_history_process *process,
                           struct de_history_error *error)
 {
     if (process->open == NO_OPERATION) {
@@ -274,11 +263,11 @@ static int add_completion(struct de_history *history, const struct de_history_ev
     }
     DE_ASSERT(process->open < history->count);
     struct de_history_operation *operation = &history->operations[process->open];
-    int err = check_match(event, line, operation, error);
+    int err = check_match(event, line, process->open_line, operation, error);
     if (err != 0) {
         return err;
     }
-    if (event->function == DE_HISTORY_READ && event->type == DE_HISTORY_OK) {
+    if (de_history_observes(event->function) && event->type == DE_HISTORY_OK) {
         struct de_history_value seen = event->value;
         err = keep(history, &seen);
         if (err != 0) {
@@ -286,9 +275,10 @@ static int add_completion(struct de_history *history, const struct de_history_ev
         }
         operation->value = seen;
     }
-    DE_ASSERT(operation->call_at < line);
+    DE_ASSERT(operation->call_at < position);
     operation->outcome = event->type;
-    operation->return_at = line;
+    operation->untold = event->untold && event->type == DE_HISTORY_FAIL;
+    operation->return_at = position;
     operation->return_ns = event->time_ns;
     process->open = NO_OPERATION;
     if (event->type == DE_HISTORY_INFO) {
@@ -297,21 +287,35 @@ static int add_completion(struct de_history *history, const struct de_history_ev
     return 0;
 }
 
-int de_history_add(struct de_history *history, const struct de_history_event *event, uint64_t line,
-                   struct de_history_error *error)
+/* What can be said of an event by itself. */
+static int check_event(const struct de_history *history, const struct de_history_event *event,
+                       uint64_t line, struct de_history_error *error)
 {
-    DE_ASSERT(line > history->last_line);
     if (event->process < 0) {
         return de_history_fail(error, line, "process %" PRId64 "; expected 0 or more",
                                event->process);
     }
+    if ((history->functions & UINT32_C(1) << event->function) == 0) {
+        char expected[128];
+        de_history_functions_text(history->functions, expected, sizeof(expected));
+        return de_history_fail(error, line, "f %s does not belong to the model %s; expected %s",
+                               de_history_function_text(event->function), history->model, expected);
+    }
     if (event->time_ns < history->last_time_ns) {
         return de_history_fail(error, line,
                                "time %" PRId64 " is before %" PRId64
-                               " of the line above; expected lines in the order of time",
+                               " of the event above; expected events in the order of time",
                                event->time_ns, history->last_time_ns);
     }
-    int err = check_shape(event, line, error);
+    return de_history_check_shape(event, line, error);
+}
+
+int de_history_add(struct de_history *history, const struct de_history_event *event, uint64_t line,
+                   struct de_history_error *error)
+{
+    uint64_t position = line > history->last_position ? line : history->last_position + 1;
+    DE_ASSERT(line >= history->last_line);
+    int err = check_event(history, event, line, error);
     if (err != 0) {
         return err;
     }
@@ -326,10 +330,12 @@ int de_history_add(struct de_history *history, const struct de_history_event *ev
                                "; expected a new process number",
                                event->process, process->retired_line);
     }
-    err = event->type == DE_HISTORY_INVOKE ? add_invoke(history, event, line, process, error)
-                                           : add_completion(history, event, line, process, error);
+    err = event->type == DE_HISTORY_INVOKE
+              ? add_invoke(history, event, line, position, process, error)
+              : add_completion(history, event, line, position, process, error);
     if (err == 0) {
         history->last_line = line;
+        history->last_position = position;
         history->last_time_ns = event->time_ns;
     }
     return err;

@@ -1,12 +1,12 @@
 #include "runtime/sim/check/history_json.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <dengine/error.h>
 
 #include "core/base/assert.h"
+#include "runtime/sim/check/history_replay.h"
 #include "runtime/sim/check/json.h"
 
 /* The members we know, as bits, to see what is missing and what comes twice. */
@@ -106,8 +106,10 @@ static int take_function(struct de_json *json, enum de_history_function *functio
     DE_HISTORY_FUNCTION_MAP(FUNCTION_TEST)
 #undef FUNCTION_TEST
     json->position = start;
-    return de_json_fail(json, "unknown f \"%.*s\"; expected read, write, cas or delete",
-                        shown(word), (const char *)word.data);
+    char expected[128];
+    de_history_functions_text(DE_HISTORY_ALL_FUNCTIONS, expected, sizeof(expected));
+    return de_json_fail(json, "unknown f \"%.*s\"; expected %s", shown(word),
+                        (const char *)word.data, expected);
 }
 
 static int take_value(struct de_json *json, struct de_history_event *event)
@@ -222,6 +224,7 @@ static bool is_writable(const struct de_history_value *value)
 
 int de_history_json_write(const struct de_history_event *event, struct de_text *text)
 {
+    DE_ASSERT(!event->untold && !event->key_left_out);
     if (!is_writable(&event->key) || !is_writable(&event->expected) ||
         !is_writable(&event->value)) {
         return DENGINE_E_INVALID;
@@ -246,69 +249,14 @@ int de_history_json_write(const struct de_history_event *event, struct de_text *
     return text->failed ? DENGINE_E_NO_MEMORY : 0;
 }
 
-/* One end of an operation, for sorting. */
-struct end {
-    uint64_t at;
-    size_t operation;
-    bool is_return;
-};
-
-/* By position; at equal ones calls first, so that what overlaps goes on overlapping. */
-static int compare_ends(const void *left, const void *right)
+/* An event on its way to the text. */
+static int write_event(void *text, const struct de_history_event *event)
 {
-    const struct end *a = left;
-    const struct end *b = right;
-    if (a->at != b->at) {
-        return a->at < b->at ? -1 : 1;
-    }
-    if (a->is_return != b->is_return) {
-        return a->is_return ? 1 : -1;
-    }
-    return a->operation < b->operation ? -1 : a->operation > b->operation ? 1 : 0;
-}
-
-static struct de_history_event event_of(const struct de_history_operation *operation,
-                                        bool is_return)
-{
-    struct de_history_event event = {
-        .process = operation->process,
-        .type = is_return ? operation->outcome : DE_HISTORY_INVOKE,
-        .function = operation->function,
-        .shape = DE_HISTORY_SINGLE,
-        .key = operation->key,
-        .expected = operation->expected,
-        .value = operation->value,
-        .time_ns = is_return ? operation->return_ns : operation->call_ns,
-    };
-    if (operation->function == DE_HISTORY_CAS) {
-        event.shape = DE_HISTORY_PAIR;
-    } else if (operation->function == DE_HISTORY_READ && event.type != DE_HISTORY_OK) {
-        event.value = de_history_null();
-    }
-    return event;
+    return de_history_json_write(event, text);
 }
 
 int de_history_json_write_operations(const struct de_history_operation *operations, size_t count,
                                      struct de_text *text)
 {
-    int err = 0;
-    size_t ends_count = 0;
-    struct end *ends = malloc((count * 2 + 1) * sizeof(*ends));
-    if (ends == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct de_history_operation *operation = &operations[i];
-        ends[ends_count++] = (struct end){operation->call_at, i, false};
-        if (operation->outcome != DE_HISTORY_INFO || operation->return_at > operation->call_at) {
-            ends[ends_count++] = (struct end){operation->return_at, i, true};
-        }
-    }
-    qsort(ends, ends_count, sizeof(*ends), compare_ends);
-    for (size_t i = 0; i < ends_count && err == 0; i++) {
-        struct de_history_event event = event_of(&operations[ends[i].operation], ends[i].is_return);
-        err = de_history_json_write(&event, text);
-    }
-    free(ends);
-    return err;
+    return de_history_replay(operations, count, write_event, text);
 }

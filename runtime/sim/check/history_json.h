@@ -7,7 +7,7 @@
  *   member    what                                                                   required
  *   process   integer >= 0                                                           yes
  *   type      "invoke", "ok", "fail" or "info"                                       yes
- *   f         "read", "write", "cas" or "delete"                                     yes
+ *   f         "read", "write", "cas" and so on (history.h)                           yes
  *   time      integer, nanoseconds, not before the line above                        yes
  *   value     null, integer, string, or [old, new] for cas (history.h)               as f wants
  *   key       integer or string; null or missing: there is one register              no
@@ -37,9 +37,7 @@ int de_history_json_parse(void *line_data, size_t line_size, uint64_t line,
  * not hold it), DENGINE_E_NO_MEMORY; then nothing usable was added. */
 int de_history_json_write(const struct de_history_event *event, struct de_text *text);
 
-/* Adds the events of count operations, in the order of their positions (history.h), as lines. An
- * info operation gets its info line only if return_at > call_at; otherwise it stays open. Errors as
- * above. */
+/* Adds the events of count operations (history_replay.h) as lines. Errors as above. */
 int de_history_json_write_operations(const struct de_history_operation *operations, size_t count,
                                      struct de_text *text);
 

@@ -189,7 +189,7 @@ static void test_what_is_written_reads_back(void **state)
     struct de_generator generator;
     struct de_text text;
     (void)state;
-    de_generator_init(&generator, 1);
+    de_generator_init(&generator, &de_model_cas_register, 1);
     de_generator_linearizable(&generator, operations, 60);
     operations[3].key = de_history_string(DENGINE_STR("a key"));
     operations[4].key = de_history_integer(-4);

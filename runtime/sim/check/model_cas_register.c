@@ -1,4 +1,4 @@
-/* The register that answers read, write, cas and delete.
+/* The register that answers read, write, cas, delete and expire.
  *
  * State 0 is absent. A value that some operation compares with - a read that saw it, a cas that
  * expects it - has a state of its own. All other values share one state, UNSEEN: whichever of them
@@ -12,7 +12,7 @@ enum kind {
     KIND_SEES,       /* ok read: the state is a */
     KIND_DIFFERS,    /* failed cas: the state is not a */
     KIND_WRITES,     /* write, delete: the state becomes a */
-    KIND_SWAPS_FROM, /* cas: the state is a and becomes b */
+    KIND_SWAPS_FROM, /* cas, expire: the state is a and becomes b */
 };
 
 enum { STATE_ABSENT = 0 };
@@ -26,7 +26,8 @@ static const struct de_history_value *looks_for(const struct de_history_operatio
     if (operation->function == DE_HISTORY_CAS) {
         return &operation->expected;
     }
-    if (operation->function == DE_HISTORY_READ && operation->outcome == DE_HISTORY_OK) {
+    if (operation->function == DE_HISTORY_EXPIRE ||
+        (operation->function == DE_HISTORY_READ && operation->outcome == DE_HISTORY_OK)) {
         return &operation->value;
     }
     return NULL;
@@ -77,6 +78,15 @@ static struct de_model_op translate_cas(const struct de_model_context *context,
     return op;
 }
 
+/* Whether it tells nothing and changes nothing. A failed cas did compare; any other failure did
+ * nothing at all. */
+static bool is_ignored(const struct de_history_operation *operation, const struct de_model_op *op)
+{
+    bool compared = operation->function == DE_HISTORY_CAS && !operation->untold;
+    return (operation->outcome == DE_HISTORY_FAIL && !compared) ||
+           (operation->outcome == DE_HISTORY_INFO && op->pure);
+}
+
 static struct de_model_op translate_one(const struct de_model_context *context,
                                         const struct de_history_operation *operation)
 {
@@ -96,10 +106,19 @@ static struct de_model_op translate_one(const struct de_model_context *context,
     case DE_HISTORY_CAS:
         op = translate_cas(context, operation);
         break;
+    case DE_HISTORY_EXPIRE:
+        op.kind = KIND_SWAPS_FROM;
+        op.a = state_of(context, &operation->value);
+        op.b = STATE_ABSENT;
+        break;
+    case DE_HISTORY_GET:
+    case DE_HISTORY_PUT:
+    case DE_HISTORY_APPEND:
+    case DE_HISTORY_ACQUIRE:
+    case DE_HISTORY_RELEASE:
+        DE_UNREACHABLE("not a function of this model");
     }
-    /* A failed cas did compare; any other failure did nothing at all. */
-    op.ignored = (operation->outcome == DE_HISTORY_FAIL && operation->function != DE_HISTORY_CAS) ||
-                 (operation->outcome == DE_HISTORY_INFO && op.pure);
+    op.ignored = is_ignored(operation, &op);
     return op;
 }
 
@@ -157,18 +176,22 @@ static bool step(struct de_model_context *context, uint32_t state, const struct 
     DE_ASSERT(false && "an operation of no kind");
 }
 
-static struct de_history_value state_after(const struct de_history_operation *operation)
+static bool state_value(const struct de_model_context *context, uint32_t state,
+                        struct de_history_value *value)
 {
-    if (operation == NULL || operation->function == DE_HISTORY_DELETE) {
-        return de_history_null();
-    }
-    DE_ASSERT(operation->function != DE_HISTORY_READ);
-    return operation->value;
+    DE_ASSERT(context->exact && state < context->values.count);
+    *value = context->values.values[state];
+    return true;
 }
 
 const struct de_model de_model_cas_register = {
     .name = "cas-register",
+    .functions = DE_HISTORY_BIT(READ) | DE_HISTORY_BIT(WRITE) | DE_HISTORY_BIT(CAS) |
+                 DE_HISTORY_BIT(DELETE) | DE_HISTORY_BIT(EXPIRE),
     .translate = translate,
     .step = step,
-    .state_after = state_after,
+    .state_value = state_value,
+    .subject = "the value there is",
+    .absent_text = "null (absent)",
+    .other_text = "",
 };

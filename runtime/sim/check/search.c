@@ -14,6 +14,9 @@ enum {
     FRAME_INDETERMINATE /* go on with the class at cursor */
 };
 
+/* Comparing a configuration with so many others counts as a step. */
+#define COMPARES_PER_STEP 8
+
 int de_search_init(struct de_search *search, struct de_problem *problem,
                    const struct de_model *model, struct de_model_context *context,
                    uint64_t steps_max)
@@ -209,7 +212,7 @@ int de_search_run(struct de_search *search, enum de_search_end *end)
         if (search->settled_left == 0) { /* reduction 1 */
             DE_ASSERT(first_return == 0);
             *end = DE_SEARCH_FOUND;
-            return 0;
+            return search->context->err;
         }
         DE_ASSERT(first_return != 0 && entries[first_return].is_return);
         if (first_return > search->furthest_return) {
@@ -217,7 +220,8 @@ int de_search_run(struct de_search *search, enum de_search_end *end)
         }
         int err = de_config_set_add(&search->seen, first_return, search->state, search->mask,
                                     &compared, &added);
-        search->steps += compared;
+        search->steps += (compared + COMPARES_PER_STEP - 1) / COMPARES_PER_STEP;
+        err = err != 0 ? err : search->context->err;
         if (err != 0) {
             return err;
         }

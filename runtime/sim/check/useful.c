@@ -166,7 +166,8 @@ bool de_useful_next(struct de_search *search, uint32_t first_return, uint32_t *c
         search->steps += c % CLASSES_PER_STEP == 0 ? 1 : 0;
         bool marked = search->useful.marks[c] == search->useful.epoch;
         if ((chained && !wild && !marked) || !class_head(search, c, 0, first_return, op) ||
-            !de_search_step(search, search->state, *op, after) || *after == search->state) {
+            !de_search_step(search, search->state, *op, after) || *after == search->state ||
+            *after == search->context->sink) {
             continue;
         }
         if (chained ? marked || wild : is_needed(search, c, *after, first_return)) {

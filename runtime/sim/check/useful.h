@@ -5,7 +5,8 @@
  * as late as possible. Let i be one of them and o what comes right after it (something does: the
  * last operation is a settled one). Then
  *
- *   i changes the state, or it could be left out;
+ *   i changes the state, or it could be left out; nor does it lead to a sink (model.h), for what
+ *     can follow there could follow without i too;
  *   o without i would be impossible, or would lead to another state, or i could be left out;
  *   o changes the state with i or without it, or the two could change places.
  *
