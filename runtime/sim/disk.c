@@ -7,11 +7,6 @@
 #include "runtime/sim/memory.h"
 #include "runtime/sim/trace.h"
 
-struct de_disk_name {
-    char text[DE_DISK_NAME_MAX + 1];
-    struct de_disk_inode *inode;
-};
-
 /* One directory operation: what stood under the name before and after; NULL = nothing. */
 struct de_disk_change {
     char text[DE_DISK_NAME_MAX + 1];
@@ -35,6 +30,7 @@ void de_disk_init(struct de_disk *disk)
     memset(disk, 0, sizeof(*disk));
     disk->inodes_end = &disk->inodes;
     disk->dies_in = UINT64_MAX;
+    de_disk_mend(disk);
 }
 
 void de_disk_deinit(struct de_disk *disk)
@@ -187,16 +183,24 @@ static int dir_read(void *dir, struct dengine_file *file, uint64_t offset, void 
 {
     struct de_disk *disk = dir;
 
-    if (disk->dead || !de_disk_inode_read(file->inode, offset, data, size)) {
+    if (disk->dead || de_disk_check(disk, DE_DISK_READ) != 0 ||
+        !de_disk_inode_read(file->inode, offset, data, size)) {
         return DENGINE_E_IO;
     }
     return 0;
+}
+
+/* By how much the file grows when it is to have at least so many bytes. */
+static uint64_t growth(const struct de_disk_inode *inode, uint64_t size_bytes)
+{
+    return size_bytes > inode->now.size_bytes ? size_bytes - inode->now.size_bytes : 0;
 }
 
 static int dir_write(void *dir, struct dengine_file *file, uint64_t offset,
                      const struct dengine_slice *buffers, size_t count)
 {
     struct de_disk *disk = dir;
+    bool fails;
 
     if (!file->writable) {
         return DENGINE_E_INVALID;
@@ -205,10 +209,22 @@ static int dir_write(void *dir, struct dengine_file *file, uint64_t offset,
         return DENGINE_E_IO;
     }
     disk->writes++;
+    fails = de_disk_check(disk, DE_DISK_WRITE) != 0;
     for (size_t i = 0; i < count; i++) {
-        de_disk_inode_write(file->inode, offset, buffers[i].data, buffers[i].size);
-        offset += buffers[i].size;
-        disk->write_bytes += buffers[i].size;
+        /* A write that fails has written a part: of one buffer a half, in whole sectors or not. */
+        size_t size = fails ? buffers[i].size / 2 : buffers[i].size;
+        int err = fails ? 0 : de_disk_reserve(disk, growth(file->inode, offset + size));
+
+        if (err != 0) {
+            return err;
+        }
+        de_disk_inode_write(file->inode, offset, buffers[i].data, size);
+        file->inode->written_at = ++disk->clock;
+        if (fails) {
+            return DENGINE_E_IO;
+        }
+        offset += size;
+        disk->write_bytes += size;
     }
     return 0;
 }
@@ -221,6 +237,10 @@ static int dir_sync(void *dir, struct dengine_file *file)
         return DENGINE_E_IO;
     }
     disk->syncs++;
+    if (de_disk_check(disk, DE_DISK_SYNC) != 0) {
+        de_disk_inode_forget(file->inode);
+        return DENGINE_E_IO;
+    }
     de_disk_inode_sync(file->inode);
     return 0;
 }
@@ -242,6 +262,9 @@ static int dir_truncate(void *dir, struct dengine_file *file, uint64_t size_byte
     }
     if (disk_operate(disk) != 0) {
         return DENGINE_E_IO;
+    }
+    if (de_disk_reserve(disk, growth(file->inode, size_bytes)) != 0) {
+        return DENGINE_E_NO_SPACE;
     }
     de_disk_inode_resize(file->inode, size_bytes);
     return 0;
@@ -338,6 +361,7 @@ void de_disk_process_crash(struct de_disk *disk)
 {
     DE_ASSERT(disk->open_files == NULL);
     disk->dead = false;
+    disk->troubled = false;
     disk->dies_in = UINT64_MAX;
 }
 

@@ -8,7 +8,13 @@
  * the process alone loses nothing: the page cache belongs to the kernel.
  *
  * The disk can be told to die at the n-th operation from now: that one and all later ones fail, so
- * that a crash lands inside a write of the store, between its parts. One thread. */
+ * that a crash lands inside a write of the store, between its parts. And it can be told to fail an
+ * operation, to be full, to rot, or to lose everything (disk_fault.c). A sync that fails behaves as
+ * on Linux (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020): the pages
+ * count as clean from then on, a process still reads them, and a power cut takes them away.
+ *
+ * A sector is never torn at bytes that nobody wrote: what is beside a write keeps its old content.
+ * One thread. */
 #ifndef DE_RUNTIME_SIM_DISK_H
 #define DE_RUNTIME_SIM_DISK_H
 
@@ -32,8 +38,17 @@ enum de_disk_cut {
     DE_DISK_CUT_PAGES = 2,   /* any subset of pages is kept */
     DE_DISK_CUT_SECTORS = 3, /* any subset of sectors is kept */
     DE_DISK_CUT_NONE = 4,    /* luck: everything had reached the medium */
+    DE_DISK_CUT_GARBAGE = 5, /* as SECTORS, and what is lost may be garbage or torn instead */
 };
-#define DE_DISK_CUT_KINDS 5u
+#define DE_DISK_CUT_KINDS 6u
+
+/* Operations that can be told to fail. */
+enum de_disk_operation {
+    DE_DISK_WRITE = 0, /* a part is written */
+    DE_DISK_SYNC = 1,
+    DE_DISK_READ = 2,
+};
+#define DE_DISK_OPERATIONS 3u
 
 struct de_disk_inode;
 struct de_disk_name;
@@ -52,8 +67,14 @@ struct de_disk {
     struct de_disk_inode *inodes; /* all that exist, linked, in order of creation */
     struct de_disk_inode **inodes_end;
     struct dengine_file *open_files;
+    uint64_t clock;   /* counts writes */
     uint64_t dies_in; /* operations until the disk dies; UINT64_MAX = it does not */
     bool dead;
+    /* Faults. */
+    uint64_t fails_in[DE_DISK_OPERATIONS]; /* how many more succeed; UINT64_MAX = all */
+    uint64_t capacity_bytes;               /* for all files; UINT64_MAX = no bound */
+    bool troubled;                         /* this life of the process has been told of a fault */
+    bool rotten;                           /* durable bits have been turned */
     /* Counters for the host's time model and for reports. */
     uint64_t writes;
     uint64_t syncs;
@@ -76,6 +97,22 @@ void de_disk_kill(struct de_disk *disk);
 void de_disk_process_crash(struct de_disk *disk);
 /* The same after a power cut. The dice says what survives. */
 void de_disk_power_cut(struct de_disk *disk, enum de_disk_cut cut, struct de_dice *dice);
+
+/* The next operation of this kind after so many fails with IO, that one only. */
+void de_disk_fail(struct de_disk *disk, enum de_disk_operation operation, uint64_t after);
+/* From now on there is room for so many more bytes; what does not fit fails with NO_SPACE. */
+void de_disk_fill(struct de_disk *disk, uint64_t free_bytes);
+/* No fault is waiting any more; rot stays. */
+void de_disk_mend(struct de_disk *disk);
+/* Turns a few bits of one sector of a file that is not the one written last. False when there is
+ * none such. */
+bool de_disk_rot(struct de_disk *disk, uint64_t draw);
+/* Everything is gone. No process may be using the disk. */
+void de_disk_lose(struct de_disk *disk);
+/* 0, or IO because this operation was told to fail. Part of the table. */
+int de_disk_check(struct de_disk *disk, enum de_disk_operation operation);
+/* 0, or NO_SPACE when the files must not grow by so many bytes. Part of the table. */
+int de_disk_reserve(struct de_disk *disk, uint64_t bytes);
 
 /* A hash of all names and contents as a process sees them. */
 uint64_t de_disk_digest(const struct de_disk *disk);

@@ -172,13 +172,65 @@ static void op_replay(struct de_disk_content *content, const struct de_disk_op *
     }
 }
 
-void de_disk_inode_sync(struct de_disk_inode *inode)
+static void write_back(struct de_disk_inode *inode)
 {
     for (size_t i = 0; i < inode->op_count; i++) {
         op_replay(&inode->durable, &inode->ops[i], inode->ops[i].size);
     }
     ops_clear(inode);
-    DE_ASSERT(inode->durable.size_bytes == inode->now.size_bytes);
+}
+
+void de_disk_inode_sync(struct de_disk_inode *inode)
+{
+    write_back(inode);
+    DE_ASSERT(inode->forgot || inode->durable.size_bytes == inode->now.size_bytes);
+}
+
+void de_disk_inode_forget(struct de_disk_inode *inode)
+{
+    inode->forgot = inode->forgot || inode->op_count > 0;
+    ops_clear(inode);
+}
+
+static bool sector_in_use(const struct de_disk_content *content, uint64_t sector)
+{
+    uint64_t page = sector * DE_DISK_SECTOR_BYTES / DE_DISK_PAGE_BYTES;
+    const uint8_t *bytes;
+
+    if (page >= content->page_count || content->pages[page] == NULL) {
+        return false;
+    }
+    bytes = content->pages[page] + sector * DE_DISK_SECTOR_BYTES % DE_DISK_PAGE_BYTES;
+    for (size_t i = 0; i < DE_DISK_SECTOR_BYTES; i++) {
+        if (bytes[i] != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool de_disk_inode_rot(struct de_disk_inode *inode, uint64_t draw)
+{
+    uint64_t sectors = inode->durable.size_bytes / DE_DISK_SECTOR_BYTES;
+    struct de_dice dice;
+    uint64_t sector;
+
+    de_dice_init(&dice, draw, DE_DICE_DISK, 0);
+    sector = sectors == 0 ? 0 : de_dice_below(&dice, sectors);
+    for (uint64_t i = 0; i < sectors; i++) {
+        uint64_t at = (sector + i) % sectors;
+        uint64_t offset = at * DE_DISK_SECTOR_BYTES + de_dice_below(&dice, DE_DISK_SECTOR_BYTES);
+        uint8_t byte;
+
+        if (!sector_in_use(&inode->durable, at) || !de_disk_inode_read(inode, offset, &byte, 1)) {
+            continue;
+        }
+        byte ^= (uint8_t)(1u << de_dice_below(&dice, 8));
+        content_write(&inode->durable, offset, &byte, 1);
+        content_write(&inode->now, offset, &byte, 1);
+        return true;
+    }
+    return false;
 }
 
 static void cut_prefix(struct de_disk_inode *inode, struct de_dice *dice)
@@ -227,11 +279,48 @@ static void cut_subset(struct de_disk_inode *inode, size_t unit, struct de_dice 
     }
 }
 
+/* What nobody can promise: of each sector written since the last sync the old bytes, the new ones,
+ * garbage in their place, or new up to somewhere and old behind. */
+static void cut_garbage(struct de_disk_inode *inode, struct de_dice *dice)
+{
+    uint64_t fate = de_dice_next(dice);
+
+    for (size_t i = 0; i < inode->op_count; i++) {
+        const struct de_disk_op *op = &inode->ops[i];
+        size_t done = 0;
+
+        if (op->resize && (de_dice_draw(fate, DE_DICE_DISK, i, 1) & 1) != 0) {
+            op_replay(&inode->durable, op, 0);
+        }
+        while (done < op->size) {
+            uint64_t offset = op->offset + done;
+            size_t piece = piece_size(offset, op->size - done, DE_DISK_SECTOR_BYTES);
+            uint64_t sector = de_dice_draw(fate, DE_DICE_DISK, offset / DE_DISK_SECTOR_BYTES, 0);
+            uint8_t bytes[DE_DISK_SECTOR_BYTES];
+
+            memcpy(bytes, op->data + done, piece);
+            done += piece;
+            if (sector % 4 == 0) {
+                continue;
+            }
+            if (sector % 4 == 1) {
+                for (size_t at = 0; at < piece; at++) {
+                    bytes[at] = (uint8_t)de_dice_draw(fate, DE_DICE_DISK, offset + at, 2);
+                }
+            } else if (sector % 4 == 2) {
+                piece = (size_t)(sector >> 32) % piece;
+            }
+            content_write(&inode->durable, offset, bytes, piece);
+        }
+    }
+}
+
 void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct de_dice *dice)
 {
-    if (inode->op_count == 0) {
+    if (inode->op_count == 0 && !inode->forgot) {
         return; /* all of it is on the medium */
     }
+    inode->forgot = false;
     switch (cut) {
     case DE_DISK_CUT_ALL:
         break;
@@ -244,8 +333,11 @@ void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct
     case DE_DISK_CUT_SECTORS:
         cut_subset(inode, DE_DISK_SECTOR_BYTES, dice);
         break;
+    case DE_DISK_CUT_GARBAGE:
+        cut_garbage(inode, dice);
+        break;
     case DE_DISK_CUT_NONE:
-        de_disk_inode_sync(inode);
+        write_back(inode);
         break;
     }
     ops_clear(inode);

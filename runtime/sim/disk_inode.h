@@ -26,8 +26,15 @@ struct de_disk_content {
     uint64_t size_bytes;
 };
 
+struct de_disk_name {
+    char text[DE_DISK_NAME_MAX + 1];
+    struct de_disk_inode *inode;
+};
+
 struct de_disk_inode {
     struct de_disk_inode *next;
+    uint64_t written_at; /* by the disk's clock */
+    bool forgot;         /* a sync has failed: now may differ from durable without an op */
     struct de_disk_content now;
     struct de_disk_content durable;
     struct de_disk_op *ops;
@@ -45,6 +52,10 @@ void de_disk_inode_write(struct de_disk_inode *inode, uint64_t offset, const voi
                          size_t size);
 void de_disk_inode_resize(struct de_disk_inode *inode, uint64_t size_bytes);
 void de_disk_inode_sync(struct de_disk_inode *inode);
+/* A sync that fails: what was not synced is never going to be. */
+void de_disk_inode_forget(struct de_disk_inode *inode);
+/* Turns bits of one durable sector that is not all zeros; false when there is none. */
+bool de_disk_inode_rot(struct de_disk_inode *inode, uint64_t draw);
 /* Loses what the cut loses; afterwards now and durable are equal. */
 void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct de_dice *dice);
 uint64_t de_disk_inode_digest(const struct de_disk_inode *inode);

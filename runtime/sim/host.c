@@ -4,8 +4,6 @@
 #include "proto/peer_codec.h"
 #include "runtime/sim/dice.h"
 
-#define PPM 1000000
-
 uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns)
 {
     struct de_dice dice;
@@ -24,43 +22,32 @@ void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64
     de_kernel_post_bound(kernel, kernel->now_ns + delay_ns, kind, host->id, content, data);
 }
 
-uint64_t de_host_clock(const struct de_host *host)
+uint64_t de_host_hop(struct de_host *host)
 {
-    int64_t now = (int64_t)host->shared->kernel->now_ns;
-
-    return host->clock_offset_ns + (uint64_t)(now + now / PPM * host->clock_drift_ppm +
-                                              now % PPM * host->clock_drift_ppm / PPM);
+    return de_host_delay(host, host->shared->cpu_latency_ns * host->slowness);
 }
 
-uint64_t de_host_kernel_time(const struct de_host *host, uint64_t clock_ns)
+bool de_host_excused(const struct de_host *host)
 {
-    uint64_t now_ns = host->shared->kernel->now_ns;
-    uint64_t mine_ns = de_host_clock(host);
-    uint64_t left_ns;
-
-    if (clock_ns <= mine_ns) {
-        return now_ns;
-    }
-    left_ns = clock_ns - mine_ns;
-    /* Rounded up, so that the clock has reached it then; a large drift would need another turn. */
-    return now_ns + left_ns - (uint64_t)((int64_t)(left_ns / PPM) * host->clock_drift_ppm) +
-           (host->clock_drift_ppm == 0 ? 0 : left_ns / PPM + 2);
+    return host->disk.troubled || host->disk.rotten;
 }
 
 void de_host_init(struct de_host *host, const struct de_host_shared *shared, uint32_t id)
 {
     struct de_dice dice;
+    uint64_t start_ns;
 
     memset(host, 0, sizeof(*host));
     host->shared = shared;
     host->id = id;
     host->disk_slowness = 1;
+    host->slowness = 1;
     de_disk_init(&host->disk);
     de_sim_pool_init(&host->node_pool, shared->memory_fill);
     de_sim_pool_init(&host->kv_pool, shared->memory_fill);
     de_dice_init(&dice, shared->kernel->seed, DE_DICE_CLOCK, id);
-    host->clock_offset_ns = de_dice_between(&dice, DE_NS_PER_S, 100000 * DE_NS_PER_S);
-    host->clock_drift_ppm = (int64_t)de_dice_below(&dice, 401) - 200;
+    start_ns = de_dice_between(&dice, DE_NS_PER_S, 100000 * DE_NS_PER_S);
+    de_host_clock_init(host, start_ns, (uint32_t)de_dice_between(&dice, 999800, 1000200));
 }
 
 void de_host_deinit(struct de_host *host)
@@ -82,6 +69,26 @@ static int mirror_visit(void *context, uint64_t index, const struct dengine_entr
     return 0;
 }
 
+/* The replica does not start. With a good reason the machine is down again. */
+static void boot_failed(struct de_host *host, const char *oracle, const char *what,
+                        const char *message, int err)
+{
+    const struct de_host_shared *shared = host->shared;
+
+    if (!de_host_excused(host)) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, oracle,
+                        "node %u %s: %s (%s)", host->id, what, message, dengine_error_name(err));
+        return;
+    }
+    /* Rot that has been found: the replica refuses to start until it is rebuilt. */
+    host->lost = host->lost || (host->disk.rotten && err == DENGINE_E_CORRUPT);
+    host->halted = true;
+    /* A disk that fails at the start is no disk to try again with what the page cache says: the
+     * machine is started anew. */
+    host->trap_crash.power_cut = true;
+    de_host_stepped(host);
+}
+
 /* Opens the log and shows the oracle what is in it. */
 static bool open_log(struct de_host *host, char *message, size_t message_size, bool *created)
 {
@@ -94,9 +101,8 @@ static bool open_log(struct de_host *host, char *message, size_t message_size, b
     err = shared->stores->log_open(shared->stores->context, de_disk_dir(&host->disk), &options,
                                    &host->log, message, message_size);
     if (err != 0) {
-        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns,
-                        "durability", "node %u cannot open its log after a crash: %s (%s)",
-                        host->id, message, dengine_error_name(err));
+        host->log.ops = NULL;
+        boot_failed(host, "durability", "cannot open its log after a crash", message, err);
         return false;
     }
     host->log.ops->state(host->log.object, &state);
@@ -105,8 +111,13 @@ static bool open_log(struct de_host *host, char *message, size_t message_size, b
     found.term = state.hard_state.term;
     found.vote = state.hard_state.vote;
     if (state.last_index >= state.first_index) {
+        uint64_t fails_in = host->disk.fails_in[DE_DISK_READ];
+
+        /* The oracle's own look is no part of the run. */
+        de_disk_fail(&host->disk, DE_DISK_READ, UINT64_MAX);
         err = host->log.ops->read(host->log.object, state.first_index, state.last_index,
                                   mirror_visit, &found);
+        de_disk_fail(&host->disk, DE_DISK_READ, fails_in);
         DE_ASSERT(err == 0);
     }
     de_oracle_booted(shared->oracle, shared->kernel->now_ns, host->id, &found);
@@ -152,7 +163,6 @@ static void node_options(struct de_host *host, struct de_node_options *options)
 
 void de_host_start(struct de_host *host)
 {
-    const struct de_host_shared *shared = host->shared;
     struct de_node_options options;
     char message[256] = "";
     bool created;
@@ -169,7 +179,6 @@ void de_host_start(struct de_host *host)
     memset(&host->lease, 0, sizeof(host->lease));
     host->paused_until_ns = 0;
     if (!open_log(host, message, sizeof(message), &created)) {
-        host->log.ops = NULL;
         return;
     }
     open_machine(host);
@@ -177,9 +186,7 @@ void de_host_start(struct de_host *host)
     err = de_node_new(&options, de_host_clock(host), &host->node, message, sizeof(message));
     if (err != 0) {
         host->node = NULL;
-        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "boot",
-                        "node %u does not boot: %s (%s)", host->id, message,
-                        dengine_error_name(err));
+        boot_failed(host, "boot", "does not boot", message, err);
         return;
     }
     de_host_stepped(host);
@@ -209,6 +216,7 @@ static void end_life(struct de_host *host)
     host->flush_posted = false;
     host->trap = DE_TRAP_NONE;
     host->trap_sprung = false;
+    host->halted = false;
     host->running = false;
 }
 
@@ -242,19 +250,32 @@ void de_host_stepped(struct de_host *host)
     const struct de_host_shared *shared = host->shared;
     struct de_node_status status;
 
-    if (host->node == NULL) {
+    if (host->node == NULL && !host->halted) {
         return;
     }
-    if (!host->trap_sprung || host->trap == DE_TRAP_AFTER_SEND) {
+    if (!host->halted && (!host->trap_sprung || host->trap == DE_TRAP_AFTER_SEND)) {
         de_node_get_status(host->node, &status);
         de_oracle_stepped(shared->oracle, shared->kernel->now_ns, host->id, &status.raft);
     }
-    if (host->trap_sprung) {
+    if (host->trap_sprung || host->halted) {
+        /* Nobody can promise anything when a process is killed in the moment of a failed sync. */
+        host->trap_crash.power_cut |= host->trap_sprung && host->disk.troubled;
         de_host_crash(host, &host->trap_crash);
         if (shared->trapped != NULL) {
             shared->trapped(shared->context, host->id);
         }
     }
+}
+
+/* A whole message was refused, or a damaged one taken. */
+static void codec_failed(struct de_host *host, uint32_t from, int err)
+{
+    const struct de_host_shared *shared = host->shared;
+
+    de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "codec",
+                    "node %u %s a message of node %u%s: %s", host->id,
+                    err != 0 ? "cannot decode" : "takes", from,
+                    err != 0 ? "" : " that was damaged under way", dengine_error_name(err));
 }
 
 void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
@@ -271,12 +292,10 @@ void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
         de_host_request(host, from, bytes);
     } else {
         err = de_peer_decode(bytes, &decoded);
+        if ((err != 0) != host->shared->network->damaged) {
+            codec_failed(host, from, err);
+        }
         if (err != 0) {
-            const struct de_host_shared *shared = host->shared;
-
-            de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns,
-                            "codec", "node %u cannot decode a message of node %u: %s", host->id,
-                            from, dengine_error_name(err));
             return;
         }
         de_node_receive(host->node, &decoded->message, de_host_clock(host));

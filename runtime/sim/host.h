@@ -8,7 +8,11 @@
  * it committed; after a power cut the disk has what was synced (disk.h) and the state machine is
  * empty and rebuilt from the log.
  *
- * A host has a clock of its own: it starts at some offset and runs at its own rate.
+ * A host has a clock of its own: it starts at some offset and runs at its own rate (host_clock.c).
+ *
+ * A store that is told of a trouble of its disk makes the replica halt, or keeps it from booting:
+ * that is as it should be. The machine then stops as the fault says, and may be started again; when
+ * what was durable is gone, never.
  *
  * Threads: one, the kernel's. */
 #ifndef DE_RUNTIME_SIM_HOST_H
@@ -56,7 +60,7 @@ struct de_host_shared {
     uint64_t cpu_latency_ns;  /* about one hop between threads */
     /* A node has become leader; called inside a step, so only post events. */
     void (*elected)(void *context, uint32_t id, uint64_t term);
-    /* A host crashed where a trap (below) was set. */
+    /* A host crashed where a trap (below) was set, or has stopped because of its disk. */
     void (*trapped)(void *context, uint32_t id);
     void *context;
 };
@@ -94,8 +98,23 @@ uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns);
 /* Posts an event bound to this life of host. */
 void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64_t content,
                   void *data);
-/* Kernel time at which the host's own clock shows clock_ns (not before now). */
+/* The same for a processor's hop between two threads. */
+uint64_t de_host_hop(struct de_host *host);
+/* Kernel time at which the host's own clock shows about clock_ns (not before now); UINT64_MAX while
+ * it stands still. */
 uint64_t de_host_kernel_time(const struct de_host *host, uint64_t clock_ns);
+/* The clock was changed: the timer may be due at another time (host_env.c). */
+void de_host_rearm(struct de_host *host);
+void de_host_clock_init(struct de_host *host, uint64_t start_ns, uint32_t rate_ppm);
+/* Whether the disk was told to do something that excuses a halt or a refusal to boot. */
+bool de_host_excused(const struct de_host *host);
+
+struct de_host_clock {
+    uint64_t base_ns;  /* what it showed */
+    uint64_t since_ns; /* at this kernel time */
+    uint32_t rate_ppm; /* of real time; 0 = stands still */
+    uint32_t natural_ppm;
+};
 
 struct de_host {
     const struct de_host_shared *shared;
@@ -128,12 +147,15 @@ struct de_host {
     struct de_host_request *requests; /* of this life */
     /* Troubles. */
     uint64_t paused_until_ns;
-    uint64_t disk_slowness; /* factor, 1 = normal */
-    uint32_t trap;          /* enum de_host_trap */
-    bool trap_sprung;       /* AFTER_SEND: crash when the step is over */
-    struct de_host_crash trap_crash;
-    uint64_t clock_offset_ns;
-    int64_t clock_drift_ppm;
+    uint64_t stalled_until_ns;       /* the disk */
+    uint64_t disk_slowness;          /* factor, 1 = normal */
+    uint64_t slowness;               /* of the processor, the same */
+    bool lost;                       /* what was durable is gone: not to be started again */
+    bool halted;                     /* because of its disk: stops when the step is over */
+    uint32_t trap;                   /* enum de_host_trap */
+    bool trap_sprung;                /* AFTER_SEND: crash when the step is over */
+    struct de_host_crash trap_crash; /* how, at a trap or after a halt */
+    struct de_host_clock clock;
     uint64_t draws; /* jobs that have drawn a delay */
     uint64_t requests_ended;
     uint64_t crashes;
@@ -164,6 +186,13 @@ void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
 
 /* The replica does nothing until then, while its clock goes on. */
 void de_host_pause(struct de_host *host, uint64_t until_ns);
+
+/* The same, and the clock stands still until its rate is set again. */
+void de_host_suspend(struct de_host *host, uint64_t until_ns);
+
+/* The clock runs at this rate (1000000 = real time), or jumps forward. */
+void de_host_clock_rate(struct de_host *host, uint32_t rate_ppm);
+void de_host_clock_step(struct de_host *host, uint64_t forward_ns);
 
 /* The replica's own clock. */
 uint64_t de_host_clock(const struct de_host *host);

@@ -47,9 +47,16 @@ static void env_arm(void *context, uint64_t deadline_ns)
         return;
     }
     at_ns = de_host_kernel_time(host, deadline_ns);
-    if (at_ns < host->timer_at_ns) {
+    if (at_ns < host->timer_at_ns && at_ns != UINT64_MAX) {
         host->timer_at_ns = at_ns;
         de_host_post(host, at_ns - host->shared->kernel->now_ns, DE_HOST_TIMER, 0, NULL);
+    }
+}
+
+void de_host_rearm(struct de_host *host)
+{
+    if (host->running && host->node != NULL) {
+        env_arm(host, host->deadline_ns);
     }
 }
 
@@ -57,8 +64,8 @@ static void writer_start(struct de_host *host)
 {
     if (!host->writer_busy && host->persist_head != NULL) {
         host->writer_busy = true;
-        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_PERSIST_RUN,
-                     host->persist_head->ticket, NULL);
+        de_host_post(host, de_host_hop(host), DE_HOST_PERSIST_RUN, host->persist_head->ticket,
+                     NULL);
     }
 }
 
@@ -82,16 +89,14 @@ static void env_apply(void *context, struct de_apply_job *job)
 {
     struct de_host *host = context;
 
-    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_APPLY_RUN, 0,
-                 job);
+    de_host_post(host, de_host_hop(host), DE_HOST_APPLY_RUN, 0, job);
 }
 
 static void env_read_log(void *context, struct de_log_read_job *job)
 {
     struct de_host *host = context;
 
-    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_LOG_READ_RUN, 0,
-                 job);
+    de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_RUN, 0, job);
 }
 
 static void env_changed(void *context, const struct de_node_status *status)
@@ -120,6 +125,10 @@ static void env_halted(void *context, int err, const char *reason)
     struct de_host *host = context;
     const struct de_host_shared *shared = host->shared;
 
+    if (de_host_excused(host)) {
+        host->halted = true;
+        return;
+    }
     de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "halted",
                     "node %u halted with %s: %s", host->id, dengine_error_name(err), reason);
 }
@@ -232,6 +241,9 @@ static void run_persist(void *context, const struct de_sim_event *event)
         return;
     }
     latency_ns = de_host_delay(host, shared->disk_latency_ns * host->disk_slowness);
+    if (host->stalled_until_ns > shared->kernel->now_ns) {
+        latency_ns += host->stalled_until_ns - shared->kernel->now_ns;
+    }
     de_host_post(host, latency_ns, DE_HOST_PERSIST_DONE, (uint64_t)(uint32_t)-err, NULL);
 }
 
@@ -273,8 +285,7 @@ static void run_apply(void *context, const struct de_sim_event *event)
         de_host_stepped(host);
         return;
     }
-    de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_APPLY_DONE, 0,
-                 event->data);
+    de_host_post(host, de_host_hop(host), DE_HOST_APPLY_DONE, 0, event->data);
 }
 
 static void run_applied(void *context, const struct de_sim_event *event)
@@ -293,8 +304,7 @@ static void run_log_read(void *context, const struct de_sim_event *event)
 
     if (host != NULL) {
         de_log_read_job_run(event->data, host->log);
-        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_LOG_READ_DONE,
-                     0, event->data);
+        de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_DONE, 0, event->data);
     }
 }
 

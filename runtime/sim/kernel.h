@@ -18,7 +18,7 @@ extern "C" {
 #define DE_NS_PER_S  UINT64_C(1000000000)
 
 #define DE_KERNEL_ENTITIES_MAX 64
-#define DE_KERNEL_KINDS_MAX    32
+#define DE_KERNEL_KINDS_MAX    64
 
 struct de_sim_event {
     uint64_t time_ns;

@@ -3,8 +3,49 @@
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/memory.h"
+#include "runtime/sim/nemesis_faults.h"
 
-enum direction { INWARD = 1, OUTWARD = 2 };
+const struct de_nemesis_kind de_nemesis_kinds[DE_FAULT_KINDS] = {
+    [DE_FAULT_ISOLATE] = {de_start_isolate, de_end_isolate, NULL},
+    [DE_FAULT_DEAF] = {de_start_deaf, de_end_deaf, NULL},
+    [DE_FAULT_MUTE] = {de_start_mute, de_end_mute, NULL},
+    [DE_FAULT_SPLIT] = {de_start_split, de_end_split, NULL},
+    [DE_FAULT_ONE_WAY] = {de_start_one_way, de_end_one_way, NULL},
+    [DE_FAULT_BRIDGE] = {de_start_bridge, de_end_bridge, NULL},
+    [DE_FAULT_RING] = {de_start_ring, de_end_ring, NULL},
+    [DE_FAULT_FLAP] = {de_start_flap, de_end_flap, de_step_flap},
+    [DE_FAULT_LINK] = {de_start_link, de_end_link, NULL},
+    [DE_FAULT_REPLIES] = {de_start_replies, de_end_replies, NULL},
+    [DE_FAULT_LOSS] = {de_start_trouble, de_end_trouble, NULL},
+    [DE_FAULT_DUPLICATE] = {de_start_trouble, de_end_trouble, NULL},
+    [DE_FAULT_REPLAY] = {de_start_trouble, de_end_trouble, NULL},
+    [DE_FAULT_TAIL] = {de_start_trouble, de_end_trouble, NULL},
+    [DE_FAULT_CORRUPT] = {de_start_trouble, de_end_trouble, NULL},
+    [DE_FAULT_CLOG] = {de_start_clog, NULL, NULL},
+    [DE_FAULT_SWIZZLE] = {de_start_swizzle, NULL, de_step_swizzle},
+    [DE_FAULT_BANDWIDTH] = {de_start_bandwidth, de_end_bandwidth, NULL},
+    [DE_FAULT_RESET] = {de_start_reset, NULL, NULL},
+    [DE_FAULT_HALF_OPEN] = {de_start_half_open, de_end_half_open, NULL},
+    [DE_FAULT_CRASH] = {de_start_crash, NULL, NULL},
+    [DE_FAULT_TRAP] = {de_start_trap, NULL, NULL},
+    [DE_FAULT_BLACKOUT] = {de_start_blackout, NULL, NULL},
+    [DE_FAULT_CRASH_LOOP] = {de_start_crash_loop, NULL, de_step_crash_loop},
+    [DE_FAULT_PAUSE] = {de_start_pause, NULL, NULL},
+    [DE_FAULT_SUSPEND] = {de_start_suspend, de_end_clock, NULL},
+    [DE_FAULT_SLOW_NODE] = {de_start_slow_node, de_end_slow_node, NULL},
+    [DE_FAULT_SLOW_DISK] = {de_start_slow_disk, de_end_slow_disk, NULL},
+    [DE_FAULT_STALL] = {de_start_stall, NULL, NULL},
+    [DE_FAULT_SYNC_ERROR] = {de_start_sync_error, NULL, NULL},
+    [DE_FAULT_WRITE_ERROR] = {de_start_write_error, NULL, NULL},
+    [DE_FAULT_READ_ERROR] = {de_start_read_error, NULL, NULL},
+    [DE_FAULT_NO_SPACE] = {de_start_no_space, de_end_no_space, NULL},
+    [DE_FAULT_ROT] = {de_start_rot, NULL, NULL},
+    [DE_FAULT_DISK_LOSS] = {de_start_disk_loss, NULL, NULL},
+    [DE_FAULT_DRIFT] = {de_start_drift, de_end_clock, NULL},
+    [DE_FAULT_STEP] = {de_start_step, NULL, NULL},
+    [DE_FAULT_STOP] = {de_start_stop, de_end_clock, NULL},
+    [DE_FAULT_CHURN] = {de_start_churn, de_end_churn, NULL},
+};
 
 uint32_t de_nemesis_leader(const struct de_nemesis *nemesis)
 {
@@ -21,235 +62,69 @@ uint32_t de_nemesis_leader(const struct de_nemesis *nemesis)
     return leader;
 }
 
-/* Cuts (or joins) target and the nodes outside mask. Clients still reach it: a cut-off leader that
- * answers them is what stale reads are made of. */
-static void cut(struct de_nemesis *nemesis, uint32_t target, uint32_t spare, uint32_t directions,
-                bool block)
+uint64_t de_nemesis_all(const struct de_nemesis *nemesis)
 {
-    void (*change)(struct de_network *, uint32_t, uint32_t) =
-        block ? de_network_block : de_network_unblock;
-
-    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        if (id == target || (spare >> id & 1) != 0) {
-            continue;
-        }
-        if ((directions & INWARD) != 0) {
-            change(nemesis->network, id, target);
-        }
-        if ((directions & OUTWARD) != 0) {
-            change(nemesis->network, target, id);
-        }
-    }
+    return ((UINT64_C(1) << nemesis->nodes) - 1) << 1;
 }
 
-static void split(struct de_nemesis *nemesis, uint64_t mask, bool block)
+static struct de_nemesis_work work_of(struct de_nemesis *nemesis, uint64_t number)
 {
-    uint32_t outside = ~(uint32_t)mask;
+    struct de_nemesis_work work = {nemesis, &nemesis->schedule->faults[number],
+                                   &nemesis->states[number], number};
 
-    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        if ((outside >> id & 1) != 0) {
-            cut(nemesis, id, outside, INWARD | OUTWARD, block);
-        }
-    }
-}
-
-static void trouble(struct de_nemesis *nemesis, const struct de_fault *fault, int sign)
-{
-    struct de_network_trouble change = {0};
-    uint32_t rate = (uint32_t)fault->a;
-
-    change.loss_ppm = fault->kind == DE_FAULT_LOSS ? rate : 0;
-    change.duplicate_ppm = fault->kind == DE_FAULT_DUPLICATE ? rate : 0;
-    change.replay_ppm = fault->kind == DE_FAULT_REPLAY ? rate : 0;
-    change.tail_ppm = fault->kind == DE_FAULT_TAIL ? rate : 0;
-    de_network_add_trouble(nemesis->network, &change, sign);
-}
-
-static struct de_host_crash crash_of(uint64_t a)
-{
-    struct de_host_crash crash = {a != 0, a != 0 ? (enum de_disk_cut)(a - 1) : DE_DISK_CUT_ALL};
-
-    return crash;
-}
-
-static void restart_later(struct de_nemesis *nemesis, uint32_t id, uint64_t down_ns)
-{
-    de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + down_ns, DE_NEMESIS_RESTART, id,
-                   nemesis->hosts[id].lives, NULL);
-}
-
-static void crash(struct de_nemesis *nemesis, uint32_t id, uint64_t a, uint64_t down_ns)
-{
-    struct de_host_crash how = crash_of(a);
-
-    if (nemesis->hosts[id].running) {
-        de_host_crash(&nemesis->hosts[id], &how);
-        restart_later(nemesis, id, down_ns);
-    }
-}
-
-static void blackout(struct de_nemesis *nemesis, const struct de_fault *fault)
-{
-    struct de_dice dice;
-
-    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED,
-                     fault->start_ns ^ (uint64_t)id << 56);
-        crash(nemesis, id, fault->a, de_dice_exponential(&dice, fault->duration_ns));
-    }
-}
-
-static void set_trap(struct de_nemesis *nemesis, const struct de_fault *fault, uint32_t target)
-{
-    struct de_host *host = &nemesis->hosts[target];
-
-    host->trap = (uint32_t)fault->b;
-    host->trap_crash = crash_of(fault->a);
-    nemesis->down_ns[target] = fault->duration_ns;
-}
-
-static void start_fault(struct de_nemesis *nemesis, const struct de_fault *fault, uint32_t target)
-{
-    switch ((enum de_fault_kind)fault->kind) {
-    case DE_FAULT_ISOLATE:
-        cut(nemesis, target, 0, INWARD | OUTWARD, true);
-        break;
-    case DE_FAULT_DEAF:
-        cut(nemesis, target, 0, INWARD, true);
-        break;
-    case DE_FAULT_MUTE:
-        cut(nemesis, target, 0, OUTWARD, true);
-        break;
-    case DE_FAULT_SPLIT:
-        split(nemesis, fault->a, true);
-        break;
-    case DE_FAULT_LINK:
-        de_network_block(nemesis->network, target, (uint32_t)fault->a);
-        break;
-    case DE_FAULT_LOSS:
-    case DE_FAULT_DUPLICATE:
-    case DE_FAULT_REPLAY:
-    case DE_FAULT_TAIL:
-        trouble(nemesis, fault, 1);
-        break;
-    case DE_FAULT_CLOG:
-        for (uint32_t from = 0; from < DE_NETWORK_ENDPOINTS_MAX; from++) {
-            de_network_clog(nemesis->network, from, target,
-                            nemesis->kernel->now_ns + fault->duration_ns);
-        }
-        break;
-    case DE_FAULT_CRASH:
-        crash(nemesis, target, fault->a, fault->duration_ns);
-        break;
-    case DE_FAULT_TRAP:
-        set_trap(nemesis, fault, target);
-        break;
-    case DE_FAULT_PAUSE:
-        de_host_pause(&nemesis->hosts[target], nemesis->kernel->now_ns + fault->duration_ns);
-        break;
-    case DE_FAULT_SLOW_DISK:
-        nemesis->hosts[target].disk_slowness = fault->a;
-        break;
-    case DE_FAULT_BLACKOUT:
-        blackout(nemesis, fault);
-        break;
-    case DE_FAULT_CHURN:
-        nemesis->churning = true;
-        nemesis->churn = *fault;
-        break;
-    case DE_FAULT_KINDS:
-        DE_ASSERT(false);
-        break;
-    }
-}
-
-static void churn_release(struct de_nemesis *nemesis)
-{
-    if (nemesis->cut_off != 0) {
-        uint32_t friends = UINT32_C(1) << nemesis->cut_friend; /* bit 0: none */
-
-        cut(nemesis, nemesis->cut_off, friends, INWARD | OUTWARD, false);
-        if (nemesis->cut_friend != 0) {
-            cut(nemesis, nemesis->cut_friend, UINT32_C(1) << nemesis->cut_off, INWARD | OUTWARD,
-                false);
-        }
-        nemesis->cut_off = 0;
-        nemesis->cut_friend = 0;
-    }
-}
-
-static void end_fault(struct de_nemesis *nemesis, const struct de_fault *fault, uint32_t target)
-{
-    switch ((enum de_fault_kind)fault->kind) {
-    case DE_FAULT_ISOLATE:
-        cut(nemesis, target, 0, INWARD | OUTWARD, false);
-        break;
-    case DE_FAULT_DEAF:
-        cut(nemesis, target, 0, INWARD, false);
-        break;
-    case DE_FAULT_MUTE:
-        cut(nemesis, target, 0, OUTWARD, false);
-        break;
-    case DE_FAULT_SPLIT:
-        split(nemesis, fault->a, false);
-        break;
-    case DE_FAULT_LINK:
-        de_network_unblock(nemesis->network, target, (uint32_t)fault->a);
-        break;
-    case DE_FAULT_LOSS:
-    case DE_FAULT_DUPLICATE:
-    case DE_FAULT_REPLAY:
-    case DE_FAULT_TAIL:
-        trouble(nemesis, fault, -1);
-        break;
-    case DE_FAULT_SLOW_DISK:
-        nemesis->hosts[target].disk_slowness = 1;
-        break;
-    case DE_FAULT_CHURN:
-        nemesis->churning = false;
-        churn_release(nemesis);
-        break;
-    case DE_FAULT_CLOG:
-    case DE_FAULT_CRASH:
-    case DE_FAULT_TRAP:
-    case DE_FAULT_PAUSE:
-    case DE_FAULT_BLACKOUT:
-    case DE_FAULT_KINDS:
-        break; /* end by themselves */
-    }
+    return work;
 }
 
 static void run_start(void *context, const struct de_sim_event *event)
 {
     struct de_nemesis *nemesis = context;
-    const struct de_fault *fault = &nemesis->schedule->faults[event->content];
-    struct de_nemesis_fault *state = &nemesis->states[event->content];
+    struct de_nemesis_work work = work_of(nemesis, event->content);
 
     if (nemesis->healed) {
         return;
     }
-    state->active = true;
-    state->target = fault->target;
-    if (state->target == DE_FAULT_LEADER) {
-        state->target = de_nemesis_leader(nemesis);
+    work.state->active = true;
+    work.state->target = work.fault->target;
+    if (work.state->target == DE_FAULT_LEADER) {
+        work.state->target = de_nemesis_leader(nemesis);
     }
-    if (state->target == 0 || state->target > nemesis->nodes) {
-        state->target = 1 + (uint32_t)(event->content % nemesis->nodes);
+    if (work.state->target == 0 || work.state->target > nemesis->nodes) {
+        work.state->target = 1 + (uint32_t)(event->content % nemesis->nodes);
     }
     nemesis->started++;
-    start_fault(nemesis, fault, state->target);
-    de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + fault->duration_ns, DE_NEMESIS_END, 0,
-                   event->content, NULL);
+    de_nemesis_kinds[work.fault->kind].start(&work);
+    de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + work.fault->duration_ns,
+                   DE_NEMESIS_END, 0, event->content, NULL);
 }
 
 static void run_end(void *context, const struct de_sim_event *event)
 {
     struct de_nemesis *nemesis = context;
-    struct de_nemesis_fault *state = &nemesis->states[event->content];
+    struct de_nemesis_work work = work_of(nemesis, event->content);
 
-    if (!nemesis->healed && state->active) {
-        state->active = false;
-        end_fault(nemesis, &nemesis->schedule->faults[event->content], state->target);
+    if (!nemesis->healed && work.state->active) {
+        work.state->active = false;
+        if (de_nemesis_kinds[work.fault->kind].end != NULL) {
+            de_nemesis_kinds[work.fault->kind].end(&work);
+        }
+    }
+}
+
+void de_nemesis_step_later(struct de_nemesis_work *work, uint64_t delay_ns)
+{
+    struct de_kernel *kernel = work->nemesis->kernel;
+
+    de_kernel_post(kernel, kernel->now_ns + delay_ns, DE_NEMESIS_STEP, 0, work->number, NULL);
+}
+
+static void run_step(void *context, const struct de_sim_event *event)
+{
+    struct de_nemesis *nemesis = context;
+    struct de_nemesis_work work = work_of(nemesis, event->content);
+
+    if (!nemesis->healed && work.state->active) {
+        work.state->steps++;
+        de_nemesis_kinds[work.fault->kind].step(&work);
     }
 }
 
@@ -258,64 +133,15 @@ static void run_restart(void *context, const struct de_sim_event *event)
     struct de_nemesis *nemesis = context;
     struct de_host *host = &nemesis->hosts[event->entity];
 
-    if (!nemesis->healed && !host->running && host->lives == event->content) {
+    if (!nemesis->healed && !host->running && !host->lost && host->lives == event->content) {
         de_host_start(host);
     }
-}
-
-static void run_churn(void *context, const struct de_sim_event *event)
-{
-    struct de_nemesis *nemesis = context;
-    uint32_t id = event->entity;
-    struct de_dice dice;
-    uint32_t with = 0;
-
-    if (nemesis->healed || !nemesis->churning || !nemesis->hosts[id].running ||
-        nemesis->hosts[id].role != DE_RAFT_LEADER || nemesis->hosts[id].term != event->content) {
-        return;
-    }
-    churn_release(nemesis);
-    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED,
-                 UINT64_C(1) << 60 | nemesis->reactions);
-    if ((nemesis->churn.a & 2) != 0 && de_dice_chance(&dice, 250000)) {
-        /* Drawn one by one: the order in which arguments are evaluated is the compiler's. */
-        uint64_t power = de_dice_below(&dice, 2);
-
-        crash(nemesis, id, power, de_dice_exponential(&dice, 50 * DE_NS_PER_MS));
-        return;
-    }
-    if ((nemesis->churn.a & 1) != 0 && de_dice_chance(&dice, 500000)) {
-        with = 1 + (uint32_t)de_dice_below(&dice, nemesis->nodes);
-        with = with == id ? 0 : with;
-    }
-    cut(nemesis, id, UINT32_C(1) << with, INWARD | OUTWARD, true);
-    if (with != 0) {
-        cut(nemesis, with, UINT32_C(1) << id, INWARD | OUTWARD, true);
-    }
-    nemesis->cut_off = id;
-    nemesis->cut_friend = with;
-}
-
-void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term)
-{
-    struct de_dice dice;
-    uint64_t delay_us;
-
-    if (!nemesis->churning || nemesis->healed) {
-        return;
-    }
-    nemesis->reactions++;
-    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED, nemesis->reactions);
-    /* At once, or within the time of a few messages, or later. */
-    delay_us = de_dice_chance(&dice, 300000) ? 0 : de_dice_below(&dice, nemesis->churn.b + 1);
-    de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + delay_us * DE_NS_PER_US,
-                   DE_NEMESIS_CHURN, id, term, NULL);
 }
 
 void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id)
 {
     if (!nemesis->healed) {
-        restart_later(nemesis, id, nemesis->down_ns[id]);
+        de_nemesis_restart_later(nemesis, id, nemesis->down_ns[id]);
     }
 }
 
@@ -330,7 +156,8 @@ void de_nemesis_init(struct de_nemesis *nemesis, struct de_kernel *kernel,
         {DE_NEMESIS_START, {"fault-start", nemesis, run_start, NULL}},
         {DE_NEMESIS_END, {"fault-end", nemesis, run_end, NULL}},
         {DE_NEMESIS_RESTART, {"restart", nemesis, run_restart, NULL}},
-        {DE_NEMESIS_CHURN, {"churn", nemesis, run_churn, NULL}},
+        {DE_NEMESIS_CHURN, {"churn", nemesis, de_nemesis_run_churn, NULL}},
+        {DE_NEMESIS_STEP, {"fault-step", nemesis, run_step, NULL}},
     };
 
     memset(nemesis, 0, sizeof(*nemesis));
@@ -352,71 +179,4 @@ void de_nemesis_deinit(struct de_nemesis *nemesis)
 {
     de_sim_free(nemesis->states);
     nemesis->states = NULL;
-}
-
-static void heal_host(struct de_nemesis *nemesis, uint32_t id)
-{
-    struct de_host *host = &nemesis->hosts[id];
-
-    host->disk_slowness = 1;
-    host->trap = DE_TRAP_NONE;
-    host->paused_until_ns = 0;
-    if (!host->running) {
-        de_host_start(host);
-    }
-}
-
-/* How a node outside of the core stays broken. */
-static void leave_broken(struct de_nemesis *nemesis, uint32_t id, struct de_dice *dice)
-{
-    struct de_host_crash how = {false, DE_DISK_CUT_ALL};
-
-    switch (de_dice_below(dice, 5)) {
-    case 0:
-        de_host_crash(&nemesis->hosts[id], &how);
-        break;
-    case 1:
-        heal_host(nemesis, id);
-        cut(nemesis, id, 0, INWARD | OUTWARD, true);
-        break;
-    case 2:
-        heal_host(nemesis, id);
-        cut(nemesis, id, 0, INWARD, true);
-        break;
-    case 3:
-        heal_host(nemesis, id);
-        cut(nemesis, id, 0, OUTWARD, true);
-        break;
-    default:
-        heal_host(nemesis, id);
-        break;
-    }
-}
-
-uint32_t de_nemesis_heal(struct de_nemesis *nemesis)
-{
-    struct de_dice dice;
-    uint32_t core = 0;
-    uint32_t wanted = nemesis->nodes / 2 + 1;
-
-    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_HEAL, 0);
-    for (uint32_t left = nemesis->nodes; left > 0; left--) {
-        /* Selection sampling: each id with wanted / left. */
-        if (de_dice_below(&dice, left) < wanted) {
-            core |= UINT32_C(1) << left;
-            wanted--;
-        }
-    }
-    nemesis->healed = true;
-    nemesis->churning = false;
-    de_network_heal(nemesis->network);
-    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        if ((core >> id & 1) != 0) {
-            heal_host(nemesis, id);
-        } else {
-            leave_broken(nemesis, id, &dice);
-        }
-    }
-    DE_ASSERT(wanted == 0);
-    return core;
 }

@@ -1,9 +1,13 @@
 /* runtime/sim/nemesis.h - carries out a schedule of faults.
  *
- * Most faults start and end on their own. Two wait for the replicas: a trap crashes its target when
- * that does a certain thing, and churn cuts off every new leader soon after it was elected, alone
- * or with one friend, and lets the one before come back. Churn is what Raft figure 8 needs: leaders
- * that append, fall silent, and return with what they appended. One thread. */
+ * Most faults start and end on their own; some go on in steps. Two wait for the replicas: a trap
+ * crashes its target when that does a certain thing, and churn cuts off every new leader soon after
+ * it was elected, alone or with one friend, and lets the one before come back. Churn is what Raft
+ * figure 8 needs: leaders that append, fall silent, and return with what they appended.
+ *
+ * The budget: what takes durable data away for good (rot, the loss of a disk) hits at most so many
+ * nodes that every committed entry stays on a quorum's intersection: a minority. Such a node stays
+ * away once it is down, and a fault beyond the budget does not start. One thread. */
 #ifndef DE_RUNTIME_SIM_NEMESIS_H
 #define DE_RUNTIME_SIM_NEMESIS_H
 
@@ -20,12 +24,14 @@ enum de_nemesis_event {
     DE_NEMESIS_END = 14,
     DE_NEMESIS_RESTART = 15,
     DE_NEMESIS_CHURN = 16,
+    DE_NEMESIS_STEP = 20,
 };
 
 /* What a fault did, so that its end can undo it. */
 struct de_nemesis_fault {
     bool active;
     uint32_t target; /* resolved */
+    uint64_t steps;  /* so far */
 };
 
 struct de_nemesis {
@@ -36,6 +42,7 @@ struct de_nemesis {
     const struct de_schedule *schedule;
     struct de_nemesis_fault *states;           /* by number of the fault */
     uint64_t down_ns[DE_ORACLE_NODES_MAX + 1]; /* how long a trapped host stays down */
+    uint64_t damaged; /* nodes whose durable data is or may be gone; mask of ids */
     /* Churn: the active fault, who is cut off, and with whom. */
     bool churning;
     struct de_fault churn;

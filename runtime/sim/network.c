@@ -8,6 +8,9 @@ struct de_packet {
     uint32_t references;
     uint32_t from;
     uint32_t to;
+    bool damaged;
+    uint64_t number; /* on its link, from 1 */
+    uint64_t connection;
     size_t size;
     uint64_t hash;
     uint8_t bytes[];
@@ -17,11 +20,9 @@ struct de_packet *de_packet_new(size_t size, uint8_t **bytes)
 {
     struct de_packet *packet = de_sim_allocate(sizeof(*packet) + size);
 
+    memset(packet, 0, sizeof(*packet));
     packet->references = 1;
-    packet->from = 0;
-    packet->to = 0;
     packet->size = size;
-    packet->hash = 0;
     *bytes = packet->bytes;
     return packet;
 }
@@ -46,6 +47,47 @@ static void hold(struct de_network *network, struct de_link *link, uint64_t time
                    event->data);
 }
 
+/* What arrives is not what was sent: some bits are turned, or the end is missing. */
+static void deliver_damaged(struct de_network *network, const struct de_packet *packet)
+{
+    struct de_dice dice;
+    uint8_t *bytes = de_sim_allocate(packet->size + 1);
+    size_t size = packet->size;
+
+    de_dice_init(&dice, network->kernel->seed, DE_DICE_NETWORK, ~packet->hash ^ packet->number);
+    memcpy(bytes, packet->bytes, size);
+    if (size > 0 && de_dice_chance(&dice, 200000)) {
+        size = (size_t)de_dice_below(&dice, size);
+    } else if (size > 0) {
+        /* One bit at least; several may cancel out. */
+        for (uint64_t flips = 1 + de_dice_below(&dice, 3); flips > 0; flips--) {
+            uint64_t bit = de_dice_below(&dice, size * 8);
+
+            bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+    }
+    network->damaged =
+        size != packet->size || (size > 0 && memcmp(bytes, packet->bytes, size) != 0);
+    network->stats.corrupted += network->damaged ? 1 : 0;
+    network->deliver(network->context, packet->from, packet->to, dengine_bytes(bytes, size));
+    if (network->damaged) {
+        de_network_reset(network, packet->from, packet->to);
+    }
+    network->damaged = false;
+    de_sim_free(bytes);
+}
+
+static void arrived(struct de_network *network, const struct de_packet *packet)
+{
+    network->stats.delivered++;
+    if (packet->damaged) {
+        deliver_damaged(network, packet);
+    } else {
+        network->deliver(network->context, packet->from, packet->to,
+                         dengine_bytes(packet->bytes, packet->size));
+    }
+}
+
 static void arrive(struct de_network *network, const struct de_sim_event *event, bool was_held)
 {
     struct de_packet *packet = event->data;
@@ -64,10 +106,12 @@ static void arrive(struct de_network *network, const struct de_sim_event *event,
     link->in_flight--;
     if (link->blocked > 0) {
         network->stats.blocked++;
+    } else if (packet->number <= link->evicted) {
+        network->stats.overflowed++;
+    } else if (packet->connection != link->connection || link->half_open > 0) {
+        network->stats.lost++;
     } else {
-        network->stats.delivered++;
-        network->deliver(network->context, packet->from, packet->to,
-                         dengine_bytes(packet->bytes, packet->size));
+        arrived(network, packet);
     }
     packet_release(packet);
 }
@@ -80,6 +124,26 @@ static void network_run(void *context, const struct de_sim_event *event)
 static void network_run_held(void *context, const struct de_sim_event *event)
 {
     arrive(context, event, true);
+}
+
+/* A packet of long ago, from whatever connection there was: nothing but a cut keeps it away. */
+static void network_run_replayed(void *context, const struct de_sim_event *event)
+{
+    struct de_network *network = context;
+    struct de_packet *packet = event->data;
+    const struct de_link *link = &network->links[packet->from][packet->to];
+
+    if (link->clogged_until_ns > network->kernel->now_ns) {
+        de_kernel_post(network->kernel, link->clogged_until_ns, event->kind, event->entity,
+                       event->content, packet);
+        return;
+    }
+    if (link->blocked > 0) {
+        network->stats.blocked++;
+    } else {
+        arrived(network, packet);
+    }
+    packet_release(packet);
 }
 
 static void network_drop(void *context, const struct de_sim_event *event)
@@ -109,17 +173,23 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
 {
     struct de_kernel_handler handler = {"deliver", network, network_run, network_drop};
     struct de_kernel_handler held = {"deliver-held", network, network_run_held, network_drop};
+    struct de_kernel_handler replayed = {"deliver-replayed", network, network_run_replayed,
+                                         network_drop};
     struct de_network_stats no_stats = {0};
 
     network->kernel = kernel;
     network->options = *options;
     network->trouble = options->base;
     network->stats = no_stats;
+    network->bandwidth_bytes = 0;
+    network->queue_max = 0;
+    network->damaged = false;
     network->kind = kind;
     network->context = context;
     network->deliver = deliver;
     de_kernel_set_handler(kernel, kind, &handler);
     de_kernel_set_handler(kernel, kind + 1, &held);
+    de_kernel_set_handler(kernel, kind + 2, &replayed);
     for (uint32_t from = 0; from < DE_NETWORK_ENDPOINTS_MAX; from++) {
         for (uint32_t to = 0; to < DE_NETWORK_ENDPOINTS_MAX; to++) {
             link_init(network, from, to);
@@ -128,18 +198,26 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
 }
 
 static void network_post(struct de_network *network, struct de_link *link, uint64_t time_ns,
-                         uint64_t number, struct de_packet *packet)
+                         struct de_packet *packet)
 {
-    if (link->in_flight >= network->options.in_flight_max) {
-        network->stats.overflowed++;
-        return;
+    uint32_t room = network->queue_max != 0 ? network->queue_max : network->options.in_flight_max;
+
+    if (link->in_flight >= room) {
+        if (!network->options.evict_oldest || packet->number < room) {
+            network->stats.overflowed++;
+            return;
+        }
+        if (link->evicted < packet->number - room) {
+            link->evicted = packet->number - room;
+        }
     }
     link->in_flight++;
     packet->references++;
     /* The number is part of the content: of two equal packets at one time, one has the first tie.
      */
     de_kernel_post(network->kernel, time_ns, network->kind, packet->to,
-                   de_trace_mix(packet->hash, (uint64_t)packet->from << 48 ^ number), packet);
+                   de_trace_mix(packet->hash, (uint64_t)packet->from << 48 ^ packet->number),
+                   packet);
 }
 
 static uint64_t link_latency(const struct de_network *network, const struct de_link *link,
@@ -153,14 +231,70 @@ static uint64_t link_latency(const struct de_network *network, const struct de_l
     return latency;
 }
 
+/* When the last byte of a packet has left: at once, or after those before it. */
+static uint64_t transmitted(const struct de_network *network, struct de_link *link, size_t size)
+{
+    uint64_t now_ns = network->kernel->now_ns;
+
+    if (network->bandwidth_bytes == 0) {
+        return now_ns;
+    }
+    link->busy_ns = link->busy_ns > now_ns ? link->busy_ns : now_ns;
+    link->busy_ns += size * DE_NS_PER_S / network->bandwidth_bytes;
+    return link->busy_ns;
+}
+
+static void post_usual(struct de_network *network, struct de_link *link, struct de_packet *packet,
+                       uint64_t time_ns, struct de_dice *dice, bool once)
+{
+    uint64_t again_ns = network->kernel->now_ns + link_latency(network, link, dice);
+
+    if (network->options.stream && time_ns <= link->last_ns) {
+        time_ns = link->last_ns + 1;
+    }
+    link->last_ns = time_ns > link->last_ns ? time_ns : link->last_ns;
+    network_post(network, link, time_ns, packet);
+    if (de_dice_chance(dice, network->trouble.duplicate_ppm) && !once && !network->options.stream) {
+        network->stats.duplicated++;
+        network_post(network, link, again_ns, packet);
+    }
+}
+
+/* The packet gets lost. On a connection that means: sent again until it arrives, or the end of the
+ * connection. */
+static void post_lost(struct de_network *network, struct de_link *link, struct de_packet *packet,
+                      uint64_t time_ns, struct de_dice *dice, bool once)
+{
+    network->stats.lost++;
+    if (!network->options.stream) {
+        return;
+    }
+    if (de_dice_chance(dice, 125000)) {
+        de_network_reset(network, packet->from, packet->to);
+        return;
+    }
+    post_usual(network, link, packet, time_ns + de_dice_below(dice, network->options.tail_ns + 1),
+               dice, once);
+}
+
+static void post_replay(struct de_network *network, struct de_packet *packet, struct de_dice *dice)
+{
+    network->stats.replayed++;
+    packet->references++;
+    de_kernel_post(network->kernel,
+                   network->kernel->now_ns + de_dice_below(dice, network->options.replay_ns + 1),
+                   network->kind + 2, packet->to,
+                   de_trace_mix(packet->hash, (uint64_t)packet->from << 48 ^ packet->number),
+                   packet);
+}
+
 bool de_network_send(struct de_network *network, uint32_t from, uint32_t to,
                      struct de_packet *packet)
 {
     struct de_link *link = &network->links[from][to];
-    uint64_t now_ns = network->kernel->now_ns;
-    uint64_t number = link->packets++;
     uint64_t time_ns;
     struct de_dice dice;
+    bool told = link->blocked == 0 && !link->broke;
     bool once = network->options.once_from != 0 &&
                 (from >= network->options.once_from || to >= network->options.once_from);
 
@@ -168,35 +302,61 @@ bool de_network_send(struct de_network *network, uint32_t from, uint32_t to,
     DE_ASSERT(packet->references == 1);
     packet->from = from;
     packet->to = to;
+    packet->number = ++link->packets;
+    packet->connection = link->connection;
     packet->hash = de_trace_hash_bytes(packet->bytes, packet->size);
+    link->broke = false;
     network->stats.sent++;
     de_dice_init(&dice, network->kernel->seed, DE_DICE_NETWORK,
-                 (uint64_t)from << 56 | (uint64_t)to << 48 | number);
-    time_ns = now_ns + link_latency(network, link, &dice);
-    if (network->options.stream && time_ns <= link->last_ns) {
-        time_ns = link->last_ns + 1;
-    }
+                 (uint64_t)from << 56 | (uint64_t)to << 48 | packet->number);
+    time_ns = transmitted(network, link, packet->size) + link_latency(network, link, &dice);
+    packet->damaged = de_dice_chance(&dice, network->trouble.corrupt_ppm) && !once;
     if (link->blocked > 0) {
         network->stats.blocked++;
-    } else if (de_dice_chance(&dice, network->trouble.loss_ppm)) {
+    } else if (link->half_open > 0) {
         network->stats.lost++;
+    } else if (de_dice_chance(&dice, network->trouble.loss_ppm)) {
+        post_lost(network, link, packet, time_ns, &dice, once);
     } else {
-        link->last_ns = time_ns > link->last_ns ? time_ns : link->last_ns;
-        network_post(network, link, time_ns, number, packet);
-        if (de_dice_chance(&dice, network->trouble.duplicate_ppm) && !once) {
-            network->stats.duplicated++;
-            network_post(network, link, now_ns + link_latency(network, link, &dice), number,
-                         packet);
-        }
+        post_usual(network, link, packet, time_ns, &dice, once);
     }
     /* Also of a packet whose first copy was lost: it was late, not lost. */
     if (de_dice_chance(&dice, network->trouble.replay_ppm) && !once) {
-        network->stats.replayed++;
-        network_post(network, link, now_ns + de_dice_below(&dice, network->options.replay_ns + 1),
-                     number, packet);
+        post_replay(network, packet, &dice);
     }
     packet_release(packet);
-    return link->blocked == 0;
+    return told;
+}
+
+void de_network_reset(struct de_network *network, uint32_t from, uint32_t to)
+{
+    struct de_link *link = &network->links[from][to];
+
+    if (network->options.stream) {
+        link->connection++;
+        link->last_ns = 0;
+        link->broke = true;
+        network->stats.resets++;
+    }
+}
+
+void de_network_half_open(struct de_network *network, uint32_t from, uint32_t to, bool on)
+{
+    struct de_link *link = &network->links[from][to];
+
+    if (on) {
+        link->half_open++;
+    } else if (link->half_open > 0 && --link->half_open == 0) {
+        /* Now it is noticed. */
+        link->broke = true;
+        de_network_reset(network, from, to);
+    }
+}
+
+void de_network_limit(struct de_network *network, uint64_t bandwidth_bytes, uint32_t queue_max)
+{
+    network->bandwidth_bytes = bandwidth_bytes;
+    network->queue_max = queue_max;
 }
 
 void de_network_block(struct de_network *network, uint32_t from, uint32_t to)
@@ -239,6 +399,7 @@ void de_network_add_trouble(struct de_network *network, const struct de_network_
     now->duplicate_ppm = adjust(now->duplicate_ppm, trouble->duplicate_ppm, sign);
     now->replay_ppm = adjust(now->replay_ppm, trouble->replay_ppm, sign);
     now->tail_ppm = adjust(now->tail_ppm, trouble->tail_ppm, sign);
+    now->corrupt_ppm = adjust(now->corrupt_ppm, trouble->corrupt_ppm, sign);
 }
 
 void de_network_heal(struct de_network *network)
@@ -246,10 +407,15 @@ void de_network_heal(struct de_network *network)
     struct de_network_trouble none = {0};
 
     network->trouble = none;
+    de_network_limit(network, 0, 0);
     for (uint32_t from = 0; from < DE_NETWORK_ENDPOINTS_MAX; from++) {
         for (uint32_t to = 0; to < DE_NETWORK_ENDPOINTS_MAX; to++) {
-            network->links[from][to].blocked = 0;
-            network->links[from][to].clogged_until_ns = 0;
+            struct de_link *link = &network->links[from][to];
+
+            link->blocked = 0;
+            link->clogged_until_ns = 0;
+            link->half_open = 0;
+            link->busy_ns = 0;
         }
     }
 }

@@ -3,8 +3,13 @@
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 
-#define FAULT(name) (UINT32_C(1) << DE_FAULT_##name)
-#define ALL_FAULTS  ((UINT32_C(1) << DE_FAULT_KINDS) - 1)
+#define FAULT(name) DE_FAULT_BIT(name)
+
+/* What no disk and no clock has a part in, but for slow ones. */
+#define USUAL_FAULTS                                                                               \
+    (DE_FAULT_ALL &                                                                                \
+     ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(NO_SPACE) | FAULT(ROT) | \
+       FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
 
 static const struct de_scenario scenarios[] = {
     {
@@ -13,7 +18,7 @@ static const struct de_scenario scenarios[] = {
         .nodes_max = 7,
         .clients_min = 1,
         .clients_max = 1,
-        .faults = ALL_FAULTS & ~FAULT(SLOW_DISK),
+        .faults = USUAL_FAULTS & ~FAULT(SLOW_DISK),
         .write_ppm = 500000,
         .warm_ns = 2 * DE_NS_PER_S,
         .chaos_ns = 20 * DE_NS_PER_S,
@@ -25,7 +30,7 @@ static const struct de_scenario scenarios[] = {
         .nodes_max = 5,
         .clients_min = 4,
         .clients_max = 12,
-        .faults = ALL_FAULTS,
+        .faults = USUAL_FAULTS,
         .write_ppm = 900000,
         .warm_ns = 2 * DE_NS_PER_S,
         .chaos_ns = 18 * DE_NS_PER_S,
@@ -37,13 +42,44 @@ static const struct de_scenario scenarios[] = {
         .nodes_max = 5,
         .clients_min = 1,
         .clients_max = 12,
-        .faults = ALL_FAULTS,
+        .faults = USUAL_FAULTS,
         .write_ppm = 250000,
         .cas_ppm = 250000,
         .delete_ppm = 50000,
         .warm_ns = 2 * DE_NS_PER_S,
         .chaos_ns = 18 * DE_NS_PER_S,
         .fault_gap_ns = 500 * DE_NS_PER_MS,
+    },
+    {
+        .name = "disk",
+        .text = "disks fail: power cuts, errors, rot, loss, no room; nothing acknowledged is lost",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = FAULT(CRASH) | FAULT(TRAP) | FAULT(BLACKOUT) | FAULT(CRASH_LOOP) |
+                  FAULT(SLOW_DISK) | FAULT(STALL) | FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) |
+                  FAULT(READ_ERROR) | FAULT(NO_SPACE) | FAULT(ROT) | FAULT(DISK_LOSS) |
+                  FAULT(ISOLATE) | FAULT(CHURN),
+        .write_ppm = 600000,
+        .cas_ppm = 100000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 300 * DE_NS_PER_MS,
+    },
+    {
+        .name = "chaos",
+        .text = "everything at once",
+        .nodes_max = 7,
+        .clients_min = 1,
+        .clients_max = 12,
+        .faults = DE_FAULT_ALL,
+        .write_ppm = 300000,
+        .cas_ppm = 200000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 24 * DE_NS_PER_S,
+        .fault_gap_ns = 300 * DE_NS_PER_MS,
     },
     {.name = NULL},
 };
@@ -109,6 +145,7 @@ static void draw_network(struct de_dice *dice, struct de_network_options *networ
     network->replay_ns = 3 * DE_NS_PER_S;
     network->once_from = DE_WORKLOAD_ENDPOINT;
     network->in_flight_max = UINT32_C(16) << de_dice_below(dice, 6);
+    network->evict_oldest = de_dice_chance(dice, 500000);
     network->base.tail_ppm = 1000;
     if (de_dice_chance(dice, 300000)) {
         network->base.loss_ppm = 2000;

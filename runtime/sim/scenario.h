@@ -16,7 +16,7 @@ struct de_scenario {
     uint32_t nodes_max;
     uint32_t clients_min;
     uint32_t clients_max;
-    uint32_t faults; /* allowed kinds, bit mask */
+    uint64_t faults; /* allowed kinds, DE_FAULT_BIT */
     uint32_t write_ppm;
     uint32_t cas_ppm;
     uint32_t delete_ppm;

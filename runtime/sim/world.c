@@ -8,7 +8,7 @@
 #include "runtime/sim/dice.h"
 #include "runtime/sim/nemesis.h"
 
-/* Kernel events of kinds 17 and 18: packets. */
+/* Kernel events of kinds 17 to 19: packets. */
 #define DELIVER 17
 /* Steps that the black-box search may take for one key. */
 #define CHECK_STEPS_MAX 2000000
@@ -102,8 +102,7 @@ static void world_init(struct world *world, const struct de_run_options *options
                        struct de_run_result *result)
 {
     const struct de_scenario *scenario = options->scenario;
-    struct de_schedule_options faults = {options->seed,     0, scenario->faults,
-                                         scenario->warm_ns, 0, scenario->fault_gap_ns};
+    struct de_schedule_options faults = {0};
 
     memset(world, 0, sizeof(*world));
     world->options = options;
@@ -118,7 +117,12 @@ static void world_init(struct world *world, const struct de_run_options *options
     fill_shared(world);
     de_host_register(&world->kernel, world->hosts);
     de_schedule_init(&world->schedule);
+    faults.seed = options->seed;
     faults.nodes = world->cluster.nodes;
+    faults.clients = world->cluster.workload.clients;
+    faults.allowed = scenario->faults;
+    faults.gap_ns = scenario->fault_gap_ns;
+    faults.start_ns = scenario->warm_ns;
     faults.end_ns = scenario->warm_ns + scenario->chaos_ns;
     de_schedule_draw(&world->schedule, &faults);
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
@@ -369,7 +373,8 @@ const char *de_run_event_name(uint32_t kind)
         "none",        "timer",          "flush",        "persist",      "persisted",
         "apply",       "applied",        "log-read",     "log-was-read", "unreachable",
         "client-next", "client-timeout", "client-retry", "fault-start",  "fault-end",
-        "restart",     "churn",          "deliver",      "deliver-held",
+        "restart",     "churn",          "deliver",      "deliver-held", "deliver-replayed",
+        "fault-step",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";

@@ -66,6 +66,22 @@ int de_wal_mark(struct de_wal *wal)
     return error == 0 ? 0 : de_wal_break(wal, error, "writing to a segment");
 }
 
+/* After a failed sync the group may be nowhere but in the page cache, in pages that count as clean:
+ * the next start would read it there, no sync would ever write it, and a power cut would take it
+ * away after it was relied on (Rebello et al., "Can Applications Recover from fsync Failures?", ATC
+ * 2020). Nobody was told that it is durable, so its first sector is taken back in the cache too; on
+ * the medium the group is then torn, whole or missing, and the next start can live with each. */
+static void take_back(struct de_wal *wal, const struct de_wal_segment *segment, uint64_t offset)
+{
+    static const uint8_t zeros[DE_WAL_ALIGN_BYTES];
+    struct dengine_slice slice = {zeros, sizeof(zeros)};
+
+    DE_ASSERT(offset % DE_WAL_ALIGN_BYTES == 0);
+    DE_ASSERT(offset + slice.size <= segment->size);
+    /* Should this fail too, the error that is reported says already that the disk is bad. */
+    (void)wal->dir.ops->write(wal->dir.object, segment->file, offset, &slice, 1);
+}
+
 /* Writes the encoded group at the log's end, or at the start of the spare when that is begun. */
 static int write_group(struct de_wal *wal, const struct de_wal_segment *segment, uint64_t offset)
 {
@@ -79,7 +95,11 @@ static int write_group(struct de_wal *wal, const struct de_wal_segment *segment,
         return de_wal_break(wal, error, "writing to a segment");
     }
     error = dir.ops->sync(dir.object, segment->file);
-    return error == 0 ? 0 : de_wal_break(wal, error, "syncing a segment");
+    if (error == 0) {
+        return 0;
+    }
+    take_back(wal, segment, offset);
+    return de_wal_break(wal, error, "syncing a segment");
 }
 
 int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *offset)

@@ -1,0 +1,81 @@
+/* What can go wrong with a simulated disk while its machine runs, and for good. */
+#include "core/base/assert.h"
+#include "runtime/sim/disk.h"
+#include "runtime/sim/disk_inode.h"
+
+void de_disk_fail(struct de_disk *disk, enum de_disk_operation operation, uint64_t after)
+{
+    DE_ASSERT(operation < DE_DISK_OPERATIONS);
+    disk->fails_in[operation] = after;
+}
+
+static uint64_t used_bytes(const struct de_disk *disk)
+{
+    uint64_t used = 0;
+
+    for (size_t i = 0; i < disk->name_count; i++) {
+        used += disk->names[i].inode->now.size_bytes;
+    }
+    return used;
+}
+
+void de_disk_fill(struct de_disk *disk, uint64_t free_bytes)
+{
+    disk->capacity_bytes = used_bytes(disk) + free_bytes;
+}
+
+void de_disk_mend(struct de_disk *disk)
+{
+    for (uint32_t i = 0; i < DE_DISK_OPERATIONS; i++) {
+        disk->fails_in[i] = UINT64_MAX;
+    }
+    disk->capacity_bytes = UINT64_MAX;
+}
+
+int de_disk_check(struct de_disk *disk, enum de_disk_operation operation)
+{
+    uint64_t *fails_in = &disk->fails_in[operation];
+
+    DE_ASSERT(operation < DE_DISK_OPERATIONS);
+    if (*fails_in == UINT64_MAX || (*fails_in)-- > 0) {
+        return 0;
+    }
+    DE_ASSERT(*fails_in == UINT64_MAX); /* wrapped: this once */
+    disk->troubled = true;
+    return DENGINE_E_IO;
+}
+
+int de_disk_reserve(struct de_disk *disk, uint64_t bytes)
+{
+    if (bytes == 0 || disk->capacity_bytes == UINT64_MAX ||
+        used_bytes(disk) + bytes <= disk->capacity_bytes) {
+        return 0;
+    }
+    disk->troubled = true;
+    return DENGINE_E_NO_SPACE;
+}
+
+bool de_disk_rot(struct de_disk *disk, uint64_t draw)
+{
+    struct de_disk_inode *newest = NULL;
+
+    for (size_t i = 0; i < disk->name_count; i++) {
+        if (newest == NULL || disk->names[i].inode->written_at > newest->written_at) {
+            newest = disk->names[i].inode;
+        }
+    }
+    for (size_t i = 0; i < disk->name_count; i++) {
+        struct de_disk_inode *inode = disk->names[(draw + i) % disk->name_count].inode;
+
+        if (inode != newest && de_disk_inode_rot(inode, draw)) {
+            disk->rotten = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+void de_disk_lose(struct de_disk *disk)
+{
+    de_disk_deinit(disk);
+}

@@ -1,0 +1,81 @@
+/* Faults that watch the replicas and strike at the right moment. */
+#include "core/base/assert.h"
+#include "runtime/sim/dice.h"
+#include "runtime/sim/nemesis_faults.h"
+
+#define BIT(id) (UINT64_C(1) << (id))
+
+static void churn_release(struct de_nemesis *nemesis)
+{
+    if (nemesis->cut_off != 0) {
+        uint64_t friends = BIT(nemesis->cut_friend); /* bit 0: none */
+
+        de_nemesis_isolate(nemesis, nemesis->cut_off, friends, false);
+        if (nemesis->cut_friend != 0) {
+            de_nemesis_isolate(nemesis, nemesis->cut_friend, BIT(nemesis->cut_off), false);
+        }
+        nemesis->cut_off = 0;
+        nemesis->cut_friend = 0;
+    }
+}
+
+void de_start_churn(struct de_nemesis_work *work)
+{
+    work->nemesis->churning = true;
+    work->nemesis->churn = *work->fault;
+}
+
+void de_end_churn(struct de_nemesis_work *work)
+{
+    work->nemesis->churning = false;
+    churn_release(work->nemesis);
+}
+
+void de_nemesis_run_churn(void *context, const struct de_sim_event *event)
+{
+    struct de_nemesis *nemesis = context;
+    uint32_t id = event->entity;
+    struct de_dice dice;
+    uint32_t with = 0;
+
+    if (nemesis->healed || !nemesis->churning || !nemesis->hosts[id].running ||
+        nemesis->hosts[id].role != DE_RAFT_LEADER || nemesis->hosts[id].term != event->content) {
+        return;
+    }
+    churn_release(nemesis);
+    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED,
+                 UINT64_C(1) << 60 | nemesis->reactions);
+    if ((nemesis->churn.a & 2) != 0 && de_dice_chance(&dice, 250000)) {
+        /* Drawn one by one: the order in which arguments are evaluated is the compiler's. */
+        uint64_t power = de_dice_below(&dice, 2);
+
+        de_nemesis_crash(nemesis, id, power, de_dice_exponential(&dice, 50 * DE_NS_PER_MS));
+        return;
+    }
+    if ((nemesis->churn.a & 1) != 0 && de_dice_chance(&dice, 500000)) {
+        with = 1 + (uint32_t)de_dice_below(&dice, nemesis->nodes);
+        with = with == id ? 0 : with;
+    }
+    de_nemesis_isolate(nemesis, id, BIT(with), true);
+    if (with != 0) {
+        de_nemesis_isolate(nemesis, with, BIT(id), true);
+    }
+    nemesis->cut_off = id;
+    nemesis->cut_friend = with;
+}
+
+void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term)
+{
+    struct de_dice dice;
+    uint64_t delay_us;
+
+    if (!nemesis->churning || nemesis->healed) {
+        return;
+    }
+    nemesis->reactions++;
+    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED, nemesis->reactions);
+    /* At once, or within the time of a few messages, or later. */
+    delay_us = de_dice_chance(&dice, 300000) ? 0 : de_dice_below(&dice, nemesis->churn.b + 1);
+    de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + delay_us * DE_NS_PER_US,
+                   DE_NEMESIS_CHURN, id, term, NULL);
+}
