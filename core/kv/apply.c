@@ -7,7 +7,7 @@ int de_kv_op_begin(void *object)
     struct de_kv *kv = object;
     int rc;
 
-    DE_ASSERT(!kv->batch_open);
+    DE_ASSERT(!kv->batch_open && kv->restore == NULL);
     if (kv->broken != 0) {
         return kv->broken;
     }

@@ -30,20 +30,29 @@ static uint64_t fold_bytes(uint64_t digest, struct dengine_slice bytes)
     return digest;
 }
 
-static int fold_record(void *context, struct dengine_slice key, struct dengine_slice value)
+static int fold_view(struct dengine_kv_store store, struct dengine_kv_view *view, uint64_t *digest)
 {
-    uint64_t *digest = context;
+    struct dengine_kv_cursor *cursor = NULL;
+    struct dengine_kv_pair pair;
+    int rc = store.ops->cursor_open(store.object, view, &cursor);
 
     DE_ASSERT(digest != NULL);
-    DE_ASSERT(key.size >= 1);
-    *digest = fold_bytes(fold_bytes(*digest, key), value);
-    return 0;
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store.ops->cursor_seek(store.object, cursor, dengine_bytes(NULL, 0), &pair);
+    while (rc == 0) {
+        DE_ASSERT(pair.key.size >= 1);
+        *digest = fold_bytes(fold_bytes(*digest, pair.key), pair.value);
+        rc = store.ops->cursor_next(store.object, cursor, &pair);
+    }
+    store.ops->cursor_close(store.object, cursor);
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
 }
 
 /* "\0state" is among the records, so the applied index and term are in it too. */
 int de_kv_op_digest(void *object, uint64_t *digest)
 {
-    static const uint8_t least[1] = {0};
     struct de_kv *kv = object;
     struct dengine_kv_view *view = NULL;
     int rc;
@@ -55,8 +64,7 @@ int de_kv_op_digest(void *object, uint64_t *digest)
     if (rc != 0) {
         return rc;
     }
-    rc = kv->store.ops->view_iterate(kv->store.object, view, dengine_bytes(least, sizeof least),
-                                     fold_record, digest);
+    rc = fold_view(kv->store, view, digest);
     kv->store.ops->view_close(kv->store.object, view);
     return rc;
 }

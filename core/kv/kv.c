@@ -1,8 +1,9 @@
 /* Making and freeing the state machine, and its table. */
 #include "core/base/assert.h"
 #include "core/kv/kv_state.h"
+#include "core/kv/stream.h"
 
-static void set_message(struct de_kv *kv, const char *text)
+void de_kv_note(struct de_kv *kv, const char *text)
 {
     size_t size = strlen(text);
 
@@ -22,9 +23,9 @@ int de_kv_break(struct de_kv *kv, int err, const char *text)
     DE_ASSERT(err != DENGINE_E_NOT_FOUND); /* an answer, not a failure */
     if (kv->broken == 0) {
         kv->broken = err;
-        set_message(kv, text != NULL ? text : kv->store.ops->message(kv->store.object));
+        de_kv_note(kv, text != NULL ? text : kv->store.ops->message(kv->store.object));
         if (kv->message[0] == '\0') {
-            set_message(kv, dengine_strerror(err));
+            de_kv_note(kv, dengine_strerror(err));
         }
     }
     if (kv->batch_open) {
@@ -64,13 +65,23 @@ static const char *op_message(void *object)
     return kv->message;
 }
 
-static int find_any(void *context, struct dengine_slice key, struct dengine_slice value)
+/* 0: there is nothing at all in the view; CORRUPT: there is. */
+static int expect_empty(struct dengine_kv_store store, struct dengine_kv_view *view)
 {
-    DE_ASSERT(context != NULL);
-    DE_ASSERT(key.size > 0);
-    (void)value;
-    *(bool *)context = true;
-    return 1;
+    struct dengine_kv_cursor *cursor = NULL;
+    struct dengine_kv_pair pair;
+    int rc = store.ops->cursor_open(store.object, view, &cursor);
+
+    DE_ASSERT(view != NULL);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store.ops->cursor_seek(store.object, cursor, dengine_bytes(NULL, 0), &pair);
+    store.ops->cursor_close(store.object, cursor);
+    if (rc == 0) {
+        return DENGINE_E_CORRUPT;
+    }
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
 }
 
 /* Reads what has been applied. A store without our mark must be empty, else it is somebody's. */
@@ -79,7 +90,6 @@ static int load_state(struct de_kv *kv)
     const struct dengine_kv_store_ops *ops = kv->store.ops;
     struct dengine_kv_view *view = NULL;
     struct dengine_slice value = {NULL, 0};
-    bool any = false;
     int rc;
 
     DE_ASSERT(kv->mark.index == 0 && !kv->batch_open);
@@ -91,13 +101,8 @@ static int load_state(struct de_kv *kv)
     if (rc == 0) {
         rc = de_kv_state_decode(value, &kv->mark);
     } else if (rc == DENGINE_E_NOT_FOUND) {
-        static const uint8_t least[1] = {0};
-
-        rc = ops->view_iterate(kv->store.object, view, dengine_bytes(least, sizeof least), find_any,
-                               &any);
-        rc = any ? DENGINE_E_CORRUPT : rc;
+        rc = expect_empty(kv->store, view);
     }
-    DE_ASSERT_IMPLIES(any, rc != 0);
     ops->view_close(kv->store.object, view);
     return rc;
 }
@@ -137,6 +142,9 @@ void de_kv_free(struct de_kv *kv)
     if (kv->batch_open) {
         kv->store.ops->abort(kv->store.object);
     }
+    if (kv->restore != NULL) {
+        de_kv_op_restore_abort(kv);
+    }
     DE_ASSERT((kv->record == NULL) == (kv->record_capacity == 0));
     DE_ASSERT_IMPLIES(kv->broken != 0, !kv->batch_open);
     allocator = kv->allocator;
@@ -153,6 +161,13 @@ struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)
         .commit = de_kv_op_commit,
         .clock = op_clock,
         .digest = de_kv_op_digest,
+        .save_begin = de_kv_op_save_begin,
+        .save_read = de_kv_op_save_read,
+        .save_end = de_kv_op_save_end,
+        .restore_begin = de_kv_op_restore_begin,
+        .restore_write = de_kv_op_restore_write,
+        .restore_commit = de_kv_op_restore_commit,
+        .restore_abort = de_kv_op_restore_abort,
         .message = op_message,
     };
     struct dengine_state_machine machine = {&ops, kv};

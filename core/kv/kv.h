@@ -9,7 +9,8 @@
  * Commands are applied in log order; commands of one entry see the effects of the earlier ones in
  * the same entry and share its revision.
  *
- * Threads: what the state machine does comes from the applier; de_kv_view_* may be used in any
+ * Threads: what the state machine does comes from the applier; a save is read and ended in a thread
+ * of its own, which is also where the allocator then frees it; de_kv_view_* may be used in any
  * thread (one view in one thread at a time). */
 #ifndef DE_CORE_KV_KV_H
 #define DE_CORE_KV_KV_H

@@ -11,6 +11,8 @@ extern "C" {
 
 #define DE_KV_MESSAGE_BYTES 160
 
+struct de_kv_restore; /* restore.c */
+
 struct de_kv {
     struct dengine_kv_store store;
     struct de_allocator allocator;
@@ -20,8 +22,12 @@ struct de_kv {
     int broken;             /* a failure that is final; 0 = none */
     uint8_t *record;        /* where records are put together; grows */
     size_t record_capacity;
+    struct de_kv_restore *restore; /* the open one */
     char message[DE_KV_MESSAGE_BYTES];
 };
+
+/* Notes a sentence for message(). */
+void de_kv_note(struct de_kv *kv, const char *text);
 
 /* Ends the open batch without effect and breaks the state machine for good: half-applied entries
  * must never be committed. text NULL: what the store says. Returns err. */

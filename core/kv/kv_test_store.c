@@ -22,7 +22,7 @@ static struct dengine_slice copy_of(struct dengine_slice bytes)
 static int compare(struct dengine_slice a, struct dengine_slice b)
 {
     const size_t size = a.size < b.size ? a.size : b.size;
-    const int order = memcmp(a.data, b.data, size);
+    const int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
 
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
@@ -225,14 +225,6 @@ static int op_view_get(void *object, struct dengine_kv_view *view, struct dengin
     return fails(object) ? DENGINE_E_IO : table_get(&view->table, key, value);
 }
 
-static int op_view_iterate(void *object, struct dengine_kv_view *view, struct dengine_slice from,
-                           int (*visit)(void *context, struct dengine_slice key,
-                                        struct dengine_slice value),
-                           void *context)
-{
-    return fails(object) ? DENGINE_E_IO : table_iterate(&view->table, from, visit, context);
-}
-
 static void op_view_close(void *object, struct dengine_kv_view *view)
 {
     struct test_store *store = object;
@@ -243,11 +235,125 @@ static void op_view_close(void *object, struct dengine_kv_view *view)
     free(view);
 }
 
-static int op_clear(void *object)
+struct dengine_kv_cursor {
+    const struct test_table *table;
+    size_t at; /* position; table->count or SIZE_MAX: on nothing */
+};
+
+static int op_cursor_open(void *object, struct dengine_kv_view *view,
+                          struct dengine_kv_cursor **cursor)
+{
+    if (fails(object)) {
+        return DENGINE_E_IO;
+    }
+    *cursor = malloc(sizeof **cursor);
+    DE_ASSERT(*cursor != NULL);
+    (*cursor)->table = &view->table;
+    (*cursor)->at = SIZE_MAX;
+    return 0;
+}
+
+static int cursor_move(void *object, struct dengine_kv_cursor *cursor, size_t at,
+                       struct dengine_kv_pair *pair)
+{
+    if (fails(object)) {
+        return DENGINE_E_IO;
+    }
+    cursor->at = at;
+    if (at >= cursor->table->count) {
+        return DENGINE_E_NOT_FOUND;
+    }
+    pair->key = cursor->table->pairs[at].key;
+    pair->value = cursor->table->pairs[at].value;
+    return 0;
+}
+
+static int op_cursor_seek(void *object, struct dengine_kv_cursor *cursor, struct dengine_slice key,
+                          struct dengine_kv_pair *pair)
+{
+    return cursor_move(object, cursor, lower_bound(cursor->table, key), pair);
+}
+
+/* One before position 0 is SIZE_MAX, which is on nothing. */
+static int op_cursor_seek_before(void *object, struct dengine_kv_cursor *cursor,
+                                 struct dengine_slice key, struct dengine_kv_pair *pair)
+{
+    const size_t at = key.size == 0 ? cursor->table->count : lower_bound(cursor->table, key);
+
+    return cursor_move(object, cursor, at - 1, pair);
+}
+
+static int op_cursor_next(void *object, struct dengine_kv_cursor *cursor,
+                          struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(cursor->at < cursor->table->count);
+    return cursor_move(object, cursor, cursor->at + 1, pair);
+}
+
+static int op_cursor_previous(void *object, struct dengine_kv_cursor *cursor,
+                              struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(cursor->at < cursor->table->count);
+    return cursor_move(object, cursor, cursor->at - 1, pair);
+}
+
+static void op_cursor_close(void *object, struct dengine_kv_cursor *cursor)
+{
+    (void)object;
+    free(cursor);
+}
+
+static int op_replace_begin(void *object)
 {
     struct test_store *store = object;
 
+    DE_ASSERT(!store->transaction && !store->replacing);
+    if (fails(store)) {
+        return DENGINE_E_IO;
+    }
+    store->replacing = true;
+    return 0;
+}
+
+static int op_replace_put(void *object, struct dengine_slice key, struct dengine_slice value)
+{
+    struct test_store *store = object;
+    const size_t count = store->fresh.count;
+
+    DE_ASSERT(store->replacing);
+    if (count > 0 && compare(store->fresh.pairs[count - 1].key, key) >= 0) {
+        return DENGINE_E_INVALID;
+    }
+    if (fails(store)) {
+        return DENGINE_E_IO;
+    }
+    table_put(&store->fresh, key, value);
+    return 0;
+}
+
+static void op_replace_abort(void *object)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->replacing);
+    store->replacing = false;
+    table_clear(&store->fresh);
+}
+
+static int op_replace_commit(void *object)
+{
+    struct test_store *store = object;
+
+    DE_ASSERT(store->replacing);
+    if (fails(store)) {
+        op_replace_abort(object);
+        return DENGINE_E_IO;
+    }
+    store->replacing = false;
     table_clear(&store->committed);
+    store->committed = store->fresh;
+    store->fresh = (struct test_table){NULL, 0};
+    store->commits++;
     return 0;
 }
 
@@ -277,7 +383,7 @@ void test_store_init(struct test_store *store)
 
 void test_store_deinit(struct test_store *store)
 {
-    DE_ASSERT(!store->transaction && store->views == 0);
+    DE_ASSERT(!store->transaction && !store->replacing && store->views == 0);
     table_clear(&store->committed);
 }
 
@@ -293,9 +399,17 @@ struct dengine_kv_store test_store_table(struct test_store *store)
         .abort = op_abort,
         .view_open = op_view_open,
         .view_get = op_view_get,
-        .view_iterate = op_view_iterate,
         .view_close = op_view_close,
-        .clear = op_clear,
+        .cursor_open = op_cursor_open,
+        .cursor_seek = op_cursor_seek,
+        .cursor_seek_before = op_cursor_seek_before,
+        .cursor_next = op_cursor_next,
+        .cursor_previous = op_cursor_previous,
+        .cursor_close = op_cursor_close,
+        .replace_begin = op_replace_begin,
+        .replace_put = op_replace_put,
+        .replace_commit = op_replace_commit,
+        .replace_abort = op_replace_abort,
         .sync = op_sync,
         .message = op_message,
         .close = op_close,

@@ -23,7 +23,9 @@ struct test_table {
 struct test_store {
     struct test_table committed;
     struct test_table open;
+    struct test_table fresh; /* of a replacement */
     bool transaction;
+    bool replacing;
     size_t views;
     size_t commits;
     size_t calls;   /* of operations that may fail */

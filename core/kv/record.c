@@ -103,3 +103,20 @@ int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
     mark->time_ns = de_load_u64(at + 24);
     return mark->index > 0 && mark->term > 0 ? 0 : DENGINE_E_CORRUPT; /* of no entry */
 }
+
+int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark)
+{
+    const uint8_t *at = key.data;
+
+    DE_ASSERT(at != NULL && key.size > 0);
+    DE_ASSERT(mark != NULL);
+    if (at[0] == DE_KV_SPACE_USER && key.size > 1) {
+        struct de_kv_record record;
+
+        return de_kv_record_decode(value, &record);
+    }
+    if (key.size == sizeof state_key && memcmp(at, state_key, sizeof state_key) == 0) {
+        return de_kv_state_decode(value, mark);
+    }
+    return DENGINE_E_CORRUPT;
+}

@@ -49,25 +49,22 @@ int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_
     return rc == 0 ? de_kv_record_decode(bytes, record) : rc;
 }
 
-struct visitor {
-    int (*visit)(void *context, struct dengine_slice key, const struct de_kv_record *record);
-    void *context;
-};
-
-static int visit_one(void *context, struct dengine_slice key, struct dengine_slice value)
+static int visit_pair(const struct dengine_kv_pair *pair,
+                      int (*visit)(void *context, struct dengine_slice key,
+                                   const struct de_kv_record *record),
+                      void *context)
 {
-    const struct visitor *visitor = context;
-    const uint8_t *bytes = key.data;
+    const uint8_t *bytes = pair->key.data;
     struct de_kv_record record;
     int rc;
 
-    DE_ASSERT(key.size > 1);
+    DE_ASSERT(pair->key.size > 1);
     DE_ASSERT(bytes[0] == DE_KV_SPACE_USER); /* the last name space, and we started inside it */
-    rc = de_kv_record_decode(value, &record);
+    rc = de_kv_record_decode(pair->value, &record);
     if (rc != 0) {
         return rc;
     }
-    return visitor->visit(visitor->context, dengine_bytes(bytes + 1, key.size - 1), &record);
+    return visit(context, dengine_bytes(bytes + 1, pair->key.size - 1), &record);
 }
 
 int de_kv_view_iterate(struct de_kv_view *view, struct dengine_slice from,
@@ -76,16 +73,32 @@ int de_kv_view_iterate(struct de_kv_view *view, struct dengine_slice from,
                        void *context)
 {
     const struct dengine_kv_store store = view->kv->store;
-    struct visitor visitor = {visit, context};
+    struct dengine_kv_cursor *cursor = NULL;
+    struct dengine_kv_pair pair;
     uint8_t buffer[DENGINE_KV_KEY_MAX];
+    int rc;
 
     DE_ASSERT(view->view != NULL);
     DE_ASSERT(visit != NULL);
     if (from.size > DE_KV_USER_KEY_MAX) {
         return DENGINE_E_TOO_LARGE;
     }
-    return store.ops->view_iterate(store.object, view->view, de_kv_user_key(from, buffer),
-                                   visit_one, &visitor);
+    rc = store.ops->cursor_open(store.object, view->view, &cursor);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store.ops->cursor_seek(store.object, cursor, de_kv_user_key(from, buffer), &pair);
+    while (rc == 0) {
+        const int stop = visit_pair(&pair, visit, context);
+
+        if (stop != 0) {
+            store.ops->cursor_close(store.object, cursor);
+            return stop;
+        }
+        rc = store.ops->cursor_next(store.object, cursor, &pair);
+    }
+    store.ops->cursor_close(store.object, cursor);
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
 }
 
 void de_kv_view_close(struct de_kv_view *view)

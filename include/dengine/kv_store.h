@@ -25,6 +25,13 @@ extern "C" {
 #define DENGINE_KV_KEY_MAX 511
 
 struct dengine_kv_view;
+struct dengine_kv_cursor;
+
+/* What a cursor stands on. */
+struct dengine_kv_pair {
+    struct dengine_slice key;
+    struct dengine_slice value;
+};
 
 struct dengine_kv_store_ops {
     int (*begin)(void *store);
@@ -47,23 +54,37 @@ struct dengine_kv_store_ops {
     /* value lives until the view is closed. */
     int (*view_get)(void *store, struct dengine_kv_view *view, struct dengine_slice key,
                     struct dengine_slice *value);
-    int (*view_iterate)(void *store, struct dengine_kv_view *view, struct dengine_slice from,
-                        int (*visit)(void *context, struct dengine_slice key,
-                                     struct dengine_slice value),
-                        void *context);
+    /* No cursor on it may be open. */
     void (*view_close)(void *store, struct dengine_kv_view *view);
+
+    /* A cursor walks a view in both directions, with pauses of any length. Used by the thread that
+     * uses the view. Each step gives the pair it comes to, which lives until the view is closed, or
+     * NOT_FOUND when there is none; after that, and after an error, it must be placed anew before
+     * it can step. */
+    int (*cursor_open)(void *store, struct dengine_kv_view *view,
+                       struct dengine_kv_cursor **cursor);
+    /* Places it on the first key >= key; an empty key: on the first of all. */
+    int (*cursor_seek)(void *store, struct dengine_kv_cursor *cursor, struct dengine_slice key,
+                       struct dengine_kv_pair *pair);
+    /* Places it on the last key < key; an empty key: on the last of all. */
+    int (*cursor_seek_before)(void *store, struct dengine_kv_cursor *cursor,
+                              struct dengine_slice key, struct dengine_kv_pair *pair);
+    int (*cursor_next)(void *store, struct dengine_kv_cursor *cursor, struct dengine_kv_pair *pair);
+    int (*cursor_previous)(void *store, struct dengine_kv_cursor *cursor,
+                           struct dengine_kv_pair *pair);
+    void (*cursor_close)(void *store, struct dengine_kv_cursor *cursor);
 
     /* Replaces the whole map, of any size, in bounded memory: begin, put keys in ascending order,
      * commit. Atomic: views opened before commit see the old map until they are closed, views
-     * opened after it the new one; a crash leaves the one or the other. No transaction may be open
-     * meanwhile. abort, or a commit that fails, leaves the old map. */
+     * opened after it the new one; a crash leaves the one or the other. From begin to commit or
+     * abort no transaction may be open; the calls come from the thread of the transactions. A put
+     * of a key that is not above the one before it is INVALID. After an error of a put the caller
+     * aborts. abort, or a commit that fails, ends the replacement and leaves the old map. */
     int (*replace_begin)(void *store);
     int (*replace_put)(void *store, struct dengine_slice key, struct dengine_slice value);
     int (*replace_commit)(void *store);
     void (*replace_abort)(void *store);
 
-    /* Removes every key, atomically. */
-    int (*clear)(void *store);
     /* Makes everything committed durable; called before the log below it is discarded. */
     int (*sync)(void *store);
     const char *(*message)(void *store);

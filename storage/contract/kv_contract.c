@@ -6,43 +6,8 @@
 #include "core/base/assert.h"
 #include "core/base/random.h"
 #include "storage/contract/check.h"
+#include "storage/contract/kv_contract.h"
 #include "storage/contract/kv_model.h"
-
-static bool has(struct dengine_slice value, const char *text)
-{
-    return value.size == strlen(text) && memcmp(value.data, text, value.size) == 0;
-}
-
-static int put_one(struct dengine_kv_store store, const char *key, const char *value)
-{
-    int error = store.ops->begin(store.object);
-
-    if (error == 0) {
-        error = store.ops->put(store.object, dengine_str(key), dengine_str(value));
-        if (error != 0) {
-            store.ops->abort(store.object);
-        }
-    }
-    return error != 0 ? error : store.ops->commit(store.object);
-}
-
-/* What a fresh view says of key: 0 when it has the value, else an error; 1: another value. */
-static int view_says(struct dengine_kv_store store, const char *key, const char *text)
-{
-    struct dengine_kv_view *view;
-    struct dengine_slice value;
-    int error = store.ops->view_open(store.object, &view);
-
-    if (error != 0) {
-        return error;
-    }
-    error = store.ops->view_get(store.object, view, dengine_str(key), &value);
-    if (error == 0 && !has(value, text)) {
-        error = 1;
-    }
-    store.ops->view_close(store.object, view);
-    return error;
-}
 
 static int visit_none(void *context, struct dengine_slice key, struct dengine_slice value)
 {
@@ -58,7 +23,7 @@ static bool a_new_store_is_empty(const struct de_kv_contract *contract,
     struct dengine_kv_store store;
 
     CHECK_OK(contract->create(contract->context, &store));
-    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK(de_kv_view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
     CHECK_OK(store.ops->begin(store.object));
     CHECK_OK(store.ops->iterate(store.object, dengine_str(""), visit_none, NULL));
     CHECK(store.ops->remove(store.object, dengine_str("a")) == DENGINE_E_NOT_FOUND);
@@ -79,17 +44,17 @@ static bool a_transaction_sees_itself(const struct de_kv_contract *contract,
     CHECK_OK(store.ops->begin(store.object));
     CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("1")));
     CHECK_OK(store.ops->get(store.object, dengine_str("a"), &value));
-    CHECK(has(value, "1"));
+    CHECK(de_kv_has(value, "1"));
     CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("22")));
     CHECK_OK(store.ops->get(store.object, dengine_str("a"), &value));
-    CHECK(has(value, "22"));
-    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK(de_kv_has(value, "22"));
+    CHECK(de_kv_view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
     CHECK_OK(store.ops->remove(store.object, dengine_str("a")));
     CHECK(store.ops->get(store.object, dengine_str("a"), &value) == DENGINE_E_NOT_FOUND);
     CHECK_OK(store.ops->put(store.object, dengine_str("b"), dengine_str("")));
     CHECK_OK(store.ops->commit(store.object));
-    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
-    CHECK(view_says(store, "b", "") == 0);
+    CHECK(de_kv_view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK(de_kv_view_says(store, "b", "") == 0);
     contract->destroy(contract->context, &store);
     return true;
 }
@@ -100,15 +65,15 @@ static bool an_abort_leaves_nothing(const struct de_kv_contract *contract,
     struct dengine_kv_store store;
 
     CHECK_OK(contract->create(contract->context, &store));
-    CHECK_OK(put_one(store, "a", "1"));
+    CHECK_OK(de_kv_put_one(store, "a", "1"));
     CHECK_OK(store.ops->begin(store.object));
     CHECK_OK(store.ops->put(store.object, dengine_str("a"), dengine_str("2")));
     CHECK_OK(store.ops->put(store.object, dengine_str("b"), dengine_str("3")));
     store.ops->abort(store.object);
-    CHECK(view_says(store, "a", "1") == 0);
-    CHECK(view_says(store, "b", "") == DENGINE_E_NOT_FOUND);
-    CHECK_OK(put_one(store, "c", "4"));
-    CHECK(view_says(store, "c", "4") == 0);
+    CHECK(de_kv_view_says(store, "a", "1") == 0);
+    CHECK(de_kv_view_says(store, "b", "") == DENGINE_E_NOT_FOUND);
+    CHECK_OK(de_kv_put_one(store, "c", "4"));
+    CHECK(de_kv_view_says(store, "c", "4") == 0);
     contract->destroy(contract->context, &store);
     return true;
 }
@@ -122,18 +87,18 @@ static bool a_view_keeps_its_moment(const struct de_kv_contract *contract,
     struct dengine_slice value;
 
     CHECK_OK(contract->create(contract->context, &store));
-    CHECK_OK(put_one(store, "a", "old"));
+    CHECK_OK(de_kv_put_one(store, "a", "old"));
     CHECK_OK(store.ops->view_open(store.object, &view));
     CHECK_OK(store.ops->view_get(store.object, view, dengine_str("a"), &before));
-    CHECK_OK(put_one(store, "a", "new"));
-    CHECK_OK(put_one(store, "b", "new"));
-    CHECK_OK(store.ops->clear(store.object));
-    CHECK(has(before, "old"));
+    CHECK_OK(de_kv_put_one(store, "a", "new"));
+    CHECK_OK(de_kv_put_one(store, "b", "new"));
+    CHECK_OK(de_kv_remove_one(store, "a"));
+    CHECK(de_kv_has(before, "old"));
     CHECK_OK(store.ops->view_get(store.object, view, dengine_str("a"), &value));
-    CHECK(has(value, "old"));
+    CHECK(de_kv_has(value, "old"));
     CHECK(store.ops->view_get(store.object, view, dengine_str("b"), &value) == DENGINE_E_NOT_FOUND);
     store.ops->view_close(store.object, view);
-    CHECK(view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
+    CHECK(de_kv_view_says(store, "a", "") == DENGINE_E_NOT_FOUND);
     contract->destroy(contract->context, &store);
     return true;
 }
@@ -167,14 +132,14 @@ static bool keys_come_in_byte_order(const struct de_kv_contract *contract,
 
     CHECK_OK(contract->create(contract->context, &store));
     for (size_t i = 0; i < DE_ARRAY_SIZE(keys); i++) {
-        CHECK_OK(put_one(store, keys[i], "v"));
+        CHECK_OK(de_kv_put_one(store, keys[i], "v"));
     }
     CHECK_OK(store.ops->view_open(store.object, &view));
-    CHECK_OK(store.ops->view_iterate(store.object, view, dengine_str(""), note_key, &all));
+    CHECK_OK(de_kv_view_walk(store, view, dengine_str(""), note_key, &all));
     CHECK(strcmp(all.text, "B,a,aa,ab,b,b0,\xff,") == 0);
-    CHECK(store.ops->view_iterate(store.object, view, dengine_str("aaa"), note_key, &some) == 77);
+    CHECK(de_kv_view_walk(store, view, dengine_str("aaa"), note_key, &some) == 77);
     CHECK(strcmp(some.text, "ab,b,") == 0);
-    CHECK_OK(store.ops->view_iterate(store.object, view, dengine_str("\xff!"), note_key, &none));
+    CHECK_OK(de_kv_view_walk(store, view, dengine_str("\xff!"), note_key, &none));
     CHECK(none.seen == 0);
     store.ops->view_close(store.object, view);
     contract->destroy(contract->context, &store);
@@ -221,30 +186,6 @@ static bool any_sizes_are_kept(const struct de_kv_contract *contract,
     return true;
 }
 
-static bool a_clear_leaves_a_usable_store(const struct de_kv_contract *contract,
-                                          struct de_contract_report *report)
-{
-    struct dengine_kv_store store;
-
-    CHECK_OK(contract->create(contract->context, &store));
-    for (int i = 0; i < 500; i++) {
-        char key[16];
-
-        (void)snprintf(key, sizeof(key), "key%d", i);
-        CHECK_OK(put_one(store, key, "v"));
-    }
-    CHECK_OK(store.ops->clear(store.object));
-    CHECK(view_says(store, "key7", "") == DENGINE_E_NOT_FOUND);
-    CHECK_OK(put_one(store, "key7", "again"));
-    if (contract->reopen != NULL) {
-        CHECK_OK(contract->reopen(contract->context, &store));
-    }
-    CHECK(view_says(store, "key7", "again") == 0);
-    CHECK(view_says(store, "key8", "") == DENGINE_E_NOT_FOUND);
-    contract->destroy(contract->context, &store);
-    return true;
-}
-
 #define RANGE_KEYS 600
 
 /* Numbers in order, with a hole: [from, to) is gone. */
@@ -269,15 +210,14 @@ static int visit_number(void *context, struct dengine_slice key, struct dengine_
         numbers->next = numbers->to;
     }
     (void)number_key(numbers->next++, text);
-    return has(key, text) && has(value, text) ? 0 : 1;
+    return de_kv_has(key, text) && de_kv_has(value, text) ? 0 : 1;
 }
 
 static bool numbers_are(struct dengine_kv_store store, struct dengine_kv_view *view, int from,
                         int to)
 {
     struct numbers numbers = {0, from, to};
-    int error =
-        store.ops->view_iterate(store.object, view, dengine_bytes(NULL, 0), visit_number, &numbers);
+    int error = de_kv_view_walk(store, view, dengine_bytes(NULL, 0), visit_number, &numbers);
 
     return error == 0 && (numbers.next == RANGE_KEYS || (numbers.next == from && to == RANGE_KEYS));
 }
@@ -417,6 +357,32 @@ static bool turn_view(struct bench *bench, size_t which, struct de_contract_repo
     return true;
 }
 
+/* Replaces the map by a part of it, or begins to and gives up. */
+static bool random_replacement(struct bench *bench, struct de_random *random,
+                               struct de_contract_report *report)
+{
+    struct dengine_kv_store store = bench->store;
+
+    CHECK_OK(store.ops->replace_begin(store.object));
+    bench->next.count = 0;
+    for (size_t i = 0; i < bench->now.count; i++) {
+        const struct de_kv_model_item *item = &bench->now.items[i];
+
+        if (de_random_below(random, 3) > 0) {
+            bench->next.items[bench->next.count++] = *item;
+            CHECK_OK(store.ops->replace_put(store.object, dengine_bytes(item->key, item->key_size),
+                                            dengine_bytes(item->value, item->value_size)));
+        }
+    }
+    if (de_random_below(random, 3) == 0) {
+        store.ops->replace_abort(store.object);
+    } else {
+        CHECK_OK(store.ops->replace_commit(store.object));
+        bench->now = bench->next;
+    }
+    return true;
+}
+
 static void close_views(struct bench *bench)
 {
     for (size_t i = 0; i < VIEWS; i++) {
@@ -441,11 +407,13 @@ static bool random_run(const struct de_kv_contract *contract, struct bench *benc
         if (!random_transaction(bench, &random, report) || !turn_view(bench, which, report)) {
             return false;
         }
+        if (de_random_below(&random, 20) == 0 && !random_replacement(bench, &random, report)) {
+            return false;
+        }
         if (de_random_below(&random, 15) == 0) {
             close_views(bench);
-            if (de_random_below(&random, 4) == 0) {
-                CHECK_OK(bench->store.ops->clear(bench->store.object));
-                bench->now.count = 0;
+            if (de_random_below(&random, 2) == 0 && !random_replacement(bench, &random, report)) {
+                return false;
             }
             if (contract->reopen != NULL) {
                 CHECK_OK(contract->reopen(contract->context, &bench->store));
@@ -577,10 +545,18 @@ const struct de_kv_contract_case *de_kv_contract_cases(size_t *count)
         CASE(a_view_keeps_its_moment),
         CASE(keys_come_in_byte_order),
         CASE(any_sizes_are_kept),
-        CASE(a_clear_leaves_a_usable_store),
         CASE(ranges_are_removed_and_put_back),
         CASE(random_operations_match_the_model),
         CASE(views_in_other_threads_are_consistent),
+        {"a_cursor_walks_both_ways", de_kv_case_cursor},
+        {"a_cursor_that_finds_nothing_is_placed_anew", de_kv_case_cursor_ends},
+        {"cursors_match_the_model", de_kv_case_cursor_random},
+        {"a_replacement_takes_the_place_of_the_map", de_kv_case_replace},
+        {"a_replacement_given_up_leaves_the_map", de_kv_case_replace_abort},
+        {"an_empty_replacement_empties_the_map", de_kv_case_replace_empty},
+        {"a_replacement_wants_keys_in_order", de_kv_case_replace_order},
+        {"a_replacement_has_any_size", de_kv_case_replace_sizes},
+        {"views_in_other_threads_see_replacements_whole", de_kv_case_replace_threads},
     };
 #undef CASE
 

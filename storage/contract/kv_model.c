@@ -91,6 +91,31 @@ static int compare_item(void *context, struct dengine_slice key, struct dengine_
     return 0;
 }
 
+int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
+                    struct dengine_slice from,
+                    int (*visit)(void *context, struct dengine_slice key,
+                                 struct dengine_slice value),
+                    void *context)
+{
+    struct dengine_kv_cursor *cursor;
+    struct dengine_kv_pair pair;
+    int error = store.ops->cursor_open(store.object, view, &cursor);
+
+    DE_ASSERT(visit != NULL);
+    if (error != 0) {
+        return error;
+    }
+    error = store.ops->cursor_seek(store.object, cursor, from, &pair);
+    while (error == 0) {
+        error = visit(context, pair.key, pair.value);
+        if (error == 0) {
+            error = store.ops->cursor_next(store.object, cursor, &pair);
+        }
+    }
+    store.ops->cursor_close(store.object, cursor);
+    return error == DENGINE_E_NOT_FOUND ? 0 : error;
+}
+
 bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_store store,
                          struct dengine_kv_view *view, struct dengine_slice from,
                          struct de_contract_report *report)
@@ -100,7 +125,7 @@ bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_stor
     if (view == NULL) {
         CHECK(store.ops->iterate(store.object, from, compare_item, &comparison) == 0);
     } else {
-        CHECK(store.ops->view_iterate(store.object, view, from, compare_item, &comparison) == 0);
+        CHECK(de_kv_view_walk(store, view, from, compare_item, &comparison) == 0);
     }
     CHECK(comparison.position == model->count);
     return true;

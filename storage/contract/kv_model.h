@@ -36,6 +36,13 @@ bool de_kv_model_remove(struct de_kv_model *model, struct dengine_slice key);
 const struct de_kv_model_item *de_kv_model_find(const struct de_kv_model *model,
                                                 struct dengine_slice key);
 
+/* Visits what a view has from `from` on, with a cursor; a non-zero return stops and is returned. */
+int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
+                    struct dengine_slice from,
+                    int (*visit)(void *context, struct dengine_slice key,
+                                 struct dengine_slice value),
+                    void *context);
+
 /* Whether iterating from `from` (view NULL: in the open transaction) shows what the model has. */
 bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_store store,
                          struct dengine_kv_view *view, struct dengine_slice from,

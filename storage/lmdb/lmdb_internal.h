@@ -15,28 +15,48 @@
 extern "C" {
 #endif
 
+#define DE_LMDB_DATA_NAME     "data.mdb"
+#define DE_LMDB_MAP_BYTES_MIN (UINT64_C(1) << 20)
+
 /* A slot of the pool of read transactions; struct dengine_kv_view is one of these. */
 struct de_lmdb_view {
-    bool taken;   /* only with __atomic operations */
-    MDB_txn *txn; /* touched only by who has taken the slot; NULL until first used */
+    bool taken;                /* only with __atomic operations */
+    struct de_lmdb_file *file; /* the pool's */
+    MDB_txn *txn;              /* touched only by who has taken the slot; NULL until first used */
 };
 
-struct de_lmdb_kv {
-    struct dengine_dir dir;
-    MDB_env *env;
+/* One LMDB file with the views that are open on it. There is the current one, at times the one that
+ * is to take its place, and those that were replaced while views were open on them. Its memory
+ * lives as long as the store, since a reader may be about to enter a file that has just been
+ * replaced. */
+struct de_lmdb_file {
+    struct de_lmdb_file *next; /* in the store's list of all */
+    MDB_env *env;              /* NULL: not open, free to be used again */
     MDB_dbi dbi;
-    MDB_txn *txn; /* the open transaction */
-    struct de_lmdb_mark mark;
+    MDB_txn *txn; /* the open write transaction */
     uint32_t page_bytes;
     uint64_t map_bytes;
     uint64_t used_bytes;     /* pages in use when the open transaction began */
-    uint64_t reserved_bytes; /* of data.mdb: backed by disk blocks */
+    uint64_t reserved_bytes; /* of the file: backed by disk blocks */
     uint64_t touched_bytes;  /* what the open transaction may have dirtied */
     uint64_t put_bytes;      /* pages that a put may dirty, without the value's own */
     bool map_was_full;
     struct de_lmdb_gate gate;
-    struct de_lmdb_view *views;
+    struct de_lmdb_view *views; /* views_max of them */
+};
+
+struct de_lmdb_kv {
+    struct dengine_dir dir;
+    char *path; /* of the directory */
+    struct de_lmdb_mark mark;
+    uint64_t map_bytes; /* of a new file */
     uint32_t views_max;
+    struct de_lmdb_file *current; /* written by the applier, with __atomic operations */
+    struct de_lmdb_file *files;   /* all of them; only the applier's */
+    struct de_lmdb_file *filling; /* of the open replacement */
+    uint32_t filling_puts;        /* in its open transaction */
+    size_t last_size;             /* of the replacement's last key; 0: there is none yet */
+    uint8_t last[DENGINE_KV_KEY_MAX];
     char message[DE_MESSAGE_BYTES];
 };
 
@@ -49,23 +69,51 @@ void de_lmdb_check(const struct de_lmdb_kv *kv);
 
 /* lmdb_map.c */
 
-/* Before a transaction: enlarges the map when it is due and reserves disk space. */
-int de_lmdb_map_prepare(struct de_lmdb_kv *kv);
+/* Before a transaction that will write about so many bytes: enlarges the map when it is due and
+ * reserves disk space. */
+int de_lmdb_map_prepare(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t bytes);
 /* Before a change of so many bytes inside the transaction: reserves disk space. */
-int de_lmdb_map_reserve(struct de_lmdb_kv *kv, uint64_t value_bytes);
+int de_lmdb_map_reserve(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t value_bytes);
 
 /* lmdb_view.c */
 int de_lmdb_view_open(void *store, struct dengine_kv_view **view);
 int de_lmdb_view_get(void *store, struct dengine_kv_view *view, struct dengine_slice key,
                      struct dengine_slice *value);
-int de_lmdb_view_iterate(void *store, struct dengine_kv_view *view, struct dengine_slice from,
-                         int (*visit)(void *context, struct dengine_slice key,
-                                      struct dengine_slice value),
-                         void *context);
 void de_lmdb_view_close(void *store, struct dengine_kv_view *view);
-int de_lmdb_walk(MDB_txn *txn, MDB_dbi dbi, struct dengine_slice from,
-                 int (*visit)(void *context, struct dengine_slice key, struct dengine_slice value),
-                 void *context, int *code);
+
+/* lmdb_cursor.c */
+int de_lmdb_cursor_open(void *store, struct dengine_kv_view *view,
+                        struct dengine_kv_cursor **cursor);
+int de_lmdb_cursor_seek(void *store, struct dengine_kv_cursor *cursor, struct dengine_slice key,
+                        struct dengine_kv_pair *pair);
+int de_lmdb_cursor_seek_before(void *store, struct dengine_kv_cursor *cursor,
+                               struct dengine_slice key, struct dengine_kv_pair *pair);
+int de_lmdb_cursor_next(void *store, struct dengine_kv_cursor *cursor,
+                        struct dengine_kv_pair *pair);
+int de_lmdb_cursor_previous(void *store, struct dengine_kv_cursor *cursor,
+                            struct dengine_kv_pair *pair);
+void de_lmdb_cursor_close(void *store, struct dengine_kv_cursor *cursor);
+
+/* lmdb_file.c */
+
+/* Makes a file that is not open, or takes one of the list; NULL: no memory. */
+struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv);
+/* Opens name in the store's directory, made when missing; an LMDB code. */
+int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name);
+/* Closes; no view may be open on it. */
+void de_lmdb_file_close(struct de_lmdb_kv *kv, struct de_lmdb_file *file);
+/* Closes what was replaced and has lost its last view. */
+void de_lmdb_file_reap(struct de_lmdb_kv *kv);
+/* Frees all files of the list; none may be open. */
+void de_lmdb_file_free_all(struct de_lmdb_kv *kv);
+
+/* lmdb_replace.c */
+int de_lmdb_replace_begin(void *store);
+int de_lmdb_replace_put(void *store, struct dengine_slice key, struct dengine_slice value);
+int de_lmdb_replace_commit(void *store);
+void de_lmdb_replace_abort(void *store);
+/* Removes what a replacement that was broken off has left. */
+int de_lmdb_replace_clean(struct dengine_dir dir);
 
 /* lmdb_open.c */
 void de_lmdb_close(void *store);

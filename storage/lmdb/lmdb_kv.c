@@ -8,15 +8,25 @@
 DE_STATIC_ASSERT(DENGINE_KV_KEY_MAX == 511, "what LMDB is built for: MDB_MAXKEYSIZE");
 DE_STATIC_ASSERT(sizeof(((MDB_val *)NULL)->mv_size) == sizeof(size_t), "sizes need no conversion");
 
+static void check_file(const struct de_lmdb_file *file)
+{
+    DE_ASSERT(file->env != NULL && file->views != NULL);
+    DE_ASSERT(file->page_bytes >= 512 && (file->page_bytes & (file->page_bytes - 1)) == 0);
+    DE_ASSERT(file->map_bytes % file->page_bytes == 0);
+    DE_ASSERT(file->used_bytes % file->page_bytes == 0);
+    DE_ASSERT(file->used_bytes <= file->map_bytes);
+    DE_ASSERT(file->reserved_bytes <= file->map_bytes);
+}
+
 void de_lmdb_check(const struct de_lmdb_kv *kv)
 {
-    DE_ASSERT(kv != NULL && kv->env != NULL);
-    DE_ASSERT(kv->page_bytes >= 512 && (kv->page_bytes & (kv->page_bytes - 1)) == 0);
-    DE_ASSERT(kv->map_bytes % kv->page_bytes == 0);
-    DE_ASSERT(kv->used_bytes % kv->page_bytes == 0);
-    DE_ASSERT(kv->used_bytes <= kv->map_bytes);
-    DE_ASSERT(kv->reserved_bytes <= kv->map_bytes);
-    DE_ASSERT(kv->views != NULL && kv->views_max > 0);
+    DE_ASSERT(kv != NULL && kv->current != NULL && kv->views_max > 0);
+    DE_ASSERT(kv->filling != kv->current);
+    check_file(kv->current);
+    if (kv->filling != NULL) {
+        DE_ASSERT(kv->current->txn == NULL);
+        check_file(kv->filling);
+    }
     /* On disk it says "open" for as long as it is. */
     DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
 }
@@ -69,14 +79,16 @@ static int lmdb_begin(void *store)
     int error;
     int code;
 
-    DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(kv->current->txn == NULL);
+    DE_ASSERT(kv->filling == NULL);
     de_lmdb_check(kv);
-    error = de_lmdb_map_prepare(kv);
+    de_lmdb_file_reap(kv);
+    error = de_lmdb_map_prepare(kv, kv->current, 0);
     if (error != 0) {
         return error;
     }
-    code = mdb_txn_begin(kv->env, NULL, 0, &kv->txn);
-    DE_ASSERT((code == 0) == (kv->txn != NULL));
+    code = mdb_txn_begin(kv->current->env, NULL, 0, &kv->current->txn);
+    DE_ASSERT((code == 0) == (kv->current->txn != NULL));
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "beginning a transaction");
 }
 
@@ -87,9 +99,9 @@ static int lmdb_get(void *store, struct dengine_slice key, struct dengine_slice 
     MDB_val data;
     int code;
 
-    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(kv->current->txn != NULL);
     DE_ASSERT(key_is_good(key));
-    code = mdb_get(kv->txn, kv->dbi, &mdb_key, &data);
+    code = mdb_get(kv->current->txn, kv->current->dbi, &mdb_key, &data);
     if (code != 0) {
         return de_lmdb_fail(kv, code, "reading a key");
     }
@@ -106,16 +118,16 @@ static int lmdb_put(void *store, struct dengine_slice key, struct dengine_slice 
     int error;
     int code;
 
-    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(kv->current->txn != NULL);
     DE_ASSERT(key_is_good(key));
     DE_ASSERT(value.size <= INT32_MAX);
     DE_ASSERT(value.data != NULL || value.size == 0);
-    error = de_lmdb_map_reserve(kv, value.size);
+    error = de_lmdb_map_reserve(kv, kv->current, value.size);
     if (error != 0) {
         return error;
     }
-    code = mdb_put(kv->txn, kv->dbi, &mdb_key, &data, 0);
-    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    code = mdb_put(kv->current->txn, kv->current->dbi, &mdb_key, &data, 0);
+    kv->current->map_was_full = kv->current->map_was_full || code == MDB_MAP_FULL;
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "writing a key");
 }
 
@@ -126,17 +138,48 @@ static int lmdb_remove(void *store, struct dengine_slice key)
     int error;
     int code;
 
-    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(kv->current->txn != NULL);
     DE_ASSERT(key_is_good(key));
-    error = de_lmdb_map_reserve(kv, 0);
+    error = de_lmdb_map_reserve(kv, kv->current, 0);
     if (error != 0) {
         return error;
     }
-    code = mdb_del(kv->txn, kv->dbi, &mdb_key, NULL);
+    code = mdb_del(kv->current->txn, kv->current->dbi, &mdb_key, NULL);
     /* To touch pages that had no room on disk would have been a signal. */
-    DE_ASSERT(kv->touched_bytes > 0);
-    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    DE_ASSERT(kv->current->touched_bytes > 0);
+    kv->current->map_was_full = kv->current->map_was_full || code == MDB_MAP_FULL;
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "removing a key");
+}
+
+static int walk(MDB_txn *txn, MDB_dbi dbi, struct dengine_slice from,
+                int (*visit)(void *context, struct dengine_slice key, struct dengine_slice value),
+                void *context, int *code)
+{
+    MDB_cursor *cursor;
+    MDB_val key = {from.size, (void *)(uintptr_t)from.data};
+    MDB_val data;
+    int result = 0;
+
+    DE_ASSERT(visit != NULL);
+    DE_ASSERT(txn != NULL);
+    DE_ASSERT(code != NULL);
+    *code = mdb_cursor_open(txn, dbi, &cursor);
+    if (*code != 0) {
+        return 0;
+    }
+    *code = mdb_cursor_get(cursor, &key, &data, from.size == 0 ? MDB_FIRST : MDB_SET_RANGE);
+    while (*code == 0) {
+        DE_ASSERT(key.mv_data != NULL && data.mv_data != NULL);
+        result = visit(context, dengine_bytes(key.mv_data, key.mv_size),
+                       dengine_bytes(data.mv_data, data.mv_size));
+        if (result != 0) {
+            break;
+        }
+        *code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    *code = *code == MDB_NOTFOUND ? 0 : *code;
+    return result;
 }
 
 static int lmdb_iterate(void *store, struct dengine_slice from,
@@ -148,9 +191,9 @@ static int lmdb_iterate(void *store, struct dengine_slice from,
     int code;
     int result;
 
-    DE_ASSERT(kv->txn != NULL);
+    DE_ASSERT(kv->current->txn != NULL);
     DE_ASSERT(from.data != NULL || from.size == 0);
-    result = de_lmdb_walk(kv->txn, kv->dbi, from, visit, context, &code);
+    result = walk(kv->current->txn, kv->current->dbi, from, visit, context, &code);
     DE_ASSERT_IMPLIES(code != 0, result == 0);
     return code != 0 ? de_lmdb_fail(kv, code, "reading keys in order") : result;
 }
@@ -160,10 +203,10 @@ static int lmdb_commit(void *store)
     struct de_lmdb_kv *kv = store;
     int code;
 
-    DE_ASSERT(kv->txn != NULL);
-    code = mdb_txn_commit(kv->txn);
-    kv->txn = NULL;
-    kv->map_was_full = kv->map_was_full || code == MDB_MAP_FULL;
+    DE_ASSERT(kv->current->txn != NULL);
+    code = mdb_txn_commit(kv->current->txn);
+    kv->current->txn = NULL;
+    kv->current->map_was_full = kv->current->map_was_full || code == MDB_MAP_FULL;
     de_lmdb_check(kv);
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "committing a transaction");
 }
@@ -172,30 +215,10 @@ static void lmdb_abort(void *store)
 {
     struct de_lmdb_kv *kv = store;
 
-    DE_ASSERT(kv->txn != NULL);
-    mdb_txn_abort(kv->txn);
-    kv->txn = NULL;
+    DE_ASSERT(kv->current->txn != NULL);
+    mdb_txn_abort(kv->current->txn);
+    kv->current->txn = NULL;
     de_lmdb_check(kv);
-}
-
-static int lmdb_clear(void *store)
-{
-    struct de_lmdb_kv *kv = store;
-    int error = lmdb_begin(kv);
-    int code;
-
-    if (error != 0) {
-        return error;
-    }
-    DE_ASSERT(kv->txn != NULL);
-    code = mdb_drop(kv->txn, kv->dbi, 0);
-    if (code != 0) {
-        lmdb_abort(kv);
-        return de_lmdb_fail(kv, code, "removing all keys");
-    }
-    error = lmdb_commit(kv);
-    DE_ASSERT(kv->txn == NULL);
-    return error;
 }
 
 static int lmdb_sync(void *store)
@@ -203,9 +226,9 @@ static int lmdb_sync(void *store)
     struct de_lmdb_kv *kv = store;
     int code;
 
-    DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(kv->current->txn == NULL);
     de_lmdb_check(kv);
-    code = mdb_env_sync(kv->env, 1);
+    code = mdb_env_sync(kv->current->env, 1);
     return code == 0 ? 0 : de_lmdb_fail(kv, code, "syncing");
 }
 
@@ -223,8 +246,8 @@ void de_lmdb_kv_usage(struct dengine_kv_store store, uint64_t *map_bytes, uint64
 
     DE_ASSERT(store.ops == &de_lmdb_kv_ops);
     DE_ASSERT(map_bytes != NULL && used_bytes != NULL);
-    *map_bytes = kv->map_bytes;
-    *used_bytes = kv->used_bytes;
+    *map_bytes = kv->current->map_bytes;
+    *used_bytes = kv->current->used_bytes;
 }
 
 const struct dengine_kv_store_ops de_lmdb_kv_ops = {
@@ -237,9 +260,17 @@ const struct dengine_kv_store_ops de_lmdb_kv_ops = {
     .abort = lmdb_abort,
     .view_open = de_lmdb_view_open,
     .view_get = de_lmdb_view_get,
-    .view_iterate = de_lmdb_view_iterate,
     .view_close = de_lmdb_view_close,
-    .clear = lmdb_clear,
+    .cursor_open = de_lmdb_cursor_open,
+    .cursor_seek = de_lmdb_cursor_seek,
+    .cursor_seek_before = de_lmdb_cursor_seek_before,
+    .cursor_next = de_lmdb_cursor_next,
+    .cursor_previous = de_lmdb_cursor_previous,
+    .cursor_close = de_lmdb_cursor_close,
+    .replace_begin = de_lmdb_replace_begin,
+    .replace_put = de_lmdb_replace_put,
+    .replace_commit = de_lmdb_replace_commit,
+    .replace_abort = de_lmdb_replace_abort,
     .sync = lmdb_sync,
     .message = lmdb_message,
     .close = de_lmdb_close,

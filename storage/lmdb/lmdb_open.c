@@ -7,38 +7,20 @@
 #include "core/base/assert.h"
 #include "storage/posix/posix_dir.h"
 
-#define DATA_NAME         "data.mdb"
-#define LOCK_NAME         "lock.mdb"
+#define LOCK_NAME         DE_LMDB_DATA_NAME "-lock"
 #define BOOT_ID_PATH      "/proc/sys/kernel/random/boot_id"
 #define MAP_BYTES_DEFAULT (UINT64_C(64) << 30)
-#define MAP_BYTES_MIN     (UINT64_C(1) << 20)
 #define VIEWS_MAX_DEFAULT 256u
 
 DE_STATIC_ASSERT(sizeof(size_t) == sizeof(uint64_t), "the default map can be addressed");
-DE_STATIC_ASSERT(MAP_BYTES_MIN % 65536 == 0, "whole pages, whatever the system's are");
-DE_STATIC_ASSERT(MAP_BYTES_DEFAULT % MAP_BYTES_MIN == 0, "halving it stays whole");
+DE_STATIC_ASSERT(DE_LMDB_MAP_BYTES_MIN % 65536 == 0, "whole pages, whatever the system's are");
+DE_STATIC_ASSERT(MAP_BYTES_DEFAULT % DE_LMDB_MAP_BYTES_MIN == 0, "halving it stays whole");
 DE_STATIC_ASSERT(MAP_BYTES_DEFAULT <= INT64_MAX / 2, "and doubling it stays an offset");
-
-#if defined(__SANITIZE_THREAD__)
-#define DE_LMDB_TSAN
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DE_LMDB_TSAN
-#endif
-#endif
-#ifdef DE_LMDB_TSAN
-/* liblmdb is not instrumented: ThreadSanitizer sees its memcpy but not the barriers around it. */
-DENGINE_EXPORT const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:liblmdb\n";
-}
-#endif
 
 static int data_size(struct dengine_dir dir, uint64_t *bytes)
 {
     struct dengine_file *file;
-    int error = dir.ops->open(dir.object, DATA_NAME, DENGINE_FILE_READ, &file);
+    int error = dir.ops->open(dir.object, DE_LMDB_DATA_NAME, DENGINE_FILE_READ, &file);
 
     DE_ASSERT(bytes != NULL);
     *bytes = 0;
@@ -53,10 +35,9 @@ static int data_size(struct dengine_dir dir, uint64_t *bytes)
 static int discard(struct de_lmdb_kv *kv)
 {
     struct dengine_dir dir = kv->dir;
-    int error = dir.ops->remove(dir.object, DATA_NAME);
+    int error = dir.ops->remove(dir.object, DE_LMDB_DATA_NAME);
 
-    DE_ASSERT(kv->env == NULL);
-    DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(kv->files == NULL || kv->files->env == NULL);
     if (error == 0 || error == DENGINE_E_NOT_FOUND) {
         error = dir.ops->remove(dir.object, LOCK_NAME);
     }
@@ -75,7 +56,7 @@ static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **
     int error = data_size(kv->dir, &bytes);
     bool present = error == 0;
 
-    DE_ASSERT(kv->env == NULL);
+    DE_ASSERT(kv->current == NULL);
     if (mark_error != 0 && mark_error != DENGINE_E_NOT_FOUND && mark_error != DENGINE_E_CORRUPT) {
         return mark_error;
     }
@@ -102,108 +83,6 @@ static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **
     return de_lmdb_mark_write(kv->dir, &kv->mark);
 }
 
-/* One attempt with a map of kv->map_bytes; an LMDB code. */
-static int open_env(struct de_lmdb_kv *kv, const char *path)
-{
-    const unsigned flags = MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS;
-    int dead = 0;
-    int code = mdb_env_create(&kv->env);
-
-    DE_ASSERT(kv->map_bytes >= MAP_BYTES_MIN);
-    DE_ASSERT(kv->views_max > 0 && kv->views_max < UINT32_MAX - 2);
-    if (code != 0) {
-        kv->env = NULL;
-        return code;
-    }
-    code = mdb_env_set_maxreaders(kv->env, kv->views_max + 2);
-    if (code == 0) {
-        code = mdb_env_set_mapsize(kv->env, (size_t)kv->map_bytes);
-    }
-    if (code == 0) {
-        code = mdb_env_open(kv->env, path, flags, 0600);
-    }
-    if (code == 0) {
-        code = mdb_reader_check(kv->env, &dead);
-    }
-    if (code != 0) {
-        mdb_env_close(kv->env);
-        kv->env = NULL;
-    }
-    DE_ASSERT((code == 0) == (kv->env != NULL));
-    return code;
-}
-
-/* Address space may be limited: then a smaller map will do, and grows when needed. */
-static int open_some_env(struct de_lmdb_kv *kv, const char *path)
-{
-    int code;
-
-    DE_ASSERT(kv->env == NULL);
-    code = open_env(kv, path);
-
-    while ((code == ENOMEM || code == EFBIG) && kv->map_bytes / 2 >= MAP_BYTES_MIN) {
-        kv->map_bytes /= 2;
-        code = open_env(kv, path);
-    }
-    DE_ASSERT(kv->map_bytes >= MAP_BYTES_MIN);
-    return code;
-}
-
-/* LMDB takes the size of a page from the file and does not look at it. */
-static bool page_is_sane(unsigned bytes)
-{
-    return bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) == 0;
-}
-
-static int open_database(struct de_lmdb_kv *kv)
-{
-    MDB_envinfo info;
-    MDB_stat stat;
-    MDB_txn *txn;
-    int code = mdb_txn_begin(kv->env, NULL, 0, &txn);
-
-    if (code != 0) {
-        return code;
-    }
-    code = mdb_dbi_open(txn, NULL, 0, &kv->dbi);
-    if (code != 0) {
-        mdb_txn_abort(txn);
-        return code;
-    }
-    code = mdb_txn_commit(txn);
-    if (code == 0) {
-        code = mdb_env_stat(kv->env, &stat);
-    }
-    if (code == 0) {
-        code = mdb_env_info(kv->env, &info);
-    }
-    if (code == 0 && !page_is_sane(stat.ms_psize)) {
-        code = MDB_INVALID;
-    }
-    if (code == 0) {
-        kv->page_bytes = stat.ms_psize;
-        kv->map_bytes = info.me_mapsize;
-        DE_ASSERT((uint64_t)info.me_last_pgno < kv->map_bytes / kv->page_bytes);
-        DE_ASSERT(mdb_env_get_maxkeysize(kv->env) >= DENGINE_KV_KEY_MAX);
-    }
-    return code;
-}
-
-static void close_env(struct de_lmdb_kv *kv)
-{
-    for (uint32_t i = 0; i < kv->views_max; i++) {
-        DE_ASSERT(!__atomic_load_n(&kv->views[i].taken, __ATOMIC_SEQ_CST));
-        if (kv->views[i].txn != NULL) {
-            mdb_txn_abort(kv->views[i].txn);
-            kv->views[i].txn = NULL;
-        }
-    }
-    if (kv->env != NULL) {
-        mdb_env_close(kv->env);
-        kv->env = NULL;
-    }
-}
-
 static bool is_damage(int code)
 {
     return code == MDB_INVALID || code == MDB_VERSION_MISMATCH || code == MDB_CORRUPTED ||
@@ -211,35 +90,32 @@ static bool is_damage(int code)
 }
 
 /* Opens LMDB; what it finds damaged is discarded, once. */
-static int open_lmdb(struct de_lmdb_kv *kv, const char *path, enum de_lmdb_found *found,
-                     const char **why)
+static int open_lmdb(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **why)
 {
+    struct de_lmdb_file *file = de_lmdb_file_new(kv);
     int code;
 
     DE_ASSERT(*found == DE_LMDB_KEPT || kv->mark.data_bytes == 0);
     DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
-    code = open_some_env(kv, path);
-
-    if (code == 0) {
-        code = open_database(kv);
+    if (file == NULL) {
+        return DENGINE_E_NO_MEMORY;
     }
+    code = de_lmdb_file_open(kv, file, DE_LMDB_DATA_NAME);
     if (is_damage(code) && *found == DE_LMDB_KEPT) {
-        int error;
+        int error = discard(kv);
 
-        close_env(kv);
-        DE_ASSERT(kv->env == NULL);
-        error = discard(kv);
         if (error != 0) {
             return error;
         }
         *found = DE_LMDB_DISCARDED;
         *why = "LMDB finds it damaged";
-        code = open_some_env(kv, path);
-        if (code == 0) {
-            code = open_database(kv);
-        }
+        code = de_lmdb_file_open(kv, file, DE_LMDB_DATA_NAME);
     }
-    return code == 0 ? 0 : de_lmdb_fail(kv, code, "opening data.mdb");
+    if (code != 0) {
+        return de_lmdb_fail(kv, code, "opening data.mdb");
+    }
+    kv->current = file;
+    return 0;
 }
 
 static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
@@ -252,33 +128,27 @@ static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
         return DENGINE_E_NO_MEMORY;
     }
     made->map_bytes = options->map_bytes == 0 ? MAP_BYTES_DEFAULT : options->map_bytes;
-    made->map_bytes = made->map_bytes < MAP_BYTES_MIN ? MAP_BYTES_MIN : made->map_bytes;
-    made->map_bytes = (made->map_bytes + MAP_BYTES_MIN - 1) / MAP_BYTES_MIN * MAP_BYTES_MIN;
+    made->map_bytes =
+        made->map_bytes < DE_LMDB_MAP_BYTES_MIN ? DE_LMDB_MAP_BYTES_MIN : made->map_bytes;
+    made->map_bytes = (made->map_bytes + DE_LMDB_MAP_BYTES_MIN - 1) / DE_LMDB_MAP_BYTES_MIN *
+                      DE_LMDB_MAP_BYTES_MIN;
     made->views_max = options->views_max == 0 ? VIEWS_MAX_DEFAULT : options->views_max;
-    made->views = calloc(made->views_max, sizeof(*made->views));
-    if (made->views == NULL || de_lmdb_gate_init(&made->gate) != 0) {
-        free(made->views);
-        free(made);
-        return DENGINE_E_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < made->views_max; i++) {
-        made->views[i].taken = false;
-    }
     de_lmdb_boot_id(options->boot_id_path == NULL ? BOOT_ID_PATH : options->boot_id_path,
                     made->mark.boot_id);
-    DE_ASSERT(made->map_bytes >= MAP_BYTES_MIN && made->map_bytes % MAP_BYTES_MIN == 0);
-    DE_ASSERT(made->env == NULL && made->txn == NULL);
+    DE_ASSERT(made->map_bytes >= DE_LMDB_MAP_BYTES_MIN &&
+              made->map_bytes % DE_LMDB_MAP_BYTES_MIN == 0);
+    DE_ASSERT(made->current == NULL && made->files == NULL);
     *kv = made;
     return 0;
 }
 
 static void free_kv(struct de_lmdb_kv *kv)
 {
-    DE_ASSERT(kv->env == NULL);
-    DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(kv->filling == NULL);
+    de_lmdb_file_free_all(kv);
+    DE_ASSERT(kv->files == NULL);
     de_posix_dir_close(kv->dir);
-    de_lmdb_gate_deinit(&kv->gate);
-    free(kv->views);
+    free(kv->path);
     free(kv);
 }
 
@@ -287,11 +157,11 @@ static void mark_clean(struct de_lmdb_kv *kv, uint64_t bytes)
 {
     struct dengine_dir dir = kv->dir;
     struct dengine_file *file;
-    int error = dir.ops->open(dir.object, DATA_NAME, DENGINE_FILE_WRITE, &file);
+    int error = dir.ops->open(dir.object, DE_LMDB_DATA_NAME, DENGINE_FILE_WRITE, &file);
 
     /* Nothing may be written into the file once it is called clean. */
-    DE_ASSERT(kv->env == NULL);
-    DE_ASSERT(bytes > 0 && bytes % kv->page_bytes == 0);
+    DE_ASSERT(kv->files->env == NULL);
+    DE_ASSERT(bytes > 0);
     if (error != 0) {
         return;
     }
@@ -302,6 +172,10 @@ static void mark_clean(struct de_lmdb_kv *kv, uint64_t bytes)
     }
     dir.ops->close(dir.object, file);
     if (error == 0) {
+        /* The file may have got its name by a replacement; the mark must not be there before it. */
+        error = dir.ops->sync_dir(dir.object);
+    }
+    if (error == 0) {
         kv->mark.state = DE_LMDB_MARK_CLEAN;
         kv->mark.data_bytes = bytes;
         (void)de_lmdb_mark_write(dir, &kv->mark);
@@ -311,14 +185,19 @@ static void mark_clean(struct de_lmdb_kv *kv, uint64_t bytes)
 void de_lmdb_close(void *store)
 {
     struct de_lmdb_kv *kv = store;
+    struct de_lmdb_file *file = kv->current;
     MDB_envinfo info;
-    bool synced = mdb_env_sync(kv->env, 1) == 0 && mdb_env_info(kv->env, &info) == 0;
+    uint64_t bytes = 0;
 
-    DE_ASSERT(kv->txn == NULL);
+    DE_ASSERT(file->txn == NULL && kv->filling == NULL);
     DE_ASSERT(kv->mark.state == DE_LMDB_MARK_OPEN);
-    close_env(kv);
-    if (synced) {
-        mark_clean(kv, ((uint64_t)info.me_last_pgno + 1) * kv->page_bytes);
+    de_lmdb_file_reap(kv);
+    if (mdb_env_sync(file->env, 1) == 0 && mdb_env_info(file->env, &info) == 0) {
+        bytes = ((uint64_t)info.me_last_pgno + 1) * file->page_bytes;
+    }
+    de_lmdb_file_close(kv, file);
+    if (bytes > 0) {
+        mark_clean(kv, bytes);
     }
     free_kv(kv);
 }
@@ -343,9 +222,14 @@ int de_lmdb_kv_open(const char *path, const struct de_lmdb_options *options,
         free_kv(kv);
         return error;
     }
-    error = judge(kv, found, &why);
+    /* Absolute: a replacement makes a file later, wherever the process is by then. */
+    kv->path = realpath(path, NULL);
+    error = kv->path == NULL ? de_posix_error(errno) : de_lmdb_replace_clean(kv->dir);
     if (error == 0) {
-        error = open_lmdb(kv, path, found, &why);
+        error = judge(kv, found, &why);
+    }
+    if (error == 0) {
+        error = open_lmdb(kv, found, &why);
     }
     if (error != 0) {
         de_message_set(message, message_size,
@@ -353,7 +237,6 @@ int de_lmdb_kv_open(const char *path, const struct de_lmdb_options *options,
                        "permissions and the disk",
                        path, dengine_strerror(error), kv->message[0] == '\0' ? "" : ": ",
                        kv->message);
-        close_env(kv);
         free_kv(kv);
         return error;
     }

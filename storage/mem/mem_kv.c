@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "storage/base/heap.h"
+#include "storage/mem/mem_cursor.h"
 #include "storage/mem/mem_tree.h"
 
 struct mem_kv {
@@ -11,8 +12,11 @@ struct mem_kv {
     pthread_mutex_t lock;     /* guards root, nothing else */
     struct de_mem_node *root; /* the last commit */
     struct de_mem_edit edit;  /* the open transaction */
-    uint64_t edits;           /* transactions begun */
+    uint64_t edits;           /* transactions and replacements begun */
     bool open;                /* a transaction is */
+    bool replacing;           /* edit is a map of its own that is to take the old one's place */
+    size_t last_size;         /* of the last key of a replacement; 0: there is none yet */
+    uint8_t last[DENGINE_KV_KEY_MAX];
 };
 
 DE_STATIC_ASSERT(DENGINE_KV_KEY_MAX <= UINT32_MAX, "the tree holds key sizes in 32 bits");
@@ -59,7 +63,7 @@ static int mem_begin(void *store)
 {
     struct mem_kv *kv = store;
 
-    DE_ASSERT(!kv->open);
+    DE_ASSERT(!kv->open && !kv->replacing);
     DE_ASSERT(kv->edit.root == NULL);
     DE_ASSERT(kv->edits < UINT64_MAX);
     kv->edit.allocator = &kv->allocator;
@@ -101,6 +105,26 @@ static int mem_remove(void *store, struct dengine_slice key)
     return de_mem_edit_remove(&kv->edit, key);
 }
 
+static int walk(const struct de_mem_node *root, struct dengine_slice from,
+                int (*visit)(void *context, struct dengine_slice key, struct dengine_slice value),
+                void *context)
+{
+    struct de_mem_cursor cursor = {root, false, 0, {NULL}, {0}};
+    struct dengine_kv_pair pair;
+    int result = de_mem_cursor_seek(&cursor, from, &pair);
+
+    DE_ASSERT(visit != NULL);
+    while (result == 0) {
+        result = visit(context, pair.key, pair.value);
+        if (result != 0) {
+            return result;
+        }
+        result = de_mem_cursor_next(&cursor, &pair);
+    }
+    DE_ASSERT(result == DENGINE_E_NOT_FOUND);
+    return 0;
+}
+
 static int mem_iterate(void *store, struct dengine_slice from,
                        int (*visit)(void *context, struct dengine_slice key,
                                     struct dengine_slice value),
@@ -110,7 +134,7 @@ static int mem_iterate(void *store, struct dengine_slice from,
 
     DE_ASSERT(kv->open);
     DE_ASSERT(from.data != NULL || from.size == 0);
-    return de_mem_iterate(kv->edit.root, from, visit, context);
+    return walk(kv->edit.root, from, visit, context);
 }
 
 static int mem_commit(void *store)
@@ -158,16 +182,6 @@ static int mem_view_get(void *store, struct dengine_kv_view *view, struct dengin
     return de_mem_get(view_of(view)->root, key, value);
 }
 
-static int mem_view_iterate(void *store, struct dengine_kv_view *view, struct dengine_slice from,
-                            int (*visit)(void *context, struct dengine_slice key,
-                                         struct dengine_slice value),
-                            void *context)
-{
-    DE_ASSERT(store != NULL);
-    DE_ASSERT(from.data != NULL || from.size == 0);
-    return de_mem_iterate(view_of(view)->root, from, visit, context);
-}
-
 static void mem_view_close(void *store, struct dengine_kv_view *view)
 {
     struct mem_kv *kv = store;
@@ -177,14 +191,119 @@ static void mem_view_close(void *store, struct dengine_kv_view *view)
     de_release(&kv->allocator, view);
 }
 
-static int mem_clear(void *store)
+static struct de_mem_cursor *cursor_of(struct dengine_kv_cursor *cursor)
+{
+    DE_ASSERT(cursor != NULL);
+    return (struct de_mem_cursor *)(void *)cursor;
+}
+
+static int mem_cursor_open(void *store, struct dengine_kv_view *view,
+                           struct dengine_kv_cursor **cursor)
+{
+    const struct mem_kv *kv = store;
+    struct de_mem_cursor *made = de_allocate(&kv->allocator, sizeof(*made));
+
+    DE_ASSERT(cursor != NULL);
+    if (made == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    memset(made, 0, sizeof(*made));
+    made->root = view_of(view)->root;
+    *cursor = (struct dengine_kv_cursor *)(void *)made;
+    return 0;
+}
+
+static int mem_cursor_seek(void *store, struct dengine_kv_cursor *cursor, struct dengine_slice key,
+                           struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(store != NULL);
+    DE_ASSERT(key.data != NULL || key.size == 0);
+    return de_mem_cursor_seek(cursor_of(cursor), key, pair);
+}
+
+static int mem_cursor_seek_before(void *store, struct dengine_kv_cursor *cursor,
+                                  struct dengine_slice key, struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(store != NULL);
+    DE_ASSERT(key.data != NULL || key.size == 0);
+    return de_mem_cursor_seek_before(cursor_of(cursor), key, pair);
+}
+
+static int mem_cursor_next(void *store, struct dengine_kv_cursor *cursor,
+                           struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(store != NULL);
+    return de_mem_cursor_next(cursor_of(cursor), pair);
+}
+
+static int mem_cursor_previous(void *store, struct dengine_kv_cursor *cursor,
+                               struct dengine_kv_pair *pair)
+{
+    DE_ASSERT(store != NULL);
+    return de_mem_cursor_previous(cursor_of(cursor), pair);
+}
+
+static void mem_cursor_close(void *store, struct dengine_kv_cursor *cursor)
+{
+    const struct mem_kv *kv = store;
+
+    DE_ASSERT(cursor != NULL);
+    de_release(&kv->allocator, cursor);
+}
+
+static int mem_replace_begin(void *store)
 {
     struct mem_kv *kv = store;
 
-    DE_ASSERT(!kv->open);
-    replace_root(kv, NULL);
-    DE_ASSERT(kv->root == NULL);
+    DE_ASSERT(!kv->open && !kv->replacing);
+    DE_ASSERT(kv->edit.root == NULL);
+    DE_ASSERT(kv->edits < UINT64_MAX);
+    kv->edit.allocator = &kv->allocator;
+    kv->edit.number = ++kv->edits;
+    kv->replacing = true;
+    kv->last_size = 0;
     return 0;
+}
+
+static int mem_replace_put(void *store, struct dengine_slice key, struct dengine_slice value)
+{
+    struct mem_kv *kv = store;
+    size_t common = key.size < kv->last_size ? key.size : kv->last_size;
+    int order;
+
+    DE_ASSERT(kv->replacing);
+    DE_ASSERT(key_is_good(key));
+    DE_ASSERT(value.size <= INT32_MAX);
+    order = memcmp(kv->last, key.data, common);
+    if (order > 0 || (order == 0 && kv->last_size >= key.size)) {
+        return DENGINE_E_INVALID;
+    }
+    memcpy(kv->last, key.data, key.size);
+    kv->last_size = key.size;
+    return de_mem_edit_put(&kv->edit, key, value);
+}
+
+static int mem_replace_commit(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->replacing);
+    DE_ASSERT(kv->edit.number == kv->edits);
+    replace_root(kv, kv->edit.root);
+    kv->edit.root = NULL;
+    kv->replacing = false;
+    return 0;
+}
+
+static void mem_replace_abort(void *store)
+{
+    struct mem_kv *kv = store;
+
+    DE_ASSERT(kv->replacing);
+    DE_ASSERT(kv->edit.number == kv->edits);
+    de_mem_root_release(&kv->allocator, kv->edit.root);
+    kv->edit.root = NULL;
+    kv->replacing = false;
 }
 
 static int mem_sync(void *store)
@@ -207,7 +326,7 @@ static void mem_close(void *store)
     struct mem_kv *kv = store;
     struct de_allocator allocator = kv->allocator;
 
-    DE_ASSERT(!kv->open);
+    DE_ASSERT(!kv->open && !kv->replacing);
     DE_ASSERT(kv->edit.root == NULL);
     de_mem_root_release(&allocator, kv->root);
     (void)pthread_mutex_destroy(&kv->lock);
@@ -224,9 +343,17 @@ static const struct dengine_kv_store_ops mem_ops = {
     .abort = mem_abort,
     .view_open = mem_view_open,
     .view_get = mem_view_get,
-    .view_iterate = mem_view_iterate,
     .view_close = mem_view_close,
-    .clear = mem_clear,
+    .cursor_open = mem_cursor_open,
+    .cursor_seek = mem_cursor_seek,
+    .cursor_seek_before = mem_cursor_seek_before,
+    .cursor_next = mem_cursor_next,
+    .cursor_previous = mem_cursor_previous,
+    .cursor_close = mem_cursor_close,
+    .replace_begin = mem_replace_begin,
+    .replace_put = mem_replace_put,
+    .replace_commit = mem_replace_commit,
+    .replace_abort = mem_replace_abort,
     .sync = mem_sync,
     .message = mem_message,
     .close = mem_close,

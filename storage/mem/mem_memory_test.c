@@ -33,23 +33,24 @@ static void fill(struct dengine_kv_store store)
     assert_int_equal(store.ops->commit(store.object), 0);
 }
 
-static int count_good(void *context, struct dengine_slice key, struct dengine_slice value)
-{
-    assert_int_equal(key.size, value.size);
-    assert_memory_equal(key.data, value.data, key.size);
-    ++*(size_t *)context;
-    return 0;
-}
-
 static void expect_filled(struct dengine_kv_store store)
 {
     struct dengine_kv_view *view;
+    struct dengine_kv_cursor *cursor;
+    struct dengine_kv_pair pair;
     size_t count = 0;
+    int error;
 
     assert_int_equal(store.ops->view_open(store.object, &view), 0);
-    assert_int_equal(
-        store.ops->view_iterate(store.object, view, dengine_bytes(NULL, 0), count_good, &count), 0);
+    assert_int_equal(store.ops->cursor_open(store.object, view, &cursor), 0);
+    error = store.ops->cursor_seek(store.object, cursor, dengine_bytes(NULL, 0), &pair);
+    for (; error == 0; count++) {
+        assert_int_equal(pair.key.size, pair.value.size);
+        assert_memory_equal(pair.key.data, pair.value.data, pair.key.size);
+        error = store.ops->cursor_next(store.object, cursor, &pair);
+    }
     assert_int_equal(count, KEYS);
+    store.ops->cursor_close(store.object, cursor);
     store.ops->view_close(store.object, view);
 }
 
@@ -104,11 +105,50 @@ static void a_transaction_that_runs_out_leaves_the_contents(void **state)
     assert_int_equal(heap.blocks, 0);
 }
 
+static int replace_all(struct dengine_kv_store store)
+{
+    uint8_t bytes[2];
+    int error = store.ops->replace_begin(store.object);
+
+    for (size_t i = 0; i < KEYS / 2 && error == 0; i++) {
+        struct dengine_slice key = key_of(2 * i, bytes);
+
+        error = store.ops->replace_put(store.object, key, key);
+    }
+    store.ops->replace_abort(store.object);
+    return error;
+}
+
+static void a_replacement_that_runs_out_leaves_the_contents(void **state)
+{
+    struct de_test_heap heap;
+    struct dengine_kv_store store;
+    size_t base;
+    int error = DENGINE_E_NO_MEMORY;
+
+    (void)state;
+    de_test_heap_init(&heap);
+    assert_int_equal(de_mem_kv_open(&heap.allocator, &store), 0);
+    fill(store);
+    base = heap.blocks;
+    for (size_t at = 0; error != 0; at++) {
+        heap.resizes_max = heap.resizes + at;
+        error = replace_all(store);
+        heap.resizes_max = SIZE_MAX;
+        assert_true(error == 0 || error == DENGINE_E_NO_MEMORY);
+        expect_filled(store);
+        assert_int_equal(heap.blocks, base);
+    }
+    store.ops->close(store.object);
+    assert_int_equal(heap.blocks, 0);
+}
+
 static void a_view_without_memory_is_refused(void **state)
 {
     struct de_test_heap heap;
     struct dengine_kv_store store;
     struct dengine_kv_view *view;
+    struct dengine_kv_cursor *cursor;
 
     (void)state;
     de_test_heap_init(&heap);
@@ -118,6 +158,10 @@ static void a_view_without_memory_is_refused(void **state)
     assert_int_equal(de_mem_kv_open(&heap.allocator, &store), 0);
     heap.resizes_max = heap.resizes;
     assert_int_equal(store.ops->view_open(store.object, &view), DENGINE_E_NO_MEMORY);
+    heap.resizes_max = heap.resizes + 1;
+    assert_int_equal(store.ops->view_open(store.object, &view), 0);
+    assert_int_equal(store.ops->cursor_open(store.object, view, &cursor), DENGINE_E_NO_MEMORY);
+    store.ops->view_close(store.object, view);
     store.ops->close(store.object);
     assert_int_equal(heap.blocks, 0);
 }
@@ -195,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_transaction_that_runs_out_leaves_the_contents),
+        cmocka_unit_test(a_replacement_that_runs_out_leaves_the_contents),
         cmocka_unit_test(a_view_without_memory_is_refused),
         cmocka_unit_test(a_write_that_runs_out_leaves_the_log),
     };

@@ -47,12 +47,6 @@ int de_mem_edit_remove(struct de_mem_edit *edit, struct dengine_slice key);
 int de_mem_get(const struct de_mem_node *root, struct dengine_slice key,
                struct dengine_slice *value);
 
-/* Visits keys >= from in ascending order. A non-zero return stops and is returned. */
-int de_mem_iterate(const struct de_mem_node *root, struct dengine_slice from,
-                   int (*visit)(void *context, struct dengine_slice key,
-                                struct dengine_slice value),
-                   void *context);
-
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,639 @@
+/* The state as a stream: saving it, and restoring it from streams good and bad. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/codec.h"
+#include "core/base/random.h"
+#include "core/kv/kv.h"
+#include "core/kv/kv_test_store.h"
+#include "core/kv/record.h"
+#include "core/kv/stream.h"
+#include "tests/support/test_support.h"
+
+enum {
+    STREAM_MAX = 1 << 20,
+    VALUE_BIG = 200000, /* larger than the buffer that a save is read into */
+    CAPACITY = 65536,
+};
+
+struct fixture {
+    struct test_store store;
+    struct de_test_heap heap;
+    struct de_kv *kv;
+    struct dengine_state_machine machine;
+};
+
+static void open_kv(struct fixture *f)
+{
+    assert_int_equal(de_kv_new(test_store_table(&f->store), &f->heap.allocator, &f->kv), 0);
+    f->machine = de_kv_state_machine(f->kv);
+}
+
+static void setup(struct fixture *f)
+{
+    test_store_init(&f->store);
+    de_test_heap_init(&f->heap);
+    open_kv(f);
+}
+
+static void teardown(struct fixture *f)
+{
+    de_kv_free(f->kv);
+    test_store_deinit(&f->store);
+    assert_int_equal(f->heap.blocks, 0);
+}
+
+static void put(struct fixture *f, uint64_t index, const char *key, struct dengine_slice value)
+{
+    struct de_kv_command command = {DE_KV_PUT, dengine_str(key), value, false, {NULL, 0}};
+    const size_t capacity = de_kv_command_size(&command);
+    uint8_t *bytes = malloc(capacity);
+    const struct dengine_position at = {index, 2, 10 * index};
+    struct dengine_result result;
+    size_t size;
+
+    assert_non_null(bytes);
+    size = de_kv_command_encode(&command, bytes, capacity);
+    assert_int_equal(f->machine.ops->begin(f->machine.object), 0);
+    assert_int_equal(
+        f->machine.ops->apply(f->machine.object, &at, dengine_bytes(bytes, size), &result), 0);
+    assert_int_equal(f->machine.ops->commit(f->machine.object, index, 2), 0);
+    free(bytes);
+}
+
+/* A few keys, one of them with a value that is larger than any buffer. The last index is 4. */
+static void fill(struct fixture *f)
+{
+    uint8_t *big = malloc(VALUE_BIG);
+
+    assert_non_null(big);
+    for (size_t i = 0; i < VALUE_BIG; i++) {
+        big[i] = (uint8_t)(i % 253);
+    }
+    put(f, 1, "a", dengine_str("one"));
+    put(f, 2, "big", dengine_bytes(big, VALUE_BIG));
+    put(f, 3, "c", dengine_str(""));
+    put(f, 4, "a", dengine_str("two"));
+    free(big);
+}
+
+static size_t read_all(struct fixture *f, struct dengine_machine_save *save, size_t capacity,
+                       uint8_t *stream)
+{
+    size_t total = 0;
+
+    for (;;) {
+        size_t size = 0;
+
+        assert_true(total + capacity <= STREAM_MAX);
+        assert_int_equal(
+            f->machine.ops->save_read(f->machine.object, save, stream + total, capacity, &size), 0);
+        assert_true(size <= capacity);
+        if (size == 0) {
+            return total;
+        }
+        total += size;
+    }
+}
+
+static uint8_t *save(struct fixture *f, size_t capacity, size_t *size)
+{
+    uint8_t *stream = malloc(STREAM_MAX);
+    struct dengine_machine_save *open = NULL;
+    uint64_t index = 0;
+    uint64_t term = 0;
+    uint64_t applied = 0;
+
+    assert_non_null(stream);
+    assert_int_equal(f->machine.ops->save_begin(f->machine.object, &open, &index, &term), 0);
+    *size = read_all(f, open, capacity, stream);
+    f->machine.ops->save_end(f->machine.object, open);
+    assert_int_equal(f->machine.ops->applied(f->machine.object, &applied, &term), 0);
+    assert_int_equal(index, applied);
+    return stream;
+}
+
+/* Feeds the stream in pieces; 0 or the first failure, after which the restore is ended. */
+static int restore(struct fixture *f, const uint8_t *stream, size_t size, size_t piece,
+                   uint64_t index, uint64_t term)
+{
+    int rc = f->machine.ops->restore_begin(f->machine.object);
+
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t at = 0; at < size && rc == 0; at += piece) {
+        const size_t left = size - at < piece ? size - at : piece;
+
+        rc = f->machine.ops->restore_write(f->machine.object, dengine_bytes(stream + at, left));
+    }
+    if (rc != 0) {
+        f->machine.ops->restore_abort(f->machine.object);
+        return rc;
+    }
+    return f->machine.ops->restore_commit(f->machine.object, index, term);
+}
+
+static uint64_t digest_of(struct fixture *f)
+{
+    uint64_t digest = 0;
+
+    assert_int_equal(f->machine.ops->digest(f->machine.object, &digest), 0);
+    return digest;
+}
+
+static void test_a_restored_state_is_the_saved_one(void **state)
+{
+    static const size_t pieces[] = {1, 7, 4096, STREAM_MAX};
+    struct fixture f;
+    uint8_t *stream;
+    size_t size;
+
+    (void)state;
+    setup(&f);
+    fill(&f);
+    stream = save(&f, CAPACITY, &size);
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        struct fixture g;
+        uint64_t index = 0;
+        uint64_t term = 0;
+
+        setup(&g);
+        put(&g, 1, "gone", dengine_str("x"));
+        assert_int_equal(restore(&g, stream, size, pieces[i], 4, 2), 0);
+        assert_true(digest_of(&f) == digest_of(&g));
+        assert_int_equal(g.machine.ops->applied(g.machine.object, &index, &term), 0);
+        assert_int_equal(index, 4);
+        assert_int_equal(term, 2);
+        put(&g, 5, "after", dengine_str("y"));
+        /* And so it is for who opens it again. */
+        de_kv_free(g.kv);
+        open_kv(&g);
+        assert_int_equal(g.machine.ops->applied(g.machine.object, &index, &term), 0);
+        assert_int_equal(index, 5);
+        teardown(&g);
+    }
+    free(stream);
+    teardown(&f);
+}
+
+static void test_the_stream_is_the_same_however_it_is_cut(void **state)
+{
+    static const size_t capacities[] = {CAPACITY, CAPACITY + 1, 100003, 300000};
+    struct fixture f;
+    uint8_t *first;
+    size_t first_size;
+
+    (void)state;
+    setup(&f);
+    fill(&f);
+    first = save(&f, capacities[0], &first_size);
+    for (size_t i = 1; i < sizeof capacities / sizeof capacities[0]; i++) {
+        size_t size = 0;
+        uint8_t *stream = save(&f, capacities[i], &size);
+
+        assert_int_equal(size, first_size);
+        assert_memory_equal(stream, first, size);
+        free(stream);
+    }
+    free(first);
+    teardown(&f);
+}
+
+static void test_a_save_shows_its_moment(void **state)
+{
+    struct fixture f;
+    struct dengine_machine_save *open = NULL;
+    uint64_t index = 0;
+    uint64_t term = 0;
+    uint8_t *before;
+    uint8_t *stream = malloc(STREAM_MAX);
+    size_t before_size;
+
+    (void)state;
+    assert_non_null(stream);
+    setup(&f);
+    fill(&f);
+    before = save(&f, CAPACITY, &before_size);
+    assert_int_equal(f.machine.ops->save_begin(f.machine.object, &open, &index, &term), 0);
+    assert_int_equal(index, 4);
+    assert_int_equal(term, 2);
+    put(&f, 5, "0", dengine_str("later"));
+    put(&f, 6, "a", dengine_str("later"));
+    assert_int_equal(read_all(&f, open, CAPACITY, stream), before_size);
+    assert_memory_equal(stream, before, before_size);
+    f.machine.ops->save_end(f.machine.object, open);
+    free(before);
+    free(stream);
+    teardown(&f);
+}
+
+/* A change of the format must be noticed and be given another version. */
+static void test_the_stream_is_laid_out_as_documented(void **state)
+{
+    struct fixture f;
+    struct de_reader reader;
+    uint8_t *stream;
+    size_t size;
+
+    (void)state;
+    setup(&f);
+    put(&f, 1, "k", dengine_str("v"));
+    stream = save(&f, CAPACITY, &size);
+    de_reader_init(&reader, stream, size);
+    assert_memory_equal(de_read_bytes(&reader, 4), "DEKS", 4);
+    assert_int_equal(de_read_u32(&reader), 1);
+    assert_int_equal(de_read_u16(&reader), 6);
+    assert_int_equal(de_read_u32(&reader), DE_KV_STATE_BYTES);
+    assert_memory_equal(de_read_bytes(&reader, 6), "\0state", 6);
+    (void)de_read_bytes(&reader, DE_KV_STATE_BYTES);
+    assert_int_equal(de_read_u16(&reader), 2);
+    assert_int_equal(de_read_u32(&reader), DE_KV_RECORD_HEADER_BYTES + 1);
+    assert_memory_equal(de_read_bytes(&reader, 2), "\1k", 2);
+    (void)de_read_bytes(&reader, DE_KV_RECORD_HEADER_BYTES);
+    assert_int_equal(de_read_u8(&reader), 'v');
+    assert_int_equal(de_read_u16(&reader), 0);
+    assert_int_equal(de_read_u32(&reader), 0);
+    assert_int_equal(de_read_u64(&reader), 2);
+    assert_int_equal(de_reader_left(&reader), 0);
+    assert_false(reader.failed);
+    free(stream);
+    teardown(&f);
+}
+
+/* Feeds a stream that must not be taken, whole and byte by byte; nothing may change. */
+static void refuse(struct fixture *f, const uint8_t *stream, size_t size, int error)
+{
+    const uint64_t before = digest_of(f);
+    struct de_kv_view view;
+
+    assert_int_equal(restore(f, stream, size, STREAM_MAX, 4, 2), error);
+    assert_true(f->machine.ops->message(f->machine.object)[0] != '\0');
+    assert_int_equal(restore(f, stream, size, 3, 4, 2), error);
+    assert_true(digest_of(f) == before);
+    assert_int_equal(de_kv_view_open(f->kv, &view), 0);
+    de_kv_view_close(&view);
+}
+
+static void test_a_stream_that_is_not_whole_is_refused(void **state)
+{
+    struct fixture f;
+    struct fixture g;
+    uint8_t *stream;
+    size_t size;
+
+    (void)state;
+    setup(&f);
+    put(&f, 3, "a", dengine_str("x"));
+    put(&f, 4, "b", dengine_str("y"));
+    stream = save(&f, CAPACITY, &size);
+    setup(&g);
+    put(&g, 1, "old", dengine_str("z"));
+    for (size_t cut = 0; cut < size; cut++) {
+        refuse(&g, stream, cut, DENGINE_E_CORRUPT);
+    }
+    stream[size] = 0;
+    refuse(&g, stream, size + 1, DENGINE_E_CORRUPT);
+    assert_int_equal(restore(&g, stream, size, 5, 4, 2), 0);
+    assert_true(digest_of(&f) == digest_of(&g));
+    free(stream);
+    teardown(&f);
+    teardown(&g);
+}
+
+static void test_a_stream_of_another_index_is_refused(void **state)
+{
+    struct fixture f;
+    struct fixture g;
+    uint8_t *stream;
+    size_t size;
+    uint64_t before;
+
+    (void)state;
+    setup(&f);
+    fill(&f);
+    stream = save(&f, CAPACITY, &size);
+    setup(&g);
+    before = digest_of(&g);
+    assert_int_equal(restore(&g, stream, size, CAPACITY, 5, 2), DENGINE_E_CORRUPT);
+    assert_int_equal(restore(&g, stream, size, CAPACITY, 4, 1), DENGINE_E_CORRUPT);
+    assert_non_null(strstr(g.machine.ops->message(g.machine.object), "another log index"));
+    assert_true(digest_of(&g) == before);
+    free(stream);
+    teardown(&f);
+    teardown(&g);
+}
+
+/* A stream put together by hand. */
+struct maker {
+    struct de_writer writer;
+    uint8_t bytes[4096];
+};
+
+static void make(struct maker *maker, uint32_t version)
+{
+    de_writer_init(&maker->writer, maker->bytes, sizeof maker->bytes);
+    de_write_bytes(&maker->writer, de_kv_stream_magic, 4);
+    de_write_u32(&maker->writer, version);
+}
+
+static void make_pair(struct maker *maker, struct dengine_slice key, struct dengine_slice value)
+{
+    de_write_u16(&maker->writer, (uint16_t)key.size);
+    de_write_u32(&maker->writer, (uint32_t)value.size);
+    de_write_bytes(&maker->writer, key.data, key.size);
+    de_write_bytes(&maker->writer, value.data, value.size);
+}
+
+static void make_state(struct maker *maker)
+{
+    const struct de_kv_mark mark = {.index = 4, .term = 2, .time_ns = 40};
+    uint8_t bytes[DE_KV_STATE_BYTES];
+
+    de_kv_state_encode(&mark, bytes);
+    make_pair(maker, de_kv_state_key(), dengine_bytes(bytes, sizeof bytes));
+}
+
+static void make_user(struct maker *maker, const char *key)
+{
+    const struct de_kv_record record = {
+        .create_revision = 1, .mod_revision = 2, .version = 2, .value = {NULL, 0}};
+    uint8_t header[DE_KV_RECORD_HEADER_BYTES];
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+
+    de_kv_record_encode_header(&record, header);
+    make_pair(maker, de_kv_user_key(dengine_str(key), buffer),
+              dengine_bytes(header, sizeof header));
+}
+
+static void make_end(struct maker *maker, uint64_t count)
+{
+    de_write_u16(&maker->writer, 0);
+    de_write_u32(&maker->writer, 0);
+    de_write_u64(&maker->writer, count);
+    assert_false(maker->writer.failed);
+}
+
+static void refuse_made(struct fixture *f, const struct maker *maker, int error)
+{
+    refuse(f, maker->bytes, maker->writer.size, error);
+}
+
+static void test_bad_records_are_refused(void **state)
+{
+    struct fixture f;
+    struct maker maker;
+
+    (void)state;
+    setup(&f);
+    put(&f, 1, "old", dengine_str("z"));
+    make(&maker, 2);
+    refuse_made(&f, &maker, DENGINE_E_VERSION);
+    make(&maker, 1);
+    maker.bytes[0] = 'X';
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_end(&maker, 0); /* no state record */
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_end(&maker, 2); /* a record is missing */
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_user(&maker, "b");
+    make_user(&maker, "a");
+    make_end(&maker, 3); /* not in order */
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_user(&maker, "a");
+    make_user(&maker, "a");
+    make_end(&maker, 3); /* twice */
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_pair(&maker, dengine_str("\1a"), dengine_str("no record"));
+    make_end(&maker, 2);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_pair(&maker, de_kv_state_key(), dengine_str("no state"));
+    make_end(&maker, 1);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_pair(&maker, dengine_str("\2foreign"), dengine_str(""));
+    make_end(&maker, 2);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    make_state(&maker);
+    make_end(&maker, 1);
+    assert_int_equal(restore(&f, maker.bytes, maker.writer.size, 1, 4, 2), 0);
+    teardown(&f);
+}
+
+/* A length alone must not make us allocate what it says. */
+static void test_lengths_out_of_bounds_are_refused(void **state)
+{
+    struct fixture f;
+    struct maker maker;
+
+    (void)state;
+    setup(&f);
+    put(&f, 1, "old", dengine_str("z"));
+    make(&maker, 1);
+    de_write_u16(&maker.writer, DENGINE_KV_KEY_MAX + 1);
+    de_write_u32(&maker.writer, 1);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    de_write_u16(&maker.writer, 1);
+    de_write_u32(&maker.writer, (uint32_t)INT32_MAX + 1);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    de_write_u16(&maker.writer, 0);
+    de_write_u32(&maker.writer, 1);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make(&maker, 1);
+    de_write_u16(&maker.writer, 2);
+    de_write_u32(&maker.writer, INT32_MAX);
+    de_write_bytes(&maker.writer, "\1aXXXX", 6);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    assert_true(f.heap.blocks < 10);
+    teardown(&f);
+}
+
+/* One flipped bit in a length or a count: taken never, and never a crash. (Keys and values are
+ * guarded by the checksums of who keeps the stream.) */
+static void test_damage_never_crashes(void **state)
+{
+    struct fixture f;
+    struct fixture g;
+    struct de_random random;
+    uint8_t *stream;
+    size_t size;
+
+    (void)state;
+    setup(&f);
+    put(&f, 3, "a", dengine_str("x"));
+    put(&f, 4, "b", dengine_str("y"));
+    stream = save(&f, CAPACITY, &size);
+    de_random_init(&random, 1);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        const size_t piece = (size_t)de_random_between(&random, 1, size);
+
+        setup(&g);
+        stream[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        (void)restore(&g, stream, size, piece, 4, 2);
+        stream[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        teardown(&g);
+    }
+    free(stream);
+    teardown(&f);
+}
+
+static void test_a_failing_store_leaves_the_old_state(void **state)
+{
+    struct fixture f;
+    uint8_t *stream;
+    size_t size;
+    int rc = DENGINE_E_IO;
+
+    (void)state;
+    setup(&f);
+    fill(&f);
+    stream = save(&f, CAPACITY, &size);
+    for (size_t at = 0; rc != 0; at++) {
+        struct fixture g;
+        uint64_t before;
+
+        setup(&g);
+        put(&g, 1, "old", dengine_str("z"));
+        before = digest_of(&g);
+        g.store.calls = 0;
+        g.store.fail_at = at;
+        rc = restore(&g, stream, size, CAPACITY, 4, 2);
+        if (rc != 0) {
+            assert_int_equal(rc, DENGINE_E_IO);
+            assert_string_equal(g.machine.ops->message(g.machine.object),
+                                "the test store was told to fail");
+        }
+        g.store.fail_at = SIZE_MAX;
+        assert_int_equal(digest_of(&g) == before, rc != 0);
+        put(&g, 7, "later", dengine_str("w")); /* and it goes on */
+        teardown(&g);
+    }
+    free(stream);
+    teardown(&f);
+}
+
+static void test_a_save_reports_a_failing_store_and_ends_clean(void **state)
+{
+    struct fixture f;
+    uint8_t *stream = malloc(STREAM_MAX);
+    bool passed = false;
+
+    (void)state;
+    assert_non_null(stream);
+    setup(&f);
+    fill(&f);
+    for (size_t at = 0; !passed; at++) {
+        struct dengine_machine_save *open = NULL;
+        uint64_t index = 0;
+        uint64_t term = 0;
+        size_t size = 1;
+        int rc;
+
+        f.store.calls = 0;
+        f.store.fail_at = at;
+        rc = f.machine.ops->save_begin(f.machine.object, &open, &index, &term);
+        while (rc == 0 && size > 0) {
+            rc = f.machine.ops->save_read(f.machine.object, open, stream, CAPACITY, &size);
+        }
+        passed = rc == 0;
+        assert_true(passed || rc == DENGINE_E_IO);
+        if (open != NULL) {
+            f.machine.ops->save_end(f.machine.object, open);
+        }
+        assert_int_equal(f.store.views, 0);
+    }
+    f.store.fail_at = SIZE_MAX;
+    put(&f, 5, "later", dengine_str("w"));
+    free(stream);
+    teardown(&f);
+}
+
+static void test_without_memory_nothing_changes(void **state)
+{
+    struct fixture f;
+    uint8_t *stream;
+    size_t size;
+    size_t failures = 0;
+    int rc = DENGINE_E_NO_MEMORY;
+
+    (void)state;
+    setup(&f);
+    fill(&f);
+    stream = save(&f, CAPACITY, &size);
+    for (size_t at = 0; rc != 0; at++) {
+        struct fixture g;
+        const uint64_t none = 0;
+
+        setup(&g);
+        g.heap.resizes_max = g.heap.resizes + at;
+        rc = restore(&g, stream, size, 1000, 4, 2);
+        failures += rc != 0;
+        assert_true(rc == 0 || rc == DENGINE_E_NO_MEMORY);
+        assert_int_equal(digest_of(&g) == none, rc != 0);
+        teardown(&g);
+    }
+    assert_true(failures >= 3);
+    f.heap.resizes_max = f.heap.resizes;
+    {
+        struct dengine_machine_save *open = NULL;
+        uint64_t index = 0;
+        uint64_t term = 0;
+
+        assert_int_equal(f.machine.ops->save_begin(f.machine.object, &open, &index, &term),
+                         DENGINE_E_NO_MEMORY);
+    }
+    free(stream);
+    teardown(&f);
+}
+
+static void test_an_open_restore_is_dropped_by_free(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    assert_int_equal(f.machine.ops->restore_begin(f.machine.object), 0);
+    teardown(&f); /* deinit of the store asserts that no replacement is open */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_restored_state_is_the_saved_one),
+        cmocka_unit_test(test_the_stream_is_the_same_however_it_is_cut),
+        cmocka_unit_test(test_a_save_shows_its_moment),
+        cmocka_unit_test(test_the_stream_is_laid_out_as_documented),
+        cmocka_unit_test(test_a_stream_that_is_not_whole_is_refused),
+        cmocka_unit_test(test_a_stream_of_another_index_is_refused),
+        cmocka_unit_test(test_bad_records_are_refused),
+        cmocka_unit_test(test_lengths_out_of_bounds_are_refused),
+        cmocka_unit_test(test_damage_never_crashes),
+        cmocka_unit_test(test_a_failing_store_leaves_the_old_state),
+        cmocka_unit_test(test_a_save_reports_a_failing_store_and_ends_clean),
+        cmocka_unit_test(test_without_memory_nothing_changes),
+        cmocka_unit_test(test_an_open_restore_is_dropped_by_free),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

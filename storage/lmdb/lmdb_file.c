@@ -1,0 +1,221 @@
+#include "storage/lmdb/lmdb_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define DE_LMDB_TSAN
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define DE_LMDB_TSAN
+#endif
+#endif
+#ifdef DE_LMDB_TSAN
+/* liblmdb is not instrumented: ThreadSanitizer sees its memcpy but not the barriers around it. */
+DENGINE_EXPORT const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+    return "called_from_lib:liblmdb\n";
+}
+#endif
+
+/* One attempt with a map of file->map_bytes; an LMDB code. */
+static int open_env(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *path)
+{
+    const unsigned flags = MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NOSUBDIR;
+    int dead = 0;
+    int code = mdb_env_create(&file->env);
+
+    DE_ASSERT(file->map_bytes >= DE_LMDB_MAP_BYTES_MIN);
+    DE_ASSERT(kv->views_max > 0 && kv->views_max < UINT32_MAX - 2);
+    if (code != 0) {
+        file->env = NULL;
+        return code;
+    }
+    code = mdb_env_set_maxreaders(file->env, kv->views_max + 2);
+    if (code == 0) {
+        code = mdb_env_set_mapsize(file->env, (size_t)file->map_bytes);
+    }
+    if (code == 0) {
+        code = mdb_env_open(file->env, path, flags, 0600);
+    }
+    if (code == 0) {
+        code = mdb_reader_check(file->env, &dead);
+    }
+    if (code != 0) {
+        mdb_env_close(file->env);
+        file->env = NULL;
+    }
+    DE_ASSERT((code == 0) == (file->env != NULL));
+    return code;
+}
+
+/* Address space may be limited: then a smaller map will do, and grows when needed. */
+static int open_some_env(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *path)
+{
+    int code;
+
+    DE_ASSERT(file->env == NULL);
+    code = open_env(kv, file, path);
+    while ((code == ENOMEM || code == EFBIG) && file->map_bytes / 2 >= DE_LMDB_MAP_BYTES_MIN) {
+        file->map_bytes /= 2;
+        code = open_env(kv, file, path);
+    }
+    DE_ASSERT(file->map_bytes >= DE_LMDB_MAP_BYTES_MIN);
+    return code;
+}
+
+/* LMDB takes the size of a page from the file and does not look at it. */
+static bool page_is_sane(unsigned bytes)
+{
+    return bytes >= 512 && bytes <= 65536 && (bytes & (bytes - 1)) == 0;
+}
+
+static int open_database(struct de_lmdb_file *file)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    MDB_txn *txn;
+    int code = mdb_txn_begin(file->env, NULL, 0, &txn);
+
+    if (code != 0) {
+        return code;
+    }
+    code = mdb_dbi_open(txn, NULL, 0, &file->dbi);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    code = mdb_txn_commit(txn);
+    if (code == 0) {
+        code = mdb_env_stat(file->env, &stat);
+    }
+    if (code == 0) {
+        code = mdb_env_info(file->env, &info);
+    }
+    if (code == 0 && !page_is_sane(stat.ms_psize)) {
+        code = MDB_INVALID;
+    }
+    if (code == 0) {
+        file->page_bytes = stat.ms_psize;
+        file->map_bytes = info.me_mapsize;
+        DE_ASSERT((uint64_t)info.me_last_pgno < file->map_bytes / file->page_bytes);
+        DE_ASSERT(mdb_env_get_maxkeysize(file->env) >= DENGINE_KV_KEY_MAX);
+    }
+    return code;
+}
+
+/* The names of a directory and a file in it, joined; NULL: no memory. */
+static char *join(const char *directory, const char *name)
+{
+    size_t bytes = strlen(directory) + strlen(name) + 2;
+    char *path = malloc(bytes);
+
+    DE_ASSERT(directory[0] != '\0' && name[0] != '\0');
+    if (path != NULL) {
+        int length = snprintf(path, bytes, "%s/%s", directory, name);
+
+        DE_ASSERT(length > 0 && (size_t)length == bytes - 1);
+    }
+    return path;
+}
+
+int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
+{
+    char *path = join(kv->path, name);
+    int code = ENOMEM;
+
+    DE_ASSERT(file->env == NULL && file->txn == NULL);
+    DE_ASSERT(__atomic_load_n(&kv->current, __ATOMIC_SEQ_CST) != file);
+    file->views = calloc(kv->views_max, sizeof(*file->views));
+    if (path != NULL && file->views != NULL) {
+        for (uint32_t i = 0; i < kv->views_max; i++) {
+            file->views[i].file = file;
+        }
+        file->map_bytes = kv->map_bytes;
+        file->used_bytes = 0;
+        file->reserved_bytes = 0;
+        file->map_was_full = false;
+        code = open_some_env(kv, file, path);
+    }
+    if (code == 0) {
+        code = open_database(file);
+    }
+    if (code != 0) {
+        de_lmdb_file_close(kv, file);
+    }
+    free(path);
+    DE_ASSERT((code == 0) == (file->env != NULL));
+    return code;
+}
+
+void de_lmdb_file_close(struct de_lmdb_kv *kv, struct de_lmdb_file *file)
+{
+    DE_ASSERT(file->txn == NULL);
+    DE_ASSERT_IMPLIES(file->env != NULL, file->views != NULL);
+    for (uint32_t i = 0; i < kv->views_max && file->env != NULL; i++) {
+        DE_ASSERT(!__atomic_load_n(&file->views[i].taken, __ATOMIC_SEQ_CST));
+        if (file->views[i].txn != NULL) {
+            mdb_txn_abort(file->views[i].txn);
+        }
+    }
+    if (file->env != NULL) {
+        mdb_env_close(file->env);
+        file->env = NULL;
+    }
+    free(file->views);
+    file->views = NULL;
+}
+
+struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv)
+{
+    struct de_lmdb_file *file = kv->files;
+
+    while (file != NULL && file->env != NULL) {
+        file = file->next;
+    }
+    if (file != NULL) {
+        DE_ASSERT(file->views == NULL && file->txn == NULL);
+        return file;
+    }
+    file = calloc(1, sizeof(*file));
+    if (file == NULL || de_lmdb_gate_init(&file->gate) != 0) {
+        free(file);
+        return NULL;
+    }
+    file->next = kv->files;
+    kv->files = file;
+    DE_ASSERT(file->env == NULL);
+    return file;
+}
+
+void de_lmdb_file_reap(struct de_lmdb_kv *kv)
+{
+    for (struct de_lmdb_file *file = kv->files; file != NULL; file = file->next) {
+        if (file == kv->current || file == kv->filling || file->env == NULL) {
+            continue;
+        }
+        DE_ASSERT(file->txn == NULL);
+        /* Who enters while it is closed waits, and then sees that it is not the current one. */
+        if (de_lmdb_gate_close(&file->gate, false)) {
+            de_lmdb_file_close(kv, file);
+            de_lmdb_gate_open(&file->gate);
+        }
+    }
+}
+
+void de_lmdb_file_free_all(struct de_lmdb_kv *kv)
+{
+    while (kv->files != NULL) {
+        struct de_lmdb_file *file = kv->files;
+
+        DE_ASSERT(file->env == NULL && file->views == NULL);
+        DE_ASSERT(file->txn == NULL);
+        kv->files = file->next;
+        de_lmdb_gate_deinit(&file->gate);
+        free(file);
+    }
+}
