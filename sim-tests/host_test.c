@@ -278,15 +278,16 @@ static void test_a_request_without_an_end_is_seen(void **state)
 static void test_a_cluster_that_elects_nobody_in_time_is_seen(void **state)
 {
     struct bench *bench = *state;
-    struct de_scenario hurried = *de_scenario_find("elect");
     struct de_run_options options = {0};
     struct de_run_result result;
+    struct de_plan plan;
 
-    hurried.warm_ns = DE_NS_PER_MS;
-    options.seed = 1;
-    options.scenario = &hurried;
+    de_plan_draw(&plan, de_scenario_find("elect"), 1);
+    plan.warm_ns = DE_NS_PER_MS;
+    options.plan = &plan;
     options.stores = &bench->stores;
     de_run(&options, &result);
+    de_plan_deinit(&plan);
     assert_int_equal(result.verdict.status, DE_VERDICT_LIVENESS);
     assert_string_equal(result.verdict.oracle, "warm-up");
 }

@@ -22,7 +22,6 @@ struct world {
     struct de_oracle oracle;
     struct de_recorder recorder;
     struct de_workload workload;
-    struct de_schedule schedule;
     struct de_nemesis nemesis;
     struct de_host_shared shared;
     struct de_host hosts[DE_ORACLE_NODES_MAX + 1];
@@ -101,14 +100,13 @@ static void fill_shared(struct world *world)
 static void world_init(struct world *world, const struct de_run_options *options,
                        struct de_run_result *result)
 {
-    const struct de_scenario *scenario = options->scenario;
-    struct de_schedule_options faults = {0};
+    const struct de_plan *plan = options->plan;
 
     memset(world, 0, sizeof(*world));
     world->options = options;
     world->result = result;
-    de_cluster_draw(&world->cluster, scenario, options->seed);
-    de_kernel_init(&world->kernel, options->seed);
+    world->cluster = plan->cluster;
+    de_kernel_init(&world->kernel, plan->seed);
     world->kernel.trace.keep = options->trace != NULL;
     de_network_init(&world->network, &world->kernel, DELIVER, &world->cluster.network,
                     world_deliver, world);
@@ -116,17 +114,8 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_recorder_init(&world->recorder);
     fill_shared(world);
     de_host_register(&world->kernel, world->hosts);
-    de_schedule_init(&world->schedule);
-    faults.seed = options->seed;
-    faults.nodes = world->cluster.nodes;
-    faults.clients = world->cluster.workload.clients;
-    faults.allowed = scenario->faults;
-    faults.gap_ns = scenario->fault_gap_ns;
-    faults.start_ns = scenario->warm_ns;
-    faults.end_ns = scenario->warm_ns + scenario->chaos_ns;
-    de_schedule_draw(&world->schedule, &faults);
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
-                    world->cluster.nodes, &world->schedule);
+                    world->cluster.nodes, &plan->schedule);
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
     }
@@ -146,13 +135,8 @@ static void world_deinit(struct world *world)
         *world->options->trace = world->kernel.trace;
         de_trace_init(&world->kernel.trace);
     }
-    if (world->options->schedule != NULL) {
-        *world->options->schedule = world->schedule;
-        de_schedule_init(&world->schedule);
-    }
     de_kernel_deinit(&world->kernel);
     de_nemesis_deinit(&world->nemesis);
-    de_schedule_deinit(&world->schedule);
     de_workload_deinit(&world->workload);
     de_recorder_deinit(&world->recorder);
     de_oracle_deinit(&world->oracle);
@@ -283,7 +267,7 @@ static void run_stop(struct world *world)
 
 static void run_phases(struct world *world)
 {
-    const struct de_scenario *scenario = world->options->scenario;
+    const struct de_plan *plan = world->options->plan;
     uint64_t until_ns = world->options->until_ns;
 
     for (uint32_t id = 1; id <= world->cluster.nodes && !failed(world); id++) {
@@ -294,10 +278,10 @@ static void run_phases(struct world *world)
         return;
     }
     /* A new cluster elects well within the warm-up: some ten election time-outs. */
-    if (!run_until(world, scenario->warm_ns, has_leader)) {
+    if (!run_until(world, plan->warm_ns, has_leader)) {
         liveness(world, "warm-up", "a healthy new cluster has elected nobody");
     }
-    (void)run_until(world, scenario->warm_ns + scenario->chaos_ns, NULL);
+    (void)run_until(world, plan->warm_ns + plan->chaos_ns, NULL);
     if (!failed(world)) {
         run_healed(world);
     }
@@ -311,7 +295,7 @@ static void fill_result(struct world *world)
     struct de_run_result *result = world->result;
     uint64_t hash = world->kernel.trace.hash;
 
-    result->seed = world->options->seed;
+    result->seed = world->options->plan->seed;
     result->time_ns = world->kernel.now_ns;
     result->nodes = world->cluster.nodes;
     result->clients = world->cluster.workload.clients;

@@ -9,22 +9,19 @@
 #ifndef DE_RUNTIME_SIM_WORLD_H
 #define DE_RUNTIME_SIM_WORLD_H
 
-#include "runtime/sim/check/text.h"
-#include "runtime/sim/scenario.h"
+#include "runtime/sim/plan.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 struct de_run_options {
-    uint64_t seed;
-    const struct de_scenario *scenario;
+    const struct de_plan *plan;
     const struct de_sim_stores *stores;
     uint64_t until_ns;       /* stop here without healing; 0 = run to the end */
     uint8_t memory_fill;     /* what fresh memory of the replicas holds */
     struct de_trace *trace;  /* NULL, or initialised: gets the events of the run */
     struct de_text *history; /* NULL, or initialised: gets the clients' history as JSON Lines */
-    struct de_schedule *schedule; /* NULL, or initialised: gets the faults */
 };
 
 struct de_run_result {

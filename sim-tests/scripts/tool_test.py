@@ -45,6 +45,8 @@ class Arguments(unittest.TestCase):
             ["run", "--seeds", "9..3"], ["run", "--seed", "1", "--scenario", "none"],
             ["run", "--seed", "1", "--speed"], ["run", "--seed", "1", "--until", "soon"],
             ["run", "--seeds", "1..2", "--history", "x"], ["run", "--seed", "1", "--jobs", "-1"],
+            ["run", "--seeds", "1..2", "--save", "x"], ["run", "--seeds", "1..9", "--shard", "3/2"],
+            ["run", "--seed", "1", "--schedule", "x"], ["faults", "all"],
         ):  # fmt: skip
             status, out, err = run(*arguments)
             self.assertEqual((status, out), (1, ""), arguments)
@@ -93,6 +95,48 @@ class Runs(unittest.TestCase):
         status, _, err = run("run", "--seed", "3", "--history", "/nonexistent/x")
         self.assertEqual(status, 1)
         self.assertIn("/nonexistent/x", err)
+
+
+class Schedules(unittest.TestCase):
+    def test_a_saved_schedule_is_the_run_of_its_seed(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "chaos.schedule"
+            arguments = ("run", "--scenario", "chaos", "--seed", "5", "--json")
+            status, drawn, _ = run(*arguments, "--save", str(path))
+            self.assertEqual(status, 0)
+            status, read, _ = run("run", "--schedule", str(path), "--json")
+            self.assertEqual((status, read), (0, drawn))
+            lines = path.read_text().splitlines()
+            kept = [line for line in lines if not line.startswith("fault ")] + ["faults none"]
+            path.write_text("\n".join(kept))
+            status, quiet, _ = run("run", "--schedule", str(path), "--json")
+            self.assertEqual((status, json.loads(quiet)["faults"]), (0, 0))
+
+    def test_what_is_wrong_in_a_file_is_said_with_its_line(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "bad.schedule"
+            path.write_text("dengine-schedule 1\nscenario elect\nseed 1\nfault x\n")
+            status, out, err = run("run", "--schedule", str(path))
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("bad.schedule: line 4: ", err)
+        status, _, err = run("run", "--schedule", "/nonexistent/x")
+        self.assertEqual(status, 1)
+        self.assertIn("/nonexistent/x", err)
+
+    def test_every_kind_of_fault_is_listed(self):
+        status, out, _ = run("faults")
+        self.assertEqual(status, 0)
+        self.assertGreaterEqual(len(out.splitlines()), 39)
+        self.assertIn("swizzle", out)
+
+    def test_shards_are_the_seeds_divided(self):
+        seeds = []
+        for part in ("1/3", "2/3", "3/3"):
+            arguments = ("run", "--seeds", "4..10", "--until", "1", "--json", "--shard", part)
+            status, out, _ = run(*arguments)
+            self.assertEqual(status, 0)
+            seeds += [json.loads(line)["seed"] for line in out.splitlines()]
+        self.assertEqual(sorted(seeds), list(range(4, 11)))
 
 
 class Failures(unittest.TestCase):

@@ -51,39 +51,56 @@ static void print_totals(const struct de_tool_options *options,
         options->jobs, totals->time_ns / 1000000 / wall_ms);
 }
 
-/* A failed seed once more, to show its faults. Only where the failure left the process alive. */
 static void print_faults(const struct de_tool_options *options, const struct de_run_result *failure)
 {
-    struct de_schedule schedule;
-    struct de_run_result again;
+    struct de_plan plan;
 
-    if (failure->verdict.status == DE_VERDICT_CRASH || options->json) {
-        return;
+    de_seed_plan(options, failure->seed, &plan);
+    de_report_schedule(stdout, &plan.schedule,
+                       failure->verdict.status == DE_VERDICT_CRASH ? UINT64_MAX
+                                                                   : failure->verdict.time_ns);
+    de_plan_deinit(&plan);
+}
+
+static bool write_file(const char *name, const struct de_text *text)
+{
+    FILE *file = fopen(name, "w");
+    bool ok = file != NULL;
+
+    if (ok) {
+        ok = fwrite(text->data, 1, text->size, file) == text->size;
+        ok = fclose(file) == 0 && ok;
     }
-    de_schedule_init(&schedule);
-    de_seed_run(options, failure->seed, NULL, &schedule, &again);
-    de_report_schedule(stdout, &schedule, failure->verdict.time_ns);
-    de_schedule_deinit(&schedule);
+    if (!ok) {
+        perror(name);
+    }
+    return ok;
 }
 
 static bool write_history(const struct de_tool_options *options)
 {
     struct de_run_result result;
     struct de_text text;
-    FILE *file = fopen(options->history, "w");
-    bool ok = file != NULL;
+    bool ok;
 
-    if (!ok) {
-        perror(options->history);
-        return false;
-    }
     de_text_init(&text);
-    de_seed_run(options, options->first_seed, &text, NULL, &result);
-    ok = fwrite(text.data, 1, text.size, file) == text.size;
-    ok = fclose(file) == 0 && ok;
-    if (!ok) {
-        perror(options->history);
-    }
+    de_seed_run(options, options->first_seed, &text, &result);
+    ok = write_file(options->history, &text);
+    de_text_deinit(&text);
+    return ok;
+}
+
+static bool save_schedule(const struct de_tool_options *options)
+{
+    struct de_plan plan;
+    struct de_text text;
+    bool ok;
+
+    de_text_init(&text);
+    de_seed_plan(options, options->first_seed, &plan);
+    de_plan_print(&plan, &text);
+    ok = write_file(options->save, &text);
+    de_plan_deinit(&plan);
     de_text_deinit(&text);
     return ok;
 }
@@ -95,6 +112,9 @@ static int run(struct de_tool_options *options)
     const char *scenario;
     int status;
 
+    if (options->save != NULL && !save_schedule(options)) {
+        return DE_VERDICT_USAGE;
+    }
     if (de_sweep(options, options->json ? each_json : each_line, options, &totals) != 0) {
         return DE_VERDICT_CRASH;
     }
@@ -123,15 +143,27 @@ static int run(struct de_tool_options *options)
 int main(int argc, char **argv)
 {
     struct de_tool_options options;
+    struct de_plan plan;
+    int status;
 
     if (!de_tool_parse(argc, argv, &options)) {
         return DE_VERDICT_USAGE;
     }
     switch (options.command) {
     case DE_TOOL_RUN:
-        return run(&options);
+        if (options.schedule != NULL && !de_tool_read_schedule(&options, &plan)) {
+            return DE_VERDICT_USAGE;
+        }
+        status = run(&options);
+        if (options.plan != NULL) {
+            de_plan_deinit(&plan);
+        }
+        return status;
     case DE_TOOL_LIST:
         de_report_list(stdout);
+        break;
+    case DE_TOOL_FAULTS:
+        de_report_faults(stdout);
         break;
     case DE_TOOL_HELP:
         de_report_help(stdout);

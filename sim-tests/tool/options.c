@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/sim/kernel.h"
+
+/* Until it is known how many seeds there are: as many jobs as processors for a range. */
+#define JOBS_ALL UINT32_MAX
 
 static bool complain(const char *what, const char *value)
 {
@@ -79,6 +83,22 @@ static bool parse_until(const char *text, struct de_tool_options *options)
     return true;
 }
 
+/* I/N: the I-th of N parts, from 1. */
+static bool parse_shard(const char *text, struct de_tool_options *options)
+{
+    const char *end;
+    uint64_t part;
+    uint64_t parts;
+
+    if (!parse_number(text, &part, &end) || *end != '/' || !parse_number(end + 1, &parts, &end) ||
+        *end != '\0' || part < 1 || part > parts || parts > 10000) {
+        return complain("not a part I/N of the seeds", text);
+    }
+    options->shard = (uint32_t)part - 1;
+    options->shards = (uint32_t)parts;
+    return true;
+}
+
 static bool parse_scenario(const char *text, struct de_tool_options *options)
 {
     options->scenario = NULL;
@@ -126,14 +146,24 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
     if (strcmp(flag, "--until") == 0) {
         return parse_until(value, options);
     }
-    options->history = value;
+    if (strcmp(flag, "--shard") == 0) {
+        return parse_shard(value, options);
+    }
+    if (strcmp(flag, "--schedule") == 0) {
+        options->schedule = value;
+    } else if (strcmp(flag, "--save") == 0) {
+        options->save = value;
+    } else {
+        options->history = value;
+    }
     return true;
 }
 
 static bool takes_value(const char *flag)
 {
-    static const char *const flags[] = {"--seed", "--seeds", "--scenario",
-                                        "--jobs", "--until", "--history"};
+    static const char *const flags[] = {"--seed",     "--seeds", "--scenario",
+                                        "--jobs",     "--until", "--history",
+                                        "--schedule", "--save",  "--shard"};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (strcmp(flag, flags[i]) == 0) {
@@ -163,11 +193,19 @@ static bool parse_run(int argc, char **argv, struct de_tool_options *options)
         }
         i++;
     }
-    if (!seeds_given) {
-        return complain("which seed", "give --seed N or --seeds A..B");
+    if (options->jobs == JOBS_ALL) {
+        long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+        options->jobs = options->first_seed == options->last_seed || processors < 1 ? 1
+                        : processors > 256                                          ? 256
+                                           : (uint32_t)processors;
     }
-    if (options->history != NULL && options->first_seed != options->last_seed) {
-        return complain("--history", "needs a single --seed");
+    if (seeds_given == (options->schedule != NULL)) {
+        return complain("which seed", "give --seed N, --seeds A..B or --schedule FILE");
+    }
+    if ((options->history != NULL || options->save != NULL) &&
+        options->first_seed != options->last_seed) {
+        return complain(options->history != NULL ? "--history" : "--save", "needs a single --seed");
     }
     return true;
 }
@@ -175,12 +213,13 @@ static bool parse_run(int argc, char **argv, struct de_tool_options *options)
 bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
 {
     memset(options, 0, sizeof(*options));
-    options->jobs = 1;
+    options->jobs = JOBS_ALL;
+    options->shards = 1;
     options->scenario = de_scenario_find("register");
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         options->command = DE_TOOL_HELP;
-        return argc >= 2 || complain("which command", "run, list, --help or --version");
+        return argc >= 2 || complain("which command", "run, list, faults, --help or --version");
     }
     if (strcmp(argv[1], "--version") == 0) {
         options->command = DE_TOOL_VERSION;
@@ -190,6 +229,10 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
         options->command = DE_TOOL_LIST;
         return argc == 2 || complain("list takes no argument", argv[2]);
     }
+    if (strcmp(argv[1], "faults") == 0) {
+        options->command = DE_TOOL_FAULTS;
+        return argc == 2 || complain("faults takes no argument", argv[2]);
+    }
     if (strcmp(argv[1], "run") == 0) {
         options->command = DE_TOOL_RUN;
         return parse_run(argc, argv, options);
@@ -197,11 +240,44 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
     return complain("unknown command", argv[1]);
 }
 
+bool de_tool_read_schedule(struct de_tool_options *options, struct de_plan *plan)
+{
+    char message[DE_PLAN_MESSAGE_MAX] = "";
+    char *bytes = malloc(DE_PLAN_BYTES_MAX + 1);
+    FILE *file = fopen(options->schedule, "r");
+    size_t size = 0;
+    bool ok = file != NULL && bytes != NULL;
+
+    if (ok) {
+        size = fread(bytes, 1, DE_PLAN_BYTES_MAX + 1, file);
+        ok = ferror(file) == 0;
+    }
+    if (!ok) {
+        perror(options->schedule);
+    } else if (!de_plan_parse(dengine_bytes(bytes, size), plan, message)) {
+        (void)fprintf(stderr, "dengine-sim: %s: %s\n", options->schedule, message);
+        ok = false;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    free(bytes);
+    if (ok) {
+        options->plan = plan;
+        options->first_seed = plan->seed;
+        options->last_seed = plan->seed;
+    }
+    return ok;
+}
+
 const struct de_scenario *de_tool_scenario(const struct de_tool_options *options, uint64_t seed)
 {
     const struct de_scenario *all = de_scenarios();
     uint64_t count = 0;
 
+    if (options->plan != NULL) {
+        return options->plan->scenario;
+    }
     if (options->scenario != NULL) {
         return options->scenario;
     }

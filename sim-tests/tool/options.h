@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "runtime/sim/scenario.h"
+#include "runtime/sim/plan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,6 +14,7 @@ extern "C" {
 enum de_tool_command {
     DE_TOOL_RUN,
     DE_TOOL_LIST,
+    DE_TOOL_FAULTS,
     DE_TOOL_HELP,
     DE_TOOL_VERSION,
 };
@@ -28,12 +29,21 @@ struct de_tool_options {
     bool json;
     bool expect_failure; /* a failure is the success (mutants, negative controls) */
     bool keep_going;
-    uint64_t until_ns;   /* 0 = to the end */
-    const char *history; /* file, NULL = none */
+    uint64_t until_ns;          /* 0 = to the end */
+    const char *history;        /* file, NULL = none */
+    const char *schedule;       /* file to run; NULL = draw from the seed */
+    const char *save;           /* file to write the schedule to; NULL = none */
+    const struct de_plan *plan; /* what was read from schedule; NULL = draw from the seed */
+    uint32_t shard; /* of the seeds only every shards-th is run, from this one, from 0 */
+    uint32_t shards;
 };
 
 /* Parses the arguments. On bad usage prints one sentence to stderr and returns false. */
 bool de_tool_parse(int argc, char **argv, struct de_tool_options *options);
+
+/* Reads the schedule file into *plan and makes it the options' plan; the seed is then the file's.
+ * On failure says on stderr what is wrong. */
+bool de_tool_read_schedule(struct de_tool_options *options, struct de_plan *plan);
 
 /* The scenario of this seed. */
 const struct de_scenario *de_tool_scenario(const struct de_tool_options *options, uint64_t seed);

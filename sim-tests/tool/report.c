@@ -15,14 +15,19 @@ void de_report_help(FILE *file)
         "dengine-sim - runs whole clusters in virtual time, from a seed\n"
         "\n"
         "  dengine-sim run --seed N | --seeds A..B [options]\n"
+        "  dengine-sim run --schedule FILE [options]\n"
         "  dengine-sim list                the scenarios\n"
+        "  dengine-sim faults              the kinds of faults in schedule files\n"
         "  dengine-sim --help | --version\n"
         "\n"
         "Options of run:\n"
         "  --scenario NAME       which scenario; default register; all: each seed takes its turn\n"
-        "  --jobs N              run on N processes; default 1; 0: in this process (debugger)\n"
+        "  --jobs N              run on N processes; default all processors; 0: in this one\n"
         "  --check-determinism   run each seed twice and compare every event\n"
         "  --history FILE        write what clients did and saw as JSON Lines (dengine-check)\n"
+        "  --schedule FILE       run what a schedule file says instead of what a seed draws\n"
+        "  --save FILE           write the seed's schedule, to be edited and run\n"
+        "  --shard I/N           of the seeds only the I-th of N parts (for several machines)\n"
         "  --until T             stop at this virtual time: 12 (seconds) or 1500ms\n"
         "  --json                one JSON object per run instead of text\n"
         "  --keep-going          go on after a failure\n"
@@ -42,6 +47,13 @@ void de_report_list(FILE *file)
 {
     for (const struct de_scenario *s = de_scenarios(); s->name != NULL; s++) {
         (void)fprintf(file, "%-12s %s\n", s->name, s->text);
+    }
+}
+
+void de_report_faults(FILE *file)
+{
+    for (uint32_t kind = 0; kind < DE_FAULT_KINDS; kind++) {
+        (void)fprintf(file, "%-12s %s\n", de_fault_text(kind), de_fault_what(kind));
     }
 }
 
@@ -107,12 +119,17 @@ void de_report_failure(FILE *file, const struct de_run_result *r, const char *sc
                   "  seed     %" PRIu64 "\n"
                   "  trace    %016" PRIx64 "\n"
                   "  build    %s\n"
-                  "  replay   dengine-sim run --scenario %s --seed %" PRIu64 "%s\n",
+                  "  replay   dengine-sim run ",
                   de_verdict_name(r->verdict.status), r->verdict.oracle,
                   r->verdict.time_ns / DE_NS_PER_S, r->verdict.time_ns % DE_NS_PER_S / DE_NS_PER_US,
                   r->events, r->verdict.sentence, r->nodes, r->clients, scenario, r->seed,
-                  r->trace_hash, DE_VERSION, scenario, r->seed,
-                  options->check_determinism ? " --check-determinism" : "");
+                  r->trace_hash, DE_VERSION);
+    if (options->schedule != NULL) {
+        (void)fprintf(file, "--schedule %s", options->schedule);
+    } else {
+        (void)fprintf(file, "--scenario %s --seed %" PRIu64, scenario, r->seed);
+    }
+    (void)fputs(options->check_determinism ? " --check-determinism\n" : "\n", file);
 }
 
 void de_report_schedule(FILE *file, const struct de_schedule *schedule, uint64_t until_ns)

@@ -39,23 +39,37 @@ static void describe_difference(const struct de_trace *a, const struct de_trace 
                     de_run_event_name(y->kind), y->entity, y->time_ns, y->content);
 }
 
+void de_seed_plan(const struct de_tool_options *options, uint64_t seed, struct de_plan *plan)
+{
+    if (options->plan == NULL) {
+        de_plan_draw(plan, de_tool_scenario(options, seed), seed);
+        return;
+    }
+    *plan = *options->plan;
+    de_schedule_init(&plan->schedule);
+    for (size_t i = 0; i < options->plan->schedule.count; i++) {
+        de_schedule_add(&plan->schedule, &options->plan->schedule.faults[i]);
+    }
+}
+
 void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de_text *history,
-                 struct de_schedule *schedule, struct de_run_result *result)
+                 struct de_run_result *result)
 {
     struct de_sim_stores stores = de_tool_stores();
     struct de_run_options run = {0};
     struct de_run_result second;
     struct de_trace traces[2];
+    struct de_plan plan;
 
-    run.seed = seed;
-    run.scenario = de_tool_scenario(options, seed);
+    de_seed_plan(options, seed, &plan);
+    run.plan = &plan;
     run.stores = &stores;
     run.until_ns = options->until_ns;
     run.memory_fill = FILL_FIRST;
     run.history = history;
-    run.schedule = schedule;
     if (!options->check_determinism) {
         de_run(&run, result);
+        de_plan_deinit(&plan);
         return;
     }
     de_trace_init(&traces[0]);
@@ -65,8 +79,8 @@ void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de
     run.trace = &traces[1];
     run.memory_fill = FILL_SECOND;
     run.history = NULL;
-    run.schedule = NULL;
     de_run(&run, &second);
+    de_plan_deinit(&plan);
     if (result->trace_hash != second.trace_hash) {
         de_verdict_init(&result->verdict);
         describe_difference(&traces[0], &traces[1], result);

@@ -9,10 +9,12 @@
 extern "C" {
 #endif
 
-/* Runs seed, twice with --check-determinism. history (or NULL) gets the clients' history, schedule
- * (or NULL) the faults. */
+/* What the seed means, or what the schedule file says; de_plan_deinit it. */
+void de_seed_plan(const struct de_tool_options *options, uint64_t seed, struct de_plan *plan);
+
+/* Runs seed, twice with --check-determinism. history (or NULL) gets the clients' history. */
 void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de_text *history,
-                 struct de_schedule *schedule, struct de_run_result *result);
+                 struct de_run_result *result);
 
 #ifdef __cplusplus
 }

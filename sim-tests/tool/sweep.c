@@ -28,6 +28,7 @@ struct sweep {
     const struct de_tool_options *options;
     struct worker workers[WORKERS_MAX];
     uint32_t count;
+    uint64_t stride; /* between two seeds of one worker */
     struct de_sweep_totals *totals;
     void (*each)(void *context, const struct de_run_result *result);
     void *context;
@@ -42,6 +43,14 @@ static uint64_t wall_ns(const struct sweep *sweep)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)((now.tv_sec - sweep->started.tv_sec) * 1000000000 + now.tv_nsec -
                       sweep->started.tv_nsec);
+}
+
+/* How many seeds of the range are this shard's. */
+static uint64_t seeds_in_all(const struct de_tool_options *options)
+{
+    uint64_t others = options->last_seed - options->first_seed;
+
+    return others < options->shard ? 0 : (others - options->shard) / options->shards + 1;
 }
 
 static bool write_all(int fd, const void *data, size_t size)
@@ -68,12 +77,12 @@ _Noreturn static void worker_main(const struct sweep *sweep, int fd, FILE *error
     const struct de_tool_options *options = sweep->options;
 
     (void)dup2(fileno(errors), STDERR_FILENO);
-    for (; seed >= options->first_seed && seed <= options->last_seed; seed += sweep->count) {
+    for (; seed >= options->first_seed && seed <= options->last_seed; seed += sweep->stride) {
         struct de_run_result result;
 
         memset(&result, 0, sizeof(result));
-        de_seed_run(options, seed, NULL, NULL, &result);
-        if (!write_all(fd, &result, sizeof(result)) || seed > UINT64_MAX - sweep->count) {
+        de_seed_run(options, seed, NULL, &result);
+        if (!write_all(fd, &result, sizeof(result)) || seed > UINT64_MAX - sweep->stride) {
             break;
         }
     }
@@ -139,7 +148,7 @@ static void sweep_take(struct sweep *sweep, const struct de_run_result *result)
     }
     sweep->each(sweep->context, result);
     if (sweep->terminal) {
-        uint64_t all = sweep->options->last_seed - sweep->options->first_seed + 1;
+        uint64_t all = seeds_in_all(sweep->options);
         uint64_t elapsed_ns = wall_ns(sweep);
 
         (void)fprintf(stderr,
@@ -200,7 +209,7 @@ static bool worker_read(struct sweep *sweep, struct worker *worker)
         if (worker->filled == sizeof(result)) {
             memcpy(&result, worker->buffer, sizeof(result));
             worker->filled = 0;
-            worker->next_seed += sweep->count;
+            worker->next_seed += sweep->stride;
             sweep_take(sweep, &result);
         }
         return true;
@@ -208,7 +217,7 @@ static bool worker_read(struct sweep *sweep, struct worker *worker)
     if (!worker_end(worker, &status)) {
         crash_result(worker, status, &result);
         sweep_take(sweep, &result);
-        worker->next_seed += sweep->count;
+        worker->next_seed += sweep->stride;
     }
     (void)fclose(worker->errors);
     worker->errors = NULL;
@@ -257,12 +266,13 @@ static bool sweep_turn(struct sweep *sweep)
 /* In this process, for debuggers. */
 static void sweep_here(struct sweep *sweep)
 {
-    for (uint64_t seed = sweep->options->first_seed; wanted(sweep, seed); seed++) {
+    for (uint64_t seed = sweep->options->first_seed + sweep->options->shard; wanted(sweep, seed);
+         seed += sweep->options->shards) {
         struct de_run_result result;
 
-        de_seed_run(sweep->options, seed, NULL, NULL, &result);
+        de_seed_run(sweep->options, seed, NULL, &result);
         sweep_take(sweep, &result);
-        if (seed == UINT64_MAX) {
+        if (seed > UINT64_MAX - sweep->options->shards) {
             break;
         }
     }
@@ -273,7 +283,7 @@ int de_sweep(const struct de_tool_options *options,
              struct de_sweep_totals *totals)
 {
     struct sweep *sweep = calloc(1, sizeof(*sweep));
-    uint64_t all = options->last_seed - options->first_seed;
+    uint64_t all = seeds_in_all(options);
     int err = 0;
 
     if (sweep == NULL) {
@@ -281,17 +291,21 @@ int de_sweep(const struct de_tool_options *options,
     }
     memset(totals, 0, sizeof(*totals));
     sweep->options = options;
-    sweep->count = options->jobs > all ? (uint32_t)all + 1 : options->jobs;
+    sweep->count = options->jobs > all ? (uint32_t)all : options->jobs;
+    sweep->stride = (uint64_t)sweep->count * options->shards;
     sweep->totals = totals;
     sweep->each = each;
     sweep->context = context;
-    sweep->terminal = isatty(STDERR_FILENO) != 0 && all > 0;
+    sweep->terminal = isatty(STDERR_FILENO) != 0 && all > 1;
     (void)clock_gettime(CLOCK_MONOTONIC, &sweep->started);
     if (options->jobs == 0) {
         sweep_here(sweep);
     }
     for (uint32_t i = 0; err == 0 && i < sweep->count; i++) {
-        err = worker_start(sweep, &sweep->workers[i], options->first_seed + i) ? 0 : -1;
+        err = worker_start(sweep, &sweep->workers[i],
+                           options->first_seed + options->shard + i * options->shards)
+                  ? 0
+                  : -1;
     }
     while (err == 0 && sweep_turn(sweep)) {
     }

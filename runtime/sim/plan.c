@@ -1,0 +1,26 @@
+#include "runtime/sim/plan.h"
+
+void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint64_t seed)
+{
+    struct de_schedule_options faults = {0};
+
+    plan->seed = seed;
+    plan->scenario = scenario;
+    plan->warm_ns = scenario->warm_ns;
+    plan->chaos_ns = scenario->chaos_ns;
+    de_cluster_draw(&plan->cluster, scenario, seed);
+    de_schedule_init(&plan->schedule);
+    faults.seed = seed;
+    faults.nodes = plan->cluster.nodes;
+    faults.clients = plan->cluster.workload.clients;
+    faults.allowed = scenario->faults;
+    faults.start_ns = plan->warm_ns;
+    faults.end_ns = plan->warm_ns + plan->chaos_ns;
+    faults.gap_ns = scenario->fault_gap_ns;
+    de_schedule_draw(&plan->schedule, &faults);
+}
+
+void de_plan_deinit(struct de_plan *plan)
+{
+    de_schedule_deinit(&plan->schedule);
+}
