@@ -79,6 +79,15 @@ struct dengine_log_store_ops {
     /* Empties the log so that it continues after a snapshot: first_index = index + 1. */
     int (*reset)(void *store, uint64_t index, uint64_t term,
                  const struct dengine_hard_state *hard_state);
+    /* May be NULL: there is no such work. Does one step of the work that may wait until what was
+     * written has been acknowledged: makes the next file ready, removes what compaction left, and
+     * when `idle` (no write waits) what only then is worth its time. Called after each write and
+     * compaction, and now and then while low_on_space. 1: there is more to do now; 0: there is not;
+     * errors as for write, save that a lack of room is none. */
+    int (*tidy)(void *store, bool idle);
+    /* May be NULL: never. Room is running out: the caller should add no entries until that is over,
+     * so that what is under way, and terms and votes, still find room. */
+    bool (*low_on_space)(void *store);
     /* One sentence about the last error, "" when there was none; lives until the next call. */
     const char *(*message)(void *store);
     /* Frees everything. Never fails: what write acknowledged is durable already. */

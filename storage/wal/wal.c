@@ -198,6 +198,15 @@ static int wal_read(void *store, uint64_t first, uint64_t last,
     return 0;
 }
 
+static bool wal_low_on_space(void *store)
+{
+    const struct de_wal *wal = store;
+
+    de_wal_check(wal);
+    DE_ASSERT_IMPLIES(wal->low_on_space, wal->message[0] != '\0');
+    return wal->low_on_space;
+}
+
 static const char *wal_message(void *store)
 {
     const struct de_wal *wal = store;
@@ -225,6 +234,8 @@ static const struct dengine_log_store_ops wal_ops = {
     .read = wal_read,
     .compact = de_wal_compact,
     .reset = de_wal_reset,
+    .tidy = de_wal_tidy,
+    .low_on_space = wal_low_on_space,
     .message = wal_message,
     .close = wal_close,
 };
@@ -302,13 +313,4 @@ void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage)
     }
     usage->bytes_left = de_wal_current(wal)->size - wal->offset;
     usage->low_on_space = wal->low_on_space;
-}
-
-int de_wal_make_room(struct dengine_log_store store)
-{
-    struct de_wal *wal = store.object;
-
-    DE_ASSERT(store.ops == &wal_ops);
-    DE_ASSERT(wal->used > 0);
-    return wal->error != 0 ? wal->error : de_wal_spare_provide(wal, 0);
 }

@@ -5,13 +5,16 @@
  * dengine_log_writes in it. A group is atomic: after a crash recovery keeps it whole or cuts it
  * whole. wal_format.h has the layout and wal_recover.h says how a torn end is told from damage.
  *
- * Segments that compaction no longer needs become spares, and the next segment is prepared a slice
- * at a time while the current one fills, so that a rotation costs what any other write costs.
+ * All other work is left to tidy(), which is called when a write has been acknowledged: segments
+ * that compaction no longer needs become spares, and the next segment is prepared a slice at a time
+ * while the second half of the current one fills. So write() costs one write and one sync, across
+ * rotations and compactions too, unless it is called so often without tidy() that no spare is
+ * ready.
  *
  * Room: write() answers NO_SPACE, writes nothing and stays usable when the group fits neither into
- * the current segment nor into one that can be made; the caller may try again later. The spare
- * that is prepared ahead is the reserve: when it cannot be made de_wal_usage says so long before
- * the log is full. Every other failure of a write, sync, rename or removal is final.
+ * the current segment nor into one that can be made; the caller may try again later. The half
+ * segment that is left when the next one cannot be made ahead is the reserve: low_on_space() says
+ * so long before the log is full. Every other failure of a write, sync, rename or removal is final.
  *
  * Threads: as log_store.h says, one. */
 #ifndef DE_STORAGE_WAL_WAL_H
@@ -60,15 +63,10 @@ struct de_wal_usage {
     uint64_t spares;        /* ready for reuse */
     uint64_t segment_bytes; /* of all these together */
     uint64_t bytes_left;    /* in the current segment */
-    bool low_on_space;      /* the reserve could not be made: refuse new proposals */
+    bool low_on_space;      /* what low_on_space() says */
 };
 
 void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage);
-
-/* Makes the reserve when it is missing, the whole of it at once; to be called now and then while
- * low_on_space is set, since a node that refuses proposals writes nothing that would try again.
- * 0: there is a reserve; NO_SPACE: still none, the log stays usable; others as for write(). */
-int de_wal_make_room(struct dengine_log_store store);
 
 #ifdef __cplusplus
 }

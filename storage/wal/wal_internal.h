@@ -37,6 +37,7 @@ struct de_wal {
     uint64_t next_group;
     uint32_t chain;
     uint32_t salt; /* of the current segment */
+    bool marked;   /* the mark that the last group was synced stands, or there is none to write */
 
     struct dengine_file *next_file; /* the spare being made; NULL: none */
     uint64_t next_bytes;            /* of it, filled so far */
@@ -73,14 +74,20 @@ int de_wal_segment_first(struct de_wal *wal);
  * the log usable; all other errors break it. */
 int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes);
 
-/* Does one slice of the work on the next spare, if one is due. Errors break the log, except for a
- * lack of room, which it notes in low_on_space. */
+/* Whether a slice of work on the next spare is due. */
+bool de_wal_spare_is_due(const struct de_wal *wal);
+
+/* Does that slice; all that is left of the spare while room is short. Errors break the log, except
+ * for a lack of room, which it notes in low_on_space. */
 int de_wal_spare_advance(struct de_wal *wal);
 
 /* Removes a spare that was not completed. */
 int de_wal_spare_abandon(struct de_wal *wal);
 
-/* Removes or recycles the segments that hold nothing the log needs. */
+/* Whether the oldest segment holds nothing that the log needs. */
+bool de_wal_can_retire(const struct de_wal *wal);
+
+/* Removes or recycles that segment. */
 int de_wal_retire(struct de_wal *wal);
 
 void de_wal_segments_close(struct de_wal *wal);
@@ -92,6 +99,9 @@ int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *
 
 /* Writes the mark that says that the last group has been synced. */
 int de_wal_mark(struct de_wal *wal);
+
+/* dengine_log_store_ops.tidy */
+int de_wal_tidy(void *store, bool idle);
 
 int de_wal_write(void *store, const struct dengine_log_write *writes, size_t count);
 int de_wal_compact(void *store, uint64_t index, uint64_t term);

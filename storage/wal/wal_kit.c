@@ -13,6 +13,8 @@ void de_wal_kit_init(struct de_wal_kit *kit)
     kit->fault = de_fault_dir_new();
     kit->segment_bytes = DE_WAL_SEGMENT_BYTES_MIN;
     kit->spares_max = 1;
+    kit->tidies = true;
+    kit->idle = true;
     kit->model = malloc(sizeof(*kit->model));
     kit->next = malloc(sizeof(*kit->next));
     DE_ASSERT(kit->model != NULL && kit->next != NULL);
@@ -24,6 +26,7 @@ void de_wal_kit_deinit(struct de_wal_kit *kit)
 {
     de_wal_kit_close(kit);
     DE_ASSERT(!kit->open);
+    de_count_dir_free(kit->count);
     de_fault_dir_free(kit->fault);
     free(kit->model);
     free(kit->next);
@@ -35,11 +38,13 @@ int de_wal_kit_open(struct de_wal_kit *kit)
     int error;
 
     DE_ASSERT(!kit->open);
+    de_count_dir_free(kit->count);
+    kit->count = de_count_dir_new(de_fault_dir_dir(kit->fault));
     de_wal_options_init(&options, DE_KIT_NODE, DE_KIT_CLUSTER);
     options.segment_bytes = kit->segment_bytes;
     options.spares_max = kit->spares_max;
     kit->message[0] = '\0';
-    error = de_wal_open(de_fault_dir_dir(kit->fault), &options, &kit->store, kit->message,
+    error = de_wal_open(de_count_dir_dir(kit->count), &options, &kit->store, kit->message,
                         sizeof(kit->message));
     kit->open = error == 0;
     DE_ASSERT_IMPLIES(error != 0, kit->message[0] != '\0');
@@ -63,6 +68,11 @@ static int finish(struct de_wal_kit *kit, int error)
         *kit->model = *kit->next;
     } else if (error == DENGINE_E_NO_SPACE) {
         *kit->next = *kit->model;
+    }
+    if (error == 0 && kit->tidies) {
+        do {
+            error = kit->store.ops->tidy(kit->store.object, kit->idle);
+        } while (error > 0);
     }
     return error;
 }
@@ -129,6 +139,8 @@ int de_wal_kit_random(struct de_wal_kit *kit, struct de_random *random)
     uint64_t held = model->last_index - model->base_index;
     uint64_t kind = de_random_below(random, 24);
 
+    kit->tidies = de_random_below(random, 8) != 0;
+    kit->idle = de_random_below(random, 4) != 0;
     if (kind == 0 && held > 0) {
         return de_wal_kit_truncate(kit, model->base_index + de_random_between(random, 1, held));
     }

@@ -5,6 +5,7 @@
 
 #include "core/base/random.h"
 #include "storage/base/message.h"
+#include "storage/contract/count_dir.h"
 #include "storage/contract/log_model.h"
 #include "storage/contract/fault_dir.h"
 #include "storage/wal/wal.h"
@@ -18,10 +19,13 @@ extern "C" {
 
 struct de_wal_kit {
     struct de_fault_dir *fault;
+    struct de_count_dir *count; /* before fault; tests may replace fault while the log is closed */
     struct dengine_log_store store;
     bool open;
     uint32_t segment_bytes;
     uint32_t spares_max;
+    bool tidies; /* does what may wait after each operation, as the log writer does; else: never */
+    bool idle;   /* and tells the log that nothing else is to be done */
     struct de_log_model *model; /* what write() acknowledged */
     struct de_log_model *next;  /* with the operation in flight */
     char message[DE_MESSAGE_BYTES];

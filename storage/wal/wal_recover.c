@@ -258,12 +258,16 @@ static int settle(struct de_wal *wal, const struct de_wal_scan_result *found)
     if (error == 0) {
         error = wal->dir.ops->sync(wal->dir.object, de_wal_current(wal)->file);
     }
-    if (error == 0 && (dirty || !found->marked)) {
+    wal->marked = found->marked && !dirty;
+    if (error == 0 && !wal->marked) {
         error = de_wal_mark(wal);
     }
     /* Only now is it what was found on disk that is relied on. */
     DE_ASSERT_IMPLIES(error == 0, wal->error == 0);
-    return error != 0 ? error : de_wal_retire(wal);
+    while (error == 0 && de_wal_can_retire(wal)) {
+        error = de_wal_retire(wal);
+    }
+    return error;
 }
 
 static int create(struct de_wal *wal, char *message, size_t message_size)
@@ -282,6 +286,7 @@ static int create(struct de_wal *wal, char *message, size_t message_size)
     wal->offset = DE_WAL_HEADER_BYTES;
     wal->next_group = 1;
     wal->salt = de_wal_salt(wal->options.cluster_id, wal->options.node_id, 1);
+    wal->marked = true;
     wal->state.created = true;
     error = de_wal_segment_first(wal);
     if (error != 0) {

@@ -233,7 +233,8 @@ int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes)
 
     DE_ASSERT(wal->error == 0);
     while (wal->used == wal->segment_count && error == 0) {
-        error = advance(wal);
+        /* What is not needed any more gives room, or is the spare. */
+        error = de_wal_can_retire(wal) ? de_wal_retire(wal) : advance(wal);
     }
     if (error != 0) {
         return error;
@@ -241,6 +242,7 @@ int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes)
     DE_ASSERT(wal->used < wal->segment_count);
     spare = &wal->segments[wal->used];
     if (spare->size >= size_bytes) {
+        wal->low_on_space = false;
         return 0;
     }
     /* A group larger than a segment gets a segment of its own size. */
@@ -259,26 +261,32 @@ int de_wal_spare_provide(struct de_wal *wal, uint64_t size_bytes)
     }
     DE_ASSERT(spare->size < size_bytes && size_bytes % DE_WAL_PAGE_BYTES == 0);
     spare->size = size_bytes;
+    wal->low_on_space = false;
     return 0;
 }
 
 /* While the second half of the current segment fills, the next one is filled with zeros in step. */
-int de_wal_spare_advance(struct de_wal *wal)
+bool de_wal_spare_is_due(const struct de_wal *wal)
 {
     uint64_t half = de_wal_current(wal)->size / 2;
-    uint64_t due;
+
+    DE_ASSERT(wal->error == 0);
+    DE_ASSERT(wal->offset <= de_wal_current(wal)->size);
+    if (wal->low_on_space) {
+        return true;
+    }
+    return wal->used == wal->segment_count && wal->offset > half &&
+           (wal->next_file == NULL || wal->next_bytes < 2 * (wal->offset - half));
+}
+
+int de_wal_spare_advance(struct de_wal *wal)
+{
     int error;
 
     DE_ASSERT(wal->error == 0);
-    if (wal->used < wal->segment_count || wal->offset <= half) {
-        return 0;
-    }
-    DE_ASSERT(wal->offset <= de_wal_current(wal)->size);
-    due = 2 * (wal->offset - half);
-    if (wal->next_file != NULL && wal->next_bytes >= due) {
-        return 0;
-    }
-    error = advance(wal);
+    DE_ASSERT(de_wal_spare_is_due(wal));
+    error = wal->low_on_space ? de_wal_spare_provide(wal, 0) : advance(wal);
+    DE_ASSERT_IMPLIES(error == DENGINE_E_NO_SPACE, wal->low_on_space);
     return error == DENGINE_E_NO_SPACE ? 0 : error;
 }
 
@@ -313,17 +321,29 @@ static int remove_oldest(struct de_wal *wal)
     return error != 0 ? error : wal->dir.ops->sync_dir(wal->dir.object);
 }
 
+bool de_wal_can_retire(const struct de_wal *wal)
+{
+    uint64_t needed = de_wal_current(wal)->sequence;
+
+    DE_ASSERT(wal->used > 0);
+    if (wal->index.count > 0) {
+        needed = de_wal_index_at(&wal->index, wal->index.first)->sequence;
+    }
+    DE_ASSERT(wal->segments[0].sequence <= needed);
+    return wal->segments[0].sequence < needed;
+}
+
 /* Each step is made durable before the next, oldest first: whatever a crash undoes, the segments
  * that are left have no gap. */
-static int retire_oldest(struct de_wal *wal)
+int de_wal_retire(struct de_wal *wal)
 {
     struct de_wal_segment *oldest = &wal->segments[0];
     size_t spares = wal->segment_count - wal->used;
     bool recycle = spares < wal->options.spares_max && oldest->size == wal->options.segment_bytes;
     int error;
 
-    DE_ASSERT(wal->used > 1);
-    DE_ASSERT(oldest->file != NULL);
+    DE_ASSERT(de_wal_can_retire(wal));
+    DE_ASSERT(wal->used > 1 && oldest->file != NULL);
     DE_ASSERT(wal->index.count == 0 ||
               de_wal_index_at(&wal->index, wal->index.first)->sequence > oldest->sequence);
     wal->dir.ops->close(wal->dir.object, oldest->file);
@@ -339,25 +359,6 @@ static int retire_oldest(struct de_wal *wal)
               wal->segments[wal->segment_count - 1].sequence);
     wal->low_on_space = wal->low_on_space && !recycle;
     return recycle ? de_wal_spare_abandon(wal) : 0;
-}
-
-int de_wal_retire(struct de_wal *wal)
-{
-    uint64_t needed = de_wal_current(wal)->sequence;
-
-    DE_ASSERT(wal->used > 0);
-    if (wal->index.count > 0) {
-        needed = de_wal_index_at(&wal->index, wal->index.first)->sequence;
-    }
-    while (wal->segments[0].sequence < needed) {
-        int error = retire_oldest(wal);
-
-        if (error != 0) {
-            return error;
-        }
-    }
-    DE_ASSERT(wal->segments[0].sequence <= needed);
-    return 0;
 }
 
 void de_wal_segments_close(struct de_wal *wal)

@@ -49,6 +49,8 @@ int de_wal_mark(struct de_wal *wal)
     uint64_t room = current->size - wal->offset;
     int error;
 
+    DE_ASSERT(!wal->marked);
+    wal->marked = true;
     if (room < DE_WAL_ALIGN_BYTES || record.group == 0) {
         return 0;
     }
@@ -142,6 +144,7 @@ int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *
     wal->salt = place.salt;
     wal->chain = place.chain;
     wal->next_group++;
+    wal->marked = false;
     wal->offset = de_wal_align(*offset + bytes, DE_WAL_ALIGN_BYTES);
     DE_ASSERT(wal->offset <= de_wal_current(wal)->size);
     return 0;
@@ -176,16 +179,29 @@ static void apply_write(struct de_wal *wal, const struct dengine_log_write *writ
     DE_ASSERT(wal->index.first + wal->index.count == wal->state.last_index + 1);
 }
 
-/* What comes after a group is durable and applied: the mark, and work ahead. */
-static int after_append(struct de_wal *wal)
+/* The mark waits until no write does: the next group says the same. */
+int de_wal_tidy(void *store, bool idle)
 {
-    int error;
+    struct de_wal *wal = store;
+    int error = wal->error;
 
+    if (error != 0) {
+        return error;
+    }
     de_wal_check(wal);
-    DE_ASSERT(wal->error == 0);
-    error = de_wal_mark(wal);
-
-    return error != 0 ? error : de_wal_spare_advance(wal);
+    if (idle && !wal->marked) {
+        error = de_wal_mark(wal);
+    }
+    if (error == 0 && de_wal_can_retire(wal)) {
+        error = de_wal_retire(wal);
+    } else if (error == 0 && de_wal_spare_is_due(wal) && (idle || !wal->low_on_space)) {
+        error = de_wal_spare_advance(wal);
+    }
+    DE_ASSERT_IMPLIES(error == 0, wal->error == 0);
+    if (error != 0) {
+        return error;
+    }
+    return de_wal_can_retire(wal) || (de_wal_spare_is_due(wal) && !wal->low_on_space) ? 1 : 0;
 }
 
 /* Refuses without changing anything. */
@@ -237,7 +253,8 @@ int de_wal_write(void *store, const struct dengine_log_write *writes, size_t cou
         apply_write(wal, &writes[i], &offset);
     }
     DE_ASSERT(wal->state.last_index == last);
-    return after_append(wal);
+    de_wal_check(wal);
+    return 0;
 }
 
 int de_wal_compact(void *store, uint64_t index, uint64_t term)
@@ -265,8 +282,8 @@ int de_wal_compact(void *store, uint64_t index, uint64_t term)
     wal->state.base_term = term;
     de_wal_index_drop(&wal->index, index + 1);
     DE_ASSERT(wal->index.first == wal->state.first_index);
-    error = de_wal_retire(wal);
-    return error != 0 ? error : after_append(wal);
+    de_wal_check(wal);
+    return 0;
 }
 
 int de_wal_reset(void *store, uint64_t index, uint64_t term,
@@ -297,6 +314,6 @@ int de_wal_reset(void *store, uint64_t index, uint64_t term,
     de_wal_index_truncate(&wal->index, 1);
     de_wal_index_drop(&wal->index, index + 1);
     DE_ASSERT(wal->index.count == 0 && wal->index.first == index + 1);
-    error = de_wal_retire(wal);
-    return error != 0 ? error : after_append(wal);
+    de_wal_check(wal);
+    return 0;
 }

@@ -156,10 +156,12 @@ static void the_reserve_is_made_again_when_there_is_room(void **state)
         assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
         de_wal_usage(kit->store, &usage);
     } while (!usage.low_on_space);
-    assert_int_equal(de_wal_make_room(kit->store), DENGINE_E_NO_SPACE);
+    assert_int_equal(kit->store.ops->tidy(kit->store.object, true), 0);
+    assert_true(kit->store.ops->low_on_space(kit->store.object));
     assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
     de_fault_dir_set_space(kit->fault, UINT64_MAX);
-    assert_int_equal(de_wal_make_room(kit->store), 0);
+    assert_int_equal(kit->store.ops->tidy(kit->store.object, true), 0);
+    assert_false(kit->store.ops->low_on_space(kit->store.object));
     de_wal_usage(kit->store, &usage);
     assert_false(usage.low_on_space);
     assert_int_equal(usage.spares, 1);
@@ -193,7 +195,6 @@ static void a_group_larger_than_a_segment_gets_its_own(void **state)
     expect(kit, kit->model);
 }
 
-/* The next segment is ready before the current one is full: no sync but the group's own. */
 static void the_first_group_of_all_may_be_larger_than_a_segment(void **state)
 {
     struct de_wal_kit *kit = *state;
@@ -205,24 +206,116 @@ static void the_first_group_of_all_may_be_larger_than_a_segment(void **state)
     expect(kit, kit->model);
 }
 
-static void rotation_does_not_wait_for_a_new_segment(void **state)
+/* What the log asks of its directory. */
+static struct de_call_counts counts_of(const struct de_wal_kit *kit)
+{
+    return de_count_dir_counts(kit->count);
+}
+
+/* The next segment is ready before the current one is full, and what compaction leaves is cleared
+ * away later: a write is one write and one sync, and so is a compaction. */
+static void every_write_is_one_write_and_one_sync(void **state)
 {
     struct de_wal_kit *kit = *state;
     struct de_wal_usage usage;
-    uint64_t segments = 1;
+    uint64_t rotations = 0;
+    uint64_t retired = 0;
 
-    for (int i = 0; i < 60; i++) {
-        uint64_t operations = de_fault_dir_operations(kit->fault);
+    kit->tidies = false;
+    for (uint64_t i = 0; i < 400; i++) {
+        const bool compacts = i % 40 == 39;
+        struct de_call_counts before = counts_of(kit);
+        struct de_call_counts after;
+        struct de_wal_usage now;
 
-        assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
         de_wal_usage(kit->store, &usage);
-        if (usage.segments != segments) {
-            segments = usage.segments;
-            /* write, sync, mark */
-            assert_int_equal(de_fault_dir_operations(kit->fault), operations + 3);
+        assert_int_equal(compacts ? de_wal_kit_compact(kit, kit->model->last_index - 3)
+                                  : de_wal_kit_append(kit, 1, 300),
+                         0);
+        after = counts_of(kit);
+        assert_int_equal(after.writes, before.writes + 1);
+        assert_int_equal(after.syncs, before.syncs + 1);
+        assert_int_equal(after.all, before.all + 2);
+        de_wal_usage(kit->store, &now);
+        rotations += now.segments - usage.segments;
+        while (kit->store.ops->tidy(kit->store.object, i % 3 == 0) == 1) {
+            continue;
+        }
+        de_wal_usage(kit->store, &usage);
+        retired += now.segments - usage.segments;
+    }
+    assert_true(rotations >= 20);
+    assert_true(retired >= 15);
+    expect(kit, kit->model);
+}
+
+/* In steady state the segments go round: none is made, filled or removed. */
+static void recycled_segments_are_not_filled_again(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct de_call_counts before;
+    struct de_call_counts after;
+
+    for (uint64_t round = 0; round < 100; round++) {
+        if (round == 20) {
+            before = counts_of(kit);
+        }
+        assert_int_equal(de_wal_kit_append(kit, 1, 300), 0);
+        if (round % 5 == 4) {
+            assert_int_equal(de_wal_kit_compact(kit, kit->model->last_index), 0);
         }
     }
-    assert_true(segments >= 3);
+    after = counts_of(kit);
+    assert_true(after.renames > before.renames + 5);
+    assert_int_equal(after.creates, before.creates);
+    assert_int_equal(after.removes, before.removes);
+    expect(kit, kit->model);
+}
+
+/* A writer that is never idle needs no marks: the next group says what they would. */
+static void a_busy_log_writes_no_marks(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct de_call_counts before;
+
+    kit->idle = false;
+    before = counts_of(kit);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(de_wal_kit_append(kit, 1, 10), 0);
+    }
+    assert_int_equal(counts_of(kit).writes, before.writes + 5);
+    kit->idle = true;
+    assert_int_equal(de_wal_kit_append(kit, 1, 10), 0);
+    assert_int_equal(counts_of(kit).writes, before.writes + 7);
+}
+
+static int count_visit(void *context, uint64_t index, const struct dengine_entry *entry)
+{
+    uint64_t *visited = context;
+
+    assert_true(index > 0 && entry->term == 0);
+    (*visited)++;
+    return 0;
+}
+
+/* However long the log is and wherever the entry lies: one read. */
+static void any_entry_is_one_read(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    uint64_t visited = 0;
+    struct de_call_counts before;
+
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(de_wal_kit_append(kit, 3, 200), 0);
+    }
+    before = counts_of(kit);
+    for (uint64_t index = 1; index <= kit->model->last_index; index += 7) {
+        assert_int_equal(
+            kit->store.ops->read(kit->store.object, index, index, count_visit, &visited), 0);
+        assert_int_equal(counts_of(kit).reads, before.reads + visited);
+        assert_int_equal(counts_of(kit).all, before.all + visited);
+    }
+    assert_true(visited > 100);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -249,7 +342,10 @@ int main(void)
         TEST(compaction_makes_room_on_a_full_disk),
         TEST(a_group_larger_than_a_segment_gets_its_own),
         TEST(the_first_group_of_all_may_be_larger_than_a_segment),
-        TEST(rotation_does_not_wait_for_a_new_segment),
+        TEST(every_write_is_one_write_and_one_sync),
+        TEST(recycled_segments_are_not_filled_again),
+        TEST(a_busy_log_writes_no_marks),
+        TEST(any_entry_is_one_read),
         TEST(wrong_options_are_refused),
     };
 
