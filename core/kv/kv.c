@@ -22,7 +22,8 @@ int de_kv_break(struct de_kv *kv, int err, const char *text)
     DE_ASSERT(err != 0);
     DE_ASSERT(err != DENGINE_E_NOT_FOUND); /* an answer, not a failure */
     if (kv->broken == 0) {
-        kv->broken = err;
+        /* Without room nothing has happened yet: the batch may be tried again. */
+        kv->broken = err == DENGINE_E_NO_SPACE ? 0 : err;
         de_kv_note(kv, text != NULL ? text : kv->store.ops->message(kv->store.object));
         if (kv->message[0] == '\0') {
             de_kv_note(kv, dengine_strerror(err));

@@ -30,7 +30,8 @@ struct de_kv {
 void de_kv_note(struct de_kv *kv, const char *text);
 
 /* Ends the open batch without effect and breaks the state machine for good: half-applied entries
- * must never be committed. text NULL: what the store says. Returns err. */
+ * must never be committed. After NO_SPACE the batch may be begun again. text NULL: what the store
+ * says. Returns err. */
 int de_kv_break(struct de_kv *kv, int err, const char *text);
 
 /* The operations of dengine_state_machine_ops; object is a struct de_kv. */

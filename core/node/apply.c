@@ -218,13 +218,15 @@ struct dengine_machine_clock de_node_machine_clock(struct dengine_state_machine 
     return clock;
 }
 
-void de_apply_job_run(struct de_apply_job *job)
+int de_apply_job_run(struct de_apply_job *job)
 {
     bool machine_failed = false;
     struct de_sentence text;
 
     DE_ASSERT(job->count > 0);
-    DE_ASSERT(job->status == 0 && job->done == 0);
+    DE_ASSERT(job->status == 0 || job->status == DENGINE_E_NO_SPACE);
+    DE_ASSERT(job->done < job->count);
+    job->status = 0;
     while (job->status == 0 && job->done < job->count) {
         job->status = run_entries(job, &machine_failed);
     }
@@ -232,9 +234,10 @@ void de_apply_job_run(struct de_apply_job *job)
         de_sentence_init(&text, job->message, sizeof job->message);
         de_sentence_add(&text, machine_failed ? job->machine.ops->message(job->machine.object)
                                               : "a committed entry is not a batch of commands");
-        return;
+        return job->status;
     }
     job->clock = de_node_machine_clock(job->machine);
+    return 0;
 }
 
 /* ---- back on the loop ---- */
@@ -271,11 +274,22 @@ void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t no
             settle(node, i < job->done, job->entries[i].proposal);
         }
     }
-    if (job->status != 0) {
+    DE_ASSERT_IMPLIES(job->status == DENGINE_E_NO_SPACE, !de_node_running(node));
+    if (job->status != 0 && job->status != DENGINE_E_NO_SPACE) {
         de_node_halt(node, job->status, "the state machine failed", job->message);
     }
     de_release(&node->allocator, job->source);
     de_release(&node->allocator, job);
     de_node_turn(node, now_ns);
+    de_node_leave(node);
+}
+
+void de_node_machine_full(struct de_node *node, bool full, uint64_t now_ns)
+{
+    de_node_enter(node);
+    DE_ASSERT_IMPLIES(full, node->applying);
+    node->machine_full = full;
+    de_node_turn(node, now_ns);
+    DE_ASSERT(node->staged_count == 0);
     de_node_leave(node);
 }

@@ -97,6 +97,29 @@ static uint32_t count_configurations(const struct de_peer_message *message)
     return count;
 }
 
+static bool has_command(const struct de_peer_message *message)
+{
+    bool found = false;
+
+    DE_ASSERT(message->raft.type == DE_RAFT_MSG_APPEND || message->raft.entry_count == 0);
+    for (uint32_t i = 0; i < message->raft.entry_count; i++) {
+        found = found || message->entries[i].type == DENGINE_ENTRY_COMMAND;
+    }
+    DE_ASSERT_IMPLIES(found, message->raft.entry_count > 0);
+    return found;
+}
+
+/* A full log takes no commands: the message then counts as the heartbeat that it is as well, and
+ * the leader sends them again. */
+static void leave_entries(struct de_raft_message *raft)
+{
+    DE_ASSERT(raft->type == DE_RAFT_MSG_APPEND);
+    DE_ASSERT(raft->last_index == raft->prev_index + raft->entry_count);
+    raft->entry_count = 0;
+    raft->last_index = raft->prev_index;
+    raft->last_term = raft->prev_term;
+}
+
 /* False: dropped. */
 static bool receive(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns)
 {
@@ -118,6 +141,9 @@ static bool receive(struct de_node *node, const struct de_peer_message *message,
     if (raft.type == DE_RAFT_MSG_APPEND && !check_range(message)) {
         return false;
     }
+    if (node->log_room == DENGINE_LOG_ROOM_NONE && has_command(message)) {
+        leave_entries(&raft);
+    }
     if (raft.entry_count > 0) {
         const uint32_t count = count_configurations(message);
 
@@ -128,7 +154,8 @@ static bool receive(struct de_node *node, const struct de_peer_message *message,
             }
         }
     }
-    if (!de_node_reserve(node, raft.entry_count) || !stage_entries(node, message, configurations)) {
+    if (!de_node_reserve(node, raft.entry_count) ||
+        (raft.entry_count > 0 && !stage_entries(node, message, configurations))) {
         de_node_drop_staged(node);
         goto out;
     }

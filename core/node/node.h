@@ -64,9 +64,9 @@ struct de_request {
      * "" where the error says it all. */
     const char *reason;
     /* WRITE: status 0 and the result, on the applier; or an error and result NULL, on the loop:
-     * NOT_LEADER, NO_LEADER, BUSY, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the command
-     * was never proposed, so it is not done and never will be); SUPERSEDED (another entry was
-     * committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost its
+     * NOT_LEADER, NO_LEADER, BUSY, NO_SPACE, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the
+     * command was never proposed, so it is not done and never will be); SUPERSEDED (another entry
+     * was committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost its
      * leadership and heard of no decision within one maximum election timeout).
      * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
      * NO_LEADER, BUSY, NO_MEMORY, SHUTDOWN, HALTED; on the loop; result NULL.
@@ -112,10 +112,13 @@ struct de_node_env {
     /* de_node_timer is to be called at this time or soon after; replaces the previous one. */
     void (*arm)(void *context, uint64_t deadline_ns);
     /* Runs job->write on the log store, later and in order; several jobs may share one flush. Then
-     * posts de_node_persisted for each, in order. */
+     * posts de_node_persisted for each, in order. A job that the store refuses with NO_SPACE has
+     * written nothing: it is kept, in its place, and tried again when there may be room, until the
+     * node is stopped; de_node_log_room is told meanwhile. */
     void (*persist)(void *context, struct de_persist_job *job);
     /* Runs de_apply_job_run on the applier, in order; then posts de_node_applied. At most one job
-     * is under way at a time. */
+     * is under way at a time. A run that gives NO_SPACE is repeated when there may be room, until
+     * the node is stopped; de_node_machine_full is told meanwhile. */
     void (*apply)(void *context, struct de_apply_job *job);
     /* Runs de_log_read_job_run where the log store may be used; then posts de_node_log_read. */
     void (*read_log)(void *context, struct de_log_read_job *job);
@@ -189,6 +192,18 @@ void de_node_receive(struct de_node *node, const struct de_peer_message *message
 
 void de_node_timer(struct de_node *node, uint64_t now_ns);
 
+/* The log store's room has changed. While it is low, new writes are refused with NO_SPACE, so that
+ * what is under way still fits, here and at the peers. While there is none, commands of a leader
+ * are not taken either. Terms, votes, a new leader's first entry and reads go on. */
+void de_node_log_room(struct de_node *node, enum dengine_log_room room, uint64_t now_ns);
+
+/* The log store has failed for good in what it does between the jobs: the node halts. */
+void de_node_log_failed(struct de_node *node, int err, const char *message, uint64_t now_ns);
+
+/* The state machine finds no room for what is committed (full), or does again. New writes are
+ * refused with NO_SPACE meanwhile. */
+void de_node_machine_full(struct de_node *node, bool full, uint64_t now_ns);
+
 /* Messages to peer are being lost. */
 void de_node_unreachable(struct de_node *node, uint64_t peer, uint64_t now_ns);
 
@@ -202,8 +217,9 @@ void de_node_log_read(struct de_node *node, struct de_log_read_job *job, uint64_
 /* ---- running jobs, on whatever thread the environment chose ---- */
 
 /* Applies all entries of the job in one state machine transaction and calls done of each request
- * after commit. */
-void de_apply_job_run(struct de_apply_job *job);
+ * after commit. 0; NO_SPACE: what is left of it has not happened, and it may be run again; other
+ * failures are final. */
+int de_apply_job_run(struct de_apply_job *job);
 
 /* Reads the entries of the job into memory that came with it: as many from the start as there is
  * room for. Allocates nothing. */
@@ -219,6 +235,7 @@ struct de_node_status {
     uint64_t dropped_messages; /* by the node: no memory, a bad payload, a stale range */
     const struct de_membership *membership; /* in use; lives until the next input */
     bool removed;                           /* was a member and is none any more, for good */
+    bool no_space; /* writes are refused: see de_node_log_room, de_node_machine_full */
     bool stopped;
     int halt_err; /* 0 = has not halted */
 };

@@ -47,6 +47,64 @@ static void test_three_nodes_replicate_and_apply_everywhere(void **state)
     harness_free(h);
 }
 
+/* A follower whose log is full stays with its leader, and votes, but takes no commands. */
+static void test_a_follower_without_room_takes_no_commands(void **state)
+{
+    struct harness *h = started(3, 4);
+    struct harness_request *w;
+    uint64_t last;
+
+    (void)state;
+    harness_elect(h, 0);
+    harness_settle(h);
+    last = harness_status(h, 1).raft.last_index;
+    de_node_log_room(h->members[1].node, DENGINE_LOG_ROOM_NONE, h->now_ns);
+    for (int i = 0; i < 5; i++) {
+        w = harness_write(h, 0, 16);
+        harness_flush(h, 0);
+        harness_settle(h);
+        assert_int_equal(w->status, 0); /* the other two are a quorum */
+        harness_fire(h, 0);
+        harness_settle(h);
+    }
+    assert_int_equal(harness_status(h, 1).raft.last_index, last);
+    assert_int_equal(harness_status(h, 1).raft.leader, 1);
+    assert_int_equal(h->members[1].halts, 0);
+    de_node_log_room(h->members[1].node, DENGINE_LOG_ROOM_LOW, h->now_ns);
+    for (int i = 0; i < 5; i++) {
+        harness_fire(h, 0);
+        harness_settle(h);
+    }
+    assert_int_equal(harness_status(h, 1).raft.last_index, harness_status(h, 0).raft.last_index);
+    assert_int_equal(harness_applied_count(h, 1, w->number), 1);
+    harness_free(h);
+}
+
+/* All disks fill up at much the same time. A new leader can be elected and reads be served. */
+static void test_a_cluster_without_room_elects_and_reads(void **state)
+{
+    struct harness *h = started(3, 5);
+    struct harness_request *w;
+    struct harness_request *r;
+
+    (void)state;
+    harness_elect(h, 0);
+    harness_settle(h);
+    for (uint32_t i = 0; i < 3; i++) {
+        de_node_log_room(h->members[i].node, DENGINE_LOG_ROOM_NONE, h->now_ns);
+    }
+    harness_crash(h, 0);
+    harness_elect(h, 2);
+    w = harness_write(h, 2, 16);
+    r = harness_read(h, 2);
+    harness_flush(h, 2);
+    harness_settle(h);
+    assert_int_equal(w->status, DENGINE_E_NO_SPACE);
+    assert_int_equal(r->status, 0);
+    assert_int_equal(r->outcomes, 1);
+    harness_free(h);
+}
+
 static void test_a_follower_names_the_error(void **state)
 {
     struct harness *h = started(3, 2);
@@ -603,6 +661,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_nodes_replicate_and_apply_everywhere),
+        cmocka_unit_test(test_a_follower_without_room_takes_no_commands),
+        cmocka_unit_test(test_a_cluster_without_room_elects_and_reads),
         cmocka_unit_test(test_a_follower_names_the_error),
         cmocka_unit_test(test_an_overwritten_write_is_superseded_once_that_is_committed),
         cmocka_unit_test(test_a_write_of_a_deposed_leader_that_is_committed_is_answered),

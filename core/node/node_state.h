@@ -120,7 +120,9 @@ struct de_node {
 
     bool inside; /* an input is being handled: no callback may come back in */
     bool stopped;
-    int halt_err; /* 0 = running */
+    enum dengine_log_room log_room;
+    bool machine_full; /* see de_node_machine_full */
+    int halt_err;      /* 0 = running */
     char halt_reason[DE_NODE_REASON_BYTES];
     struct de_node_status told; /* what env.changed said last */
     bool config_changed;        /* since then */
@@ -188,6 +190,12 @@ struct de_node {
     struct de_request_list asked_reads;     /* ascending by ticket */
     struct de_request_list confirmed_reads; /* ticket = read index */
 };
+
+/* Whether new writes are refused for lack of room. */
+static inline bool de_node_short_of_space(const struct de_node *node)
+{
+    return node->log_room != DENGINE_LOG_ROOM || node->machine_full;
+}
 
 static inline bool de_node_running(const struct de_node *node)
 {

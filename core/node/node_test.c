@@ -296,6 +296,76 @@ static void test_a_failed_log_write_halts_the_node(void **state)
     harness_free(h);
 }
 
+/* The log says beforehand that room runs out; what is under way still goes through. */
+static void test_a_full_log_refuses_writes_and_serves_reads(void **state)
+{
+    struct harness *h = single();
+    struct harness_request *before = harness_write(h, 0, 16);
+    struct harness_request *w;
+    struct harness_request *r;
+
+    (void)state;
+    harness_flush(h, 0);
+    de_node_log_room(h->members[0].node, DENGINE_LOG_ROOM_LOW, h->now_ns);
+    assert_true(harness_status(h, 0).no_space);
+    w = harness_write(h, 0, 16);
+    r = harness_read(h, 0);
+    harness_flush(h, 0);
+    assert_int_equal(w->status, DENGINE_E_NO_SPACE);
+    harness_drain(h, 0);
+    assert_int_equal(before->status, 0);
+    assert_int_equal(r->status, 0);
+    assert_int_equal(r->outcomes, 1);
+    assert_int_equal(h->members[0].halts, 0);
+    de_node_log_room(h->members[0].node, DENGINE_LOG_ROOM, h->now_ns);
+    assert_false(harness_status(h, 0).no_space);
+    w = harness_write(h, 0, 16);
+    harness_flush(h, 0);
+    harness_drain(h, 0);
+    assert_int_equal(w->status, 0);
+    harness_free(h);
+}
+
+static void test_a_log_that_fails_between_writes_halts_the_node(void **state)
+{
+    struct harness *h = single();
+
+    (void)state;
+    de_node_log_failed(h->members[0].node, DENGINE_E_IO, "rename failed", h->now_ns);
+    assert_int_equal(h->members[0].halt_err, DENGINE_E_IO);
+    assert_string_equal(h->members[0].halt_reason, "the log has failed: rename failed");
+    harness_free(h);
+}
+
+/* What is committed waits for room and is answered when it is applied at last. */
+static void run_without_room(int *error_of(struct harness_machine *machine))
+{
+    struct harness *h = single();
+    struct harness_request *w = harness_write(h, 0, 16);
+    struct harness_request *refused;
+
+    harness_flush(h, 0);
+    (void)harness_run_persist(h, 0);
+    (void)harness_report_persist(h, 0, 0);
+    *error_of(&h->members[0].machine) = DENGINE_E_NO_SPACE;
+    assert_int_equal(de_apply_job_run(h->members[0].apply), DENGINE_E_NO_SPACE);
+    de_node_machine_full(h->members[0].node, true, h->now_ns);
+    refused = harness_write(h, 0, 16);
+    harness_flush(h, 0);
+    assert_int_equal(refused->status, DENGINE_E_NO_SPACE);
+    assert_int_equal(w->outcomes, 0);
+    *error_of(&h->members[0].machine) = 0;
+    assert_int_equal(de_apply_job_run(h->members[0].apply), 0);
+    assert_int_equal(w->status, 0);
+    assert_int_equal(w->outcomes, 1);
+    h->members[0].apply_run = true;
+    de_node_machine_full(h->members[0].node, false, h->now_ns);
+    harness_drain(h, 0);
+    assert_int_equal(harness_applied_count(h, 0, w->number), 1);
+    assert_int_equal(h->members[0].halts, 0);
+    harness_free(h);
+}
+
 static void halt_by_machine(int *error_of(struct harness_machine *machine))
 {
     struct harness *h = single();
@@ -303,14 +373,14 @@ static void halt_by_machine(int *error_of(struct harness_machine *machine))
     struct harness_request *r;
 
     harness_flush(h, 0);
-    *error_of(&h->members[0].machine) = DENGINE_E_NO_SPACE;
+    *error_of(&h->members[0].machine) = DENGINE_E_CORRUPT;
     (void)harness_run_persist(h, 0);
     (void)harness_report_persist(h, 0, 0);
     r = harness_read(h, 0);
     harness_flush(h, 0);
     harness_drain(h, 0);
     assert_int_equal(h->members[0].halts, 1);
-    assert_int_equal(h->members[0].halt_err, DENGINE_E_NO_SPACE);
+    assert_int_equal(h->members[0].halt_err, DENGINE_E_CORRUPT);
     assert_string_equal(h->members[0].halt_reason,
                         "the state machine failed: the test machine was told to fail");
     assert_int_equal(w->status, DENGINE_E_UNKNOWN);
@@ -332,6 +402,14 @@ static int *apply_error(struct harness_machine *machine)
 static int *commit_error(struct harness_machine *machine)
 {
     return &machine->commit_error;
+}
+
+static void test_a_state_machine_without_room_is_tried_again(void **state)
+{
+    (void)state;
+    run_without_room(begin_error);
+    run_without_room(apply_error);
+    run_without_room(commit_error);
 }
 
 static void test_a_failing_state_machine_halts_the_node(void **state)
@@ -431,6 +509,9 @@ int main(void)
         cmocka_unit_test(test_status_is_told_when_it_changes),
         cmocka_unit_test(test_stop_ends_everything_by_what_is_known),
         cmocka_unit_test(test_a_failed_log_write_halts_the_node),
+        cmocka_unit_test(test_a_full_log_refuses_writes_and_serves_reads),
+        cmocka_unit_test(test_a_log_that_fails_between_writes_halts_the_node),
+        cmocka_unit_test(test_a_state_machine_without_room_is_tried_again),
         cmocka_unit_test(test_a_failing_state_machine_halts_the_node),
         cmocka_unit_test(test_restart_finds_what_was_acknowledged),
         cmocka_unit_test(test_the_cache_lets_go_of_applied_entries),

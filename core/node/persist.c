@@ -158,10 +158,31 @@ void de_node_persisted(struct de_node *node, struct de_persist_job *job, int sta
         node->persisted = job->ticket;
     }
     free_work(node, work);
-    if (status != 0) {
+    DE_ASSERT_IMPLIES(status == DENGINE_E_NO_SPACE, !de_node_running(node));
+    if (status != 0 && status != DENGINE_E_NO_SPACE) {
         /* Final: a retried flush can report success for lost pages. */
         de_node_halt(node, status, "the log could not be written", message);
     }
+    de_node_turn(node, now_ns);
+    de_node_leave(node);
+}
+
+void de_node_log_room(struct de_node *node, enum dengine_log_room room, uint64_t now_ns)
+{
+    de_node_enter(node);
+    DE_ASSERT(room <= DENGINE_LOG_ROOM_NONE);
+    node->log_room = room;
+    de_node_turn(node, now_ns);
+    DE_ASSERT(node->staged_count == 0);
+    de_node_leave(node);
+}
+
+void de_node_log_failed(struct de_node *node, int err, const char *message, uint64_t now_ns)
+{
+    de_node_enter(node);
+    DE_ASSERT(err < 0 && err != DENGINE_E_NO_SPACE);
+    DE_ASSERT(message != NULL);
+    de_node_halt(node, err, "the log has failed", message);
     de_node_turn(node, now_ns);
     de_node_leave(node);
 }

@@ -103,6 +103,8 @@ void de_node_propose(struct de_node *node, uint64_t now_ns)
     while (de_node_running(node) && node->waiting_writes.first != NULL) {
         if (node->view.role != DE_RAFT_LEADER) {
             de_node_end_list(node, &node->waiting_writes, de_node_not_leader(node));
+        } else if (de_node_short_of_space(node)) {
+            de_node_end_list(node, &node->waiting_writes, DENGINE_E_NO_SPACE);
         } else if (node->own_persist_jobs < node->limits.persist_jobs_max) {
             propose_batch(node, now_ns);
         } else {

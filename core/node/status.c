@@ -15,6 +15,7 @@ void de_node_get_status(const struct de_node *node, struct de_node_status *statu
     status->dropped_messages = node->dropped_messages;
     status->membership = &node->book.current;
     status->removed = de_node_is_removed(node);
+    status->no_space = de_node_short_of_space(node);
     status->stopped = node->stopped;
     status->halt_err = node->halt_err;
 }
@@ -48,7 +49,8 @@ void de_node_notify(struct de_node *node)
     DE_ASSERT(now->term >= told->term);
     if (now->role == told->role && now->term == told->term && now->leader == told->leader &&
         now->ready == told->ready && !node->config_changed &&
-        de_node_is_removed(node) == node->told.removed) {
+        de_node_is_removed(node) == node->told.removed &&
+        de_node_short_of_space(node) == node->told.no_space) {
         return;
     }
     node->config_changed = false;

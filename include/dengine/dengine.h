@@ -101,6 +101,7 @@ struct dengine_status {
     enum dengine_role role;
     bool ready; /* a leader is known and has committed in its term */
     bool halted;
+    bool no_space; /* a disk is full: writes are refused with NO_SPACE, reads go on */
     uint64_t commit_index;
     uint64_t applied_index;
     uint64_t last_index;

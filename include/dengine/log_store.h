@@ -63,6 +63,14 @@ struct dengine_log_state {
     bool created;       /* the store was made by this open */
 };
 
+/* How much room a store has left. */
+enum dengine_log_room {
+    DENGINE_LOG_ROOM = 0, /* enough */
+    DENGINE_LOG_ROOM_LOW =
+        1, /* start nothing new: what is under way, here and at peers, needs it */
+    DENGINE_LOG_ROOM_NONE = 2, /* add no commands at all: the rest is for terms and votes */
+};
+
 struct dengine_log_store_ops {
     /* The state found at open. */
     void (*state)(void *store, struct dengine_log_state *state);
@@ -82,12 +90,11 @@ struct dengine_log_store_ops {
     /* May be NULL: there is no such work. Does one step of the work that may wait until what was
      * written has been acknowledged: makes the next file ready, removes what compaction left, and
      * when `idle` (no write waits) what only then is worth its time. Called after each write and
-     * compaction, and now and then while low_on_space. 1: there is more to do now; 0: there is not;
+     * compaction, and now and then while room is low. 1: there is more to do now; 0: there is not;
      * errors as for write, save that a lack of room is none. */
     int (*tidy)(void *store, bool idle);
-    /* May be NULL: never. Room is running out: the caller should add no entries until that is over,
-     * so that what is under way, and terms and votes, still find room. */
-    bool (*low_on_space)(void *store);
+    /* May be NULL: there is always enough. */
+    enum dengine_log_room (*room)(void *store);
     /* One sentence about the last error, "" when there was none; lives until the next call. */
     const char *(*message)(void *store);
     /* Frees everything. Never fails: what write acknowledged is durable already. */

@@ -11,9 +11,12 @@
  * cluster's first leader took office, standing still while there is none), and apply is told the
  * stamp of its entry. Stamps never go back.
  *
- * A non-zero return of begin, apply or commit means that this replica cannot go on (disk full, disk
- * broken): the node halts with message() as the reason. An answer to a command that does not please
- * the client is not such a failure: it goes to result->status and is the same on every replica. */
+ * A non-zero return of begin, apply or commit means that this replica cannot go on (the disk is
+ * broken): the node halts with message() as the reason. Save NO_SPACE: then the state machine has
+ * given up the open batch, nothing of it has happened, and the node begins it again later.
+ *
+ * An answer to a command that does not please the client is not such a failure: it goes to
+ * result->status and is the same on every replica. */
 #ifndef DENGINE_STATE_MACHINE_H
 #define DENGINE_STATE_MACHINE_H
 

@@ -1,19 +1,62 @@
 #include "runtime/libev/applier.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 #include "runtime/libev/worker.h"
 
+/* How often a job that found no room is tried again. */
+#define DE_LOOK_S 1
+
 struct de_applier {
-    struct de_loop *loop;
-    void (*applied)(void *context, struct de_apply_job *job);
-    void *context;
+    struct de_applier_options options;
     struct de_worker worker;
     struct de_post done_post;
-    struct de_apply_job *done; /* from the worker to the loop, with done_post */
-    struct de_apply_job *job;  /* to do; guarded by worker.mutex */
+    struct de_post full_post;
+    /* Guarded by worker.mutex: */
+    struct de_apply_job *job;  /* to do */
+    struct de_apply_job *done; /* done, not yet told */
+    bool full;                 /* the job under way waits for room */
+    bool full_posted;          /* full_post is in the loop's queue */
+    bool giving_up;            /* nothing waits for room any more */
+    /* The loop's: */
+    bool full_told;
 };
+
+/* Under the lock. */
+static void set_full(struct de_applier *applier, bool full)
+{
+    applier->full = full;
+    if (!applier->full_posted) {
+        applier->full_posted = true;
+        de_loop_post(applier->options.loop, &applier->full_post);
+    }
+}
+
+/* Until there is room, or nobody waits for it any more. */
+static void run(struct de_applier *applier, struct de_apply_job *job)
+{
+    while (de_apply_job_run(job) == DENGINE_E_NO_SPACE) {
+        struct timespec until;
+        bool giving_up;
+
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += DE_LOOK_S;
+        (void)pthread_mutex_lock(&applier->worker.mutex);
+        if (!applier->full) {
+            set_full(applier, true);
+        }
+        if (!applier->giving_up) {
+            (void)pthread_cond_timedwait(&applier->worker.changed, &applier->worker.mutex, &until);
+        }
+        giving_up = applier->giving_up;
+        (void)pthread_mutex_unlock(&applier->worker.mutex);
+        if (giving_up) {
+            break;
+        }
+    }
+}
 
 static void *applier_main(void *argument)
 {
@@ -32,27 +75,49 @@ static void *applier_main(void *argument)
         }
         applier->job = NULL;
         (void)pthread_mutex_unlock(&applier->worker.mutex);
-        de_apply_job_run(job);
-        applier->done = job;
-        de_loop_post(applier->loop, &applier->done_post);
+        run(applier, job);
         (void)pthread_mutex_lock(&applier->worker.mutex);
+        if (applier->full) {
+            set_full(applier, false);
+        }
+        applier->done = job;
+        de_loop_post(applier->options.loop, &applier->done_post);
     }
     (void)pthread_mutex_unlock(&applier->worker.mutex);
     return NULL;
 }
 
+/* On the loop. */
 static void tell_done(struct de_post *post)
 {
     struct de_applier *applier = DE_CONTAINER_OF(post, struct de_applier, done_post);
-    struct de_apply_job *job = applier->done;
+    struct de_apply_job *job;
 
-    DE_ASSERT(job != NULL);
+    (void)pthread_mutex_lock(&applier->worker.mutex);
+    job = applier->done;
     applier->done = NULL;
-    applier->applied(applier->context, job);
+    (void)pthread_mutex_unlock(&applier->worker.mutex);
+    DE_ASSERT(job != NULL);
+    applier->options.applied(applier->options.context, job);
 }
 
-int de_applier_new(struct de_loop *loop, void (*applied)(void *context, struct de_apply_job *job),
-                   void *context, struct de_applier **result)
+/* On the loop. "Full" comes while the job is under way: a post of its end stands behind this. */
+static void tell_full(struct de_post *post)
+{
+    struct de_applier *applier = DE_CONTAINER_OF(post, struct de_applier, full_post);
+    bool full;
+
+    (void)pthread_mutex_lock(&applier->worker.mutex);
+    full = applier->full;
+    applier->full_posted = false;
+    (void)pthread_mutex_unlock(&applier->worker.mutex);
+    if (full != applier->full_told) {
+        applier->full_told = full;
+        applier->options.full(applier->options.context, full);
+    }
+}
+
+int de_applier_new(const struct de_applier_options *options, struct de_applier **result)
 {
     struct de_applier *applier = calloc(1, sizeof(*applier));
 
@@ -60,10 +125,9 @@ int de_applier_new(struct de_loop *loop, void (*applied)(void *context, struct d
     if (applier == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
-    applier->loop = loop;
-    applier->applied = applied;
-    applier->context = context;
+    applier->options = *options;
     applier->done_post.run = tell_done;
+    applier->full_post.run = tell_full;
     if (!de_worker_start(&applier->worker, applier_main, applier)) {
         free(applier);
         return DENGINE_E_NO_MEMORY;
@@ -77,6 +141,14 @@ void de_applier_run(struct de_applier *applier, struct de_apply_job *job)
     (void)pthread_mutex_lock(&applier->worker.mutex);
     DE_ASSERT(applier->job == NULL && !applier->worker.stopping);
     applier->job = job;
+    (void)pthread_cond_signal(&applier->worker.changed);
+    (void)pthread_mutex_unlock(&applier->worker.mutex);
+}
+
+void de_applier_give_up(struct de_applier *applier)
+{
+    (void)pthread_mutex_lock(&applier->worker.mutex);
+    applier->giving_up = true;
     (void)pthread_cond_signal(&applier->worker.changed);
     (void)pthread_mutex_unlock(&applier->worker.mutex);
 }

@@ -1,6 +1,9 @@
 /* runtime/libev/applier.h - the thread that runs the state machine and answers the writers.
  *
- * Threads: run on the loop; new and free by the thread that owns the loop. */
+ * A job for which the state machine has no room is run again once in a while; the loop is told by
+ * `full` when that begins and when it is over.
+ *
+ * Threads: run and give_up on the loop; new and free by the thread that owns the loop. */
 #ifndef DE_RUNTIME_LIBEV_APPLIER_H
 #define DE_RUNTIME_LIBEV_APPLIER_H
 
@@ -13,12 +16,23 @@ extern "C" {
 
 struct de_applier;
 
-/* Starts the thread. applied is called on the loop for each job that has run. NO_MEMORY. */
-int de_applier_new(struct de_loop *loop, void (*applied)(void *context, struct de_apply_job *job),
-                   void *context, struct de_applier **applier);
+struct de_applier_options {
+    struct de_loop *loop;
+    void *context;
+    /* Called on the loop for each job that has run. */
+    void (*applied)(void *context, struct de_apply_job *job);
+    /* Called on the loop; true: the job under way waits for room; false: it does no more. */
+    void (*full)(void *context, bool full);
+};
+
+/* Starts the thread. NO_MEMORY. */
+int de_applier_new(const struct de_applier_options *options, struct de_applier **applier);
 
 /* Runs job. The one before must have been completed. */
 void de_applier_run(struct de_applier *applier, struct de_apply_job *job);
+
+/* From now on a job that finds no room is given back as it is. */
+void de_applier_give_up(struct de_applier *applier);
 
 /* Joins the thread; no job may be under way. NULL is allowed. */
 void de_applier_free(struct de_applier *applier);

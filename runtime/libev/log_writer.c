@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 #include "runtime/libev/worker.h"
@@ -10,6 +11,9 @@
  * one write of any size may go alone. */
 #define DE_WRITES_MAX       64
 #define DE_WRITES_BYTES_MAX (4u * 1024 * 1024)
+
+/* How often a store that is short of room is asked to look again. */
+#define DE_LOOK_S 1
 
 /* Reads under way: the node has at most one for each member. */
 #define DE_READS_MAX DE_RAFT_MEMBERS_MAX
@@ -33,9 +37,15 @@ struct de_log_writer {
     struct read_list reads;
     struct persist_list persisted; /* done, not yet told */
     struct read_list read;
-    bool posted; /* done_post is in the loop's queue */
-    int status;  /* of the store; the first failure stays */
+    bool posted;    /* done_post is in the loop's queue */
+    bool blocked;   /* persists wait for room */
+    bool giving_up; /* nothing waits for room any more */
+    int status;     /* of the store; the first failure stays */
+    enum dengine_log_room room;
     char message[512];
+    /* The loop's: */
+    enum dengine_log_room room_told;
+    bool failure_told;
 };
 
 static void list_init(struct persist_list *list)
@@ -74,18 +84,37 @@ static size_t write_bytes(const struct dengine_log_write *write)
     return bytes;
 }
 
-static int write_all(struct de_log_writer *writer, const struct persist_list *list)
+/* Moves the first count jobs of a list to the end of another. */
+static void list_move(struct persist_list *from, size_t count, struct persist_list *to)
+{
+    for (; count > 0; count--) {
+        struct de_persist_job *job = from->first;
+
+        from->first = job->next;
+        if (from->first == NULL) {
+            from->last = &from->first;
+        }
+        job->next = NULL;
+        *to->last = job;
+        to->last = &job->next;
+    }
+}
+
+/* Writes group after group and moves what is written from `list` to `written`. */
+static int write_all(struct de_log_writer *writer, struct persist_list *list,
+                     struct persist_list *written)
 {
     struct dengine_log_store log = writer->options.log;
     struct dengine_log_write writes[DE_WRITES_MAX];
-    const struct de_persist_job *job = list->first;
-    int err = 0;
 
-    while (job != NULL && err == 0) {
+    list_init(written);
+    while (list->first != NULL) {
+        const struct de_persist_job *job;
         size_t count = 0;
         size_t bytes = 0;
+        int err;
 
-        for (; job != NULL && count < DE_WRITES_MAX; job = job->next) {
+        for (job = list->first; job != NULL && count < DE_WRITES_MAX; job = job->next) {
             bytes += write_bytes(&job->write);
             if (count > 0 && bytes > DE_WRITES_BYTES_MAX) {
                 break;
@@ -93,8 +122,20 @@ static int write_all(struct de_log_writer *writer, const struct persist_list *li
             writes[count++] = job->write;
         }
         err = log.ops->write(log.object, writes, count);
+        if (err != 0) {
+            return err;
+        }
+        list_move(list, count, written);
     }
-    return err;
+    return 0;
+}
+
+static void post_locked(struct de_log_writer *writer)
+{
+    if (!writer->posted) {
+        writer->posted = true;
+        de_loop_post(writer->options.loop, &writer->done_post);
+    }
 }
 
 /* Hands results to the loop, under the lock. */
@@ -108,48 +149,135 @@ static void finish_locked(struct de_log_writer *writer, struct persist_list *per
         DE_ASSERT(writer->read.count < DE_READS_MAX);
         writer->read.jobs[writer->read.count++] = reads->jobs[i];
     }
-    if (!writer->posted) {
-        writer->posted = true;
-        de_loop_post(writer->options.loop, &writer->done_post);
+    post_locked(writer);
+}
+
+static void fail_locked(struct de_log_writer *writer, int err)
+{
+    struct dengine_log_store log = writer->options.log;
+
+    DE_ASSERT(err < 0);
+    if (writer->status == 0) {
+        post_locked(writer);
+        writer->status = err;
+        (void)snprintf(writer->message, sizeof(writer->message), "%s",
+                       log.ops->message(log.object));
     }
+}
+
+/* Under the lock. */
+static void note_room_locked(struct de_log_writer *writer)
+{
+    struct dengine_log_store log = writer->options.log;
+    enum dengine_log_room room = DENGINE_LOG_ROOM;
+
+    if (log.ops->room != NULL && writer->status == 0) {
+        room = log.ops->room(log.object);
+    }
+    if (writer->blocked) {
+        room = DENGINE_LOG_ROOM_NONE;
+    }
+    if (room != writer->room) {
+        writer->room = room;
+        post_locked(writer);
+    }
+}
+
+static bool has_work_locked(const struct de_log_writer *writer)
+{
+    return writer->reads.count > 0 || (writer->persists.first != NULL && !writer->blocked);
+}
+
+/* Waits for work; returns under the lock: true, there is some, or it is time to look for room;
+ * false: stop. */
+static bool wait_locked(struct de_log_writer *writer)
+{
+    while (!has_work_locked(writer) && !writer->worker.stopping) {
+        struct timespec until;
+
+        if (writer->room == DENGINE_LOG_ROOM) {
+            (void)pthread_cond_wait(&writer->worker.changed, &writer->worker.mutex);
+            continue;
+        }
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += DE_LOOK_S;
+        if (pthread_cond_timedwait(&writer->worker.changed, &writer->worker.mutex, &until) != 0) {
+            writer->blocked = false;
+            return true;
+        }
+    }
+    return has_work_locked(writer);
+}
+
+/* What was waiting goes through the store: first the writes, then the reads. */
+static void work(struct de_log_writer *writer, struct persist_list *persists,
+                 const struct read_list *reads, int status)
+{
+    struct dengine_log_store log = writer->options.log;
+    struct persist_list written;
+    int err = 0;
+
+    list_init(&written);
+    if (status == 0) {
+        /* After a failure nothing is written any more: it would leave a gap. */
+        err = write_all(writer, persists, &written);
+    }
+    for (uint32_t i = 0; i < reads->count; i++) {
+        de_log_read_job_run(reads->jobs[i], log);
+    }
+    (void)pthread_mutex_lock(&writer->worker.mutex);
+    if (err == DENGINE_E_NO_SPACE && !writer->giving_up) {
+        list_append(persists, &writer->persists);
+        list_append(&writer->persists, persists);
+        writer->blocked = true;
+    } else {
+        if (err != 0) {
+            fail_locked(writer, err);
+        }
+        list_append(&written, persists);
+    }
+    finish_locked(writer, &written, reads);
+    (void)pthread_mutex_unlock(&writer->worker.mutex);
+}
+
+/* What the store could put off until the results were on their way. */
+static void tidy(struct de_log_writer *writer)
+{
+    struct dengine_log_store log = writer->options.log;
+    bool idle;
+    int more = log.ops->tidy == NULL || writer->status != 0 ? 0 : 1;
+
+    (void)pthread_mutex_lock(&writer->worker.mutex);
+    do {
+        idle = !has_work_locked(writer);
+        if (more > 0) {
+            (void)pthread_mutex_unlock(&writer->worker.mutex);
+            more = log.ops->tidy(log.object, idle);
+            (void)pthread_mutex_lock(&writer->worker.mutex);
+        }
+    } while (more > 0 && idle);
+    if (more < 0) {
+        fail_locked(writer, more);
+    }
+    note_room_locked(writer);
+    (void)pthread_mutex_unlock(&writer->worker.mutex);
 }
 
 static void *writer_main(void *argument)
 {
     struct de_log_writer *writer = argument;
-    struct dengine_log_store log = writer->options.log;
     struct persist_list persists;
     struct read_list reads;
-    uint32_t i;
 
     (void)pthread_mutex_lock(&writer->worker.mutex);
-    for (;;) {
-        int err = 0;
+    while (wait_locked(writer)) {
+        const int status = writer->status;
 
-        while (writer->persists.first == NULL && writer->reads.count == 0 &&
-               !writer->worker.stopping) {
-            (void)pthread_cond_wait(&writer->worker.changed, &writer->worker.mutex);
-        }
-        if (writer->persists.first == NULL && writer->reads.count == 0) {
-            break;
-        }
         take_locked(writer, &persists, &reads);
-        err = writer->status;
         (void)pthread_mutex_unlock(&writer->worker.mutex);
-        if (err == 0) {
-            /* After a failure nothing is written any more: it would leave a gap. */
-            err = write_all(writer, &persists);
-        }
-        for (i = 0; i < reads.count; i++) {
-            de_log_read_job_run(reads.jobs[i], log);
-        }
+        work(writer, &persists, &reads, status);
+        tidy(writer);
         (void)pthread_mutex_lock(&writer->worker.mutex);
-        if (err != 0 && writer->status == 0) {
-            writer->status = err;
-            (void)snprintf(writer->message, sizeof(writer->message), "%s",
-                           log.ops->message(log.object));
-        }
-        finish_locked(writer, &persists, &reads);
     }
     (void)pthread_mutex_unlock(&writer->worker.mutex);
     return NULL;
@@ -163,8 +291,10 @@ static void tell_done(struct de_post *post)
     struct persist_list persisted;
     struct read_list read;
     struct de_persist_job *job;
+    char message[sizeof(writer->message)];
     uint32_t i;
     int status;
+    enum dengine_log_room room;
 
     (void)pthread_mutex_lock(&writer->worker.mutex);
     list_init(&persisted);
@@ -173,18 +303,28 @@ static void tell_done(struct de_post *post)
     writer->read.count = 0;
     writer->posted = false;
     status = writer->status;
+    room = writer->room;
+    (void)snprintf(message, sizeof(message), "%s", writer->message);
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 
     job = persisted.first;
     while (job != NULL) {
         struct de_persist_job *next = job->next;
 
-        /* The message is written once, before the status that sends us to it. */
-        options->persisted(options->context, job, status, status == 0 ? "" : writer->message);
+        writer->failure_told = writer->failure_told || status != 0;
+        options->persisted(options->context, job, status, status == 0 ? "" : message);
         job = next;
     }
     for (i = 0; i < read.count; i++) {
         options->log_read(options->context, read.jobs[i]);
+    }
+    if (room != writer->room_told) {
+        writer->room_told = room;
+        options->room(options->context, room);
+    }
+    if (status != 0 && !writer->failure_told) {
+        writer->failure_told = true;
+        options->failed(options->context, status, message);
     }
 }
 
@@ -225,6 +365,15 @@ void de_log_writer_read(struct de_log_writer *writer, struct de_log_read_job *jo
     DE_ASSERT(!writer->worker.stopping);
     DE_ASSERT(writer->reads.count < DE_READS_MAX);
     writer->reads.jobs[writer->reads.count++] = job;
+    (void)pthread_cond_signal(&writer->worker.changed);
+    (void)pthread_mutex_unlock(&writer->worker.mutex);
+}
+
+void de_log_writer_give_up(struct de_log_writer *writer)
+{
+    (void)pthread_mutex_lock(&writer->worker.mutex);
+    writer->giving_up = true;
+    writer->blocked = false;
     (void)pthread_cond_signal(&writer->worker.changed);
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 }

@@ -1,11 +1,15 @@
 /* runtime/libev/log_writer.h - the thread that owns the log store once the node runs.
  *
  * It makes the node's persist jobs durable: all jobs that have come while one flush was under way
- * share the next (group commit). Between flushes it reads old entries back for slow peers. Results
- * are posted to the loop.
+ * share the next (group commit). When a group has been reported it gives the store time for what
+ * may wait (tidy); between groups it reads old entries back for slow peers. Results are posted to
+ * the loop.
  *
- * Threads: persist and read on the loop; new, stop and free where the loop does not run or by the
- * thread that owns it. */
+ * When the store has no room for a write, that write and all behind it are kept and tried again
+ * once in a while; the loop is told by `room` as soon as room runs out, and when it is back.
+ *
+ * Threads: persist, read and give_up on the loop; new, stop and free where the loop does not run or
+ * by the thread that owns it. */
 #ifndef DE_RUNTIME_LIBEV_LOG_WRITER_H
 #define DE_RUNTIME_LIBEV_LOG_WRITER_H
 
@@ -27,6 +31,11 @@ struct de_log_writer_options {
     /* Called on the loop, in the order of the jobs; then the job is the callee's again. */
     void (*persisted)(void *context, struct de_persist_job *job, int status, const char *message);
     void (*log_read)(void *context, struct de_log_read_job *job);
+    /* The store's room has changed; a write that waits for room means that there is none. After the
+     * completions that came before. */
+    void (*room)(void *context, enum dengine_log_room room);
+    /* The store has failed in what it does between the writes. */
+    void (*failed)(void *context, int err, const char *message);
 };
 
 /* Starts the thread. NO_MEMORY. */
@@ -36,6 +45,9 @@ void de_log_writer_persist(struct de_log_writer *writer, struct de_persist_job *
 
 /* After the persist jobs handed over before it. */
 void de_log_writer_read(struct de_log_writer *writer, struct de_log_read_job *job);
+
+/* From now on a write that finds no room is reported with NO_SPACE instead of being kept. */
+void de_log_writer_give_up(struct de_log_writer *writer);
 
 /* Joins the thread; all jobs must have been completed. NULL is allowed. */
 void de_log_writer_free(struct de_log_writer *writer);

@@ -78,6 +78,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     status->applied_index = now.applied;
     status->last_index = now.raft.last_index;
     status->pending_requests = now.pending_requests;
+    status->no_space = now.no_space;
     if (ready && !status->ready) {
         (void)pthread_cond_broadcast(&publisher->changed);
     }

@@ -131,11 +131,32 @@ static void on_persisted(void *context, struct de_persist_job *job, int status, 
     de_node_persisted(replica->node, job, status, message, de_clock_now_ns());
 }
 
+static void on_log_room(void *context, enum dengine_log_room room)
+{
+    struct de_replica *replica = context;
+
+    de_node_log_room(replica->node, room, de_clock_now_ns());
+}
+
+static void on_log_failed(void *context, int err, const char *message)
+{
+    struct de_replica *replica = context;
+
+    de_node_log_failed(replica->node, err, message, de_clock_now_ns());
+}
+
 static void on_log_read(void *context, struct de_log_read_job *job)
 {
     struct de_replica *replica = context;
 
     de_node_log_read(replica->node, job, de_clock_now_ns());
+}
+
+static void on_machine_full(void *context, bool full)
+{
+    struct de_replica *replica = context;
+
+    de_node_machine_full(replica->node, full, de_clock_now_ns());
 }
 
 static void on_applied(void *context, struct de_apply_job *job)
@@ -179,6 +200,8 @@ static void on_stop(struct de_post *post)
     replica->stopping = true;
     de_requests_stop(&replica->requests);
     de_node_stop(replica->node);
+    de_log_writer_give_up(replica->log_writer);
+    de_applier_give_up(replica->applier);
     if (replica->transport_started) {
         de_peer_transport_close(replica->transport);
     }
@@ -236,6 +259,7 @@ static int make_transport(struct de_replica *replica, const struct de_replica_op
 static int make_threads(struct de_replica *replica, const struct de_replica_options *options)
 {
     struct de_log_writer_options writer = {0};
+    struct de_applier_options applier = {0};
     int err;
 
     writer.loop = replica->loop;
@@ -243,7 +267,13 @@ static int make_threads(struct de_replica *replica, const struct de_replica_opti
     writer.context = replica;
     writer.persisted = on_persisted;
     writer.log_read = on_log_read;
-    err = de_applier_new(replica->loop, on_applied, replica, &replica->applier);
+    writer.room = on_log_room;
+    writer.failed = on_log_failed;
+    applier.loop = replica->loop;
+    applier.context = replica;
+    applier.applied = on_applied;
+    applier.full = on_machine_full;
+    err = de_applier_new(&applier, &replica->applier);
     return err != 0 ? err : de_log_writer_new(&writer, &replica->log_writer);
 }
 

@@ -198,13 +198,17 @@ static int wal_read(void *store, uint64_t first, uint64_t last,
     return 0;
 }
 
-static bool wal_low_on_space(void *store)
+static enum dengine_log_room wal_room(void *store)
 {
     const struct de_wal *wal = store;
+    uint64_t size = de_wal_current(wal)->size;
 
     de_wal_check(wal);
     DE_ASSERT_IMPLIES(wal->low_on_space, wal->message[0] != '\0');
-    return wal->low_on_space;
+    if (!wal->low_on_space) {
+        return DENGINE_LOG_ROOM;
+    }
+    return size - wal->offset > size / 4 ? DENGINE_LOG_ROOM_LOW : DENGINE_LOG_ROOM_NONE;
 }
 
 static const char *wal_message(void *store)
@@ -235,7 +239,7 @@ static const struct dengine_log_store_ops wal_ops = {
     .compact = de_wal_compact,
     .reset = de_wal_reset,
     .tidy = de_wal_tidy,
-    .low_on_space = wal_low_on_space,
+    .room = wal_room,
     .message = wal_message,
     .close = wal_close,
 };

@@ -13,8 +13,9 @@
  *
  * Room: write() answers NO_SPACE, writes nothing and stays usable when the group fits neither into
  * the current segment nor into one that can be made; the caller may try again later. The half
- * segment that is left when the next one cannot be made ahead is the reserve: low_on_space() says
- * so long before the log is full. Every other failure of a write, sync, rename or removal is final.
+ * segment that is left when the next one cannot be made ahead is the reserve: room() says LOW then,
+ * and NONE when half of that is gone. Every other failure of a write, sync, rename or removal is
+ * final.
  *
  * Threads: as log_store.h says, one. */
 #ifndef DE_STORAGE_WAL_WAL_H
@@ -63,7 +64,7 @@ struct de_wal_usage {
     uint64_t spares;        /* ready for reuse */
     uint64_t segment_bytes; /* of all these together */
     uint64_t bytes_left;    /* in the current segment */
-    bool low_on_space;      /* what low_on_space() says */
+    bool low_on_space;      /* the next segment could not be made */
 };
 
 void de_wal_usage(struct dengine_log_store store, struct de_wal_usage *usage);
