@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -234,6 +235,68 @@ static void test_a_crash_after_the_write_keeps_it_unacknowledged(void **state)
     assert_string_equal(get(bench), "new");
 }
 
+/* The reserve takes what is under way; then writes are refused and reads served; then both go. */
+static void test_a_full_disk_refuses_writes_until_there_is_room(void **state)
+{
+    struct bench *bench = *state;
+    struct de_host *host = &bench->hosts[1];
+    unsigned written = 0;
+    char value[16];
+
+    run_for(bench, 5 * DE_NS_PER_S);
+    /* Enough for the state, which needs little, but not for another segment. */
+    de_disk_fill(&host->disk, 3 * DE_DISK_PAGE_BYTES);
+    do {
+        (void)snprintf(value, sizeof(value), "%u", written);
+        send_put(bench, value);
+        run_for(bench, 100 * DE_NS_PER_MS);
+        written += bench->reply.status == 0;
+    } while (bench->reply.status == 0);
+    assert_int_equal(bench->reply.status, DENGINE_E_NO_SPACE);
+    assert_true(written > 20);
+    (void)snprintf(value, sizeof(value), "%u", written - 1);
+    assert_string_equal(get(bench), value);
+    /* A restart finds all that was acknowledged, and room for its own term. */
+    de_host_crash(host, &(struct de_host_crash){true, DE_DISK_CUT_ALL});
+    de_host_start(host);
+    run_for(bench, 5 * DE_NS_PER_S);
+    assert_string_equal(get(bench), value);
+    de_disk_mend(&host->disk);
+    run_for(bench, DE_NS_PER_S);
+    put(bench, "room");
+    assert_string_equal(get(bench), "room");
+}
+
+/* More than the reserve: a write that finds no room waits, unacknowledged, and is not lost. */
+static void test_a_write_without_room_waits(void **state)
+{
+    struct bench *bench = *state;
+    struct de_host *host = &bench->hosts[1];
+    struct dengine_log_write write = {.set_hard_state = true};
+    struct dengine_log_state log;
+    unsigned before;
+    int err;
+
+    run_for(bench, 5 * DE_NS_PER_S);
+    de_disk_fill(&host->disk, 0);
+    host->log.ops->state(host->log.object, &log);
+    write.hard_state = log.hard_state;
+    do { /* without the writer, which would notice */
+        err = host->log.ops->write(host->log.object, &write, 1);
+    } while (err == 0);
+    assert_int_equal(err, DENGINE_E_NO_SPACE);
+    before = bench->replies;
+    send_put(bench, "late");
+    run_for(bench, 5 * DE_NS_PER_S);
+    assert_int_equal(bench->replies, before);
+    assert_true(host->writer_blocked || host->writer_busy);
+    de_disk_mend(&host->disk);
+    run_for(bench, 5 * DE_NS_PER_S);
+    assert_int_equal(bench->replies, before + 1);
+    assert_int_equal(bench->reply.status, 0);
+    assert_string_equal(get(bench), "late");
+}
+
 static void test_a_paused_host_goes_on_later(void **state)
 {
     struct bench *bench = *state;
@@ -303,6 +366,8 @@ int main(void)
         TEST(test_acknowledged_writes_survive_every_kind_of_crash),
         TEST(test_a_trap_in_a_write_leaves_all_or_nothing),
         TEST(test_a_crash_after_the_write_keeps_it_unacknowledged),
+        TEST(test_a_full_disk_refuses_writes_until_there_is_room),
+        TEST(test_a_write_without_room_waits),
         TEST(test_a_paused_host_goes_on_later),
         TEST(test_an_orderly_stop_answers_everything),
         TEST(test_a_request_without_an_end_is_seen),

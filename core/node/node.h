@@ -66,8 +66,8 @@ struct de_request {
     /* WRITE: status 0 and the result, on the applier; or an error and result NULL, on the loop:
      * NOT_LEADER, NO_LEADER, BUSY, NO_SPACE, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the
      * command was never proposed, so it is not done and never will be); SUPERSEDED (another entry
-     * was committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost its
-     * leadership and heard of no decision within one maximum election timeout).
+     * was committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost
+     * its leadership and heard of no decision within one maximum election timeout).
      * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
      * NO_LEADER, BUSY, NO_MEMORY, SHUTDOWN, HALTED; on the loop; result NULL.
      * CHANGE: status 0 when the configuration asked for is committed and in use, and no joint one

@@ -100,6 +100,8 @@ void de_disk_power_cut(struct de_disk *disk, enum de_disk_cut cut, struct de_dic
 
 /* The next operation of this kind after so many fails with IO, that one only. */
 void de_disk_fail(struct de_disk *disk, enum de_disk_operation operation, uint64_t after);
+/* Bytes that all files take. */
+uint64_t de_disk_used(const struct de_disk *disk);
 /* From now on there is room for so many more bytes; what does not fit fails with NO_SPACE. */
 void de_disk_fill(struct de_disk *disk, uint64_t free_bytes);
 /* No fault is waiting any more; rot stays. */

@@ -9,7 +9,7 @@ void de_disk_fail(struct de_disk *disk, enum de_disk_operation operation, uint64
     disk->fails_in[operation] = after;
 }
 
-static uint64_t used_bytes(const struct de_disk *disk)
+uint64_t de_disk_used(const struct de_disk *disk)
 {
     uint64_t used = 0;
 
@@ -21,7 +21,7 @@ static uint64_t used_bytes(const struct de_disk *disk)
 
 void de_disk_fill(struct de_disk *disk, uint64_t free_bytes)
 {
-    disk->capacity_bytes = used_bytes(disk) + free_bytes;
+    disk->capacity_bytes = de_disk_used(disk) + free_bytes;
 }
 
 void de_disk_mend(struct de_disk *disk)
@@ -48,10 +48,9 @@ int de_disk_check(struct de_disk *disk, enum de_disk_operation operation)
 int de_disk_reserve(struct de_disk *disk, uint64_t bytes)
 {
     if (bytes == 0 || disk->capacity_bytes == UINT64_MAX ||
-        used_bytes(disk) + bytes <= disk->capacity_bytes) {
+        de_disk_used(disk) + bytes <= disk->capacity_bytes) {
         return 0;
     }
-    disk->troubled = true;
     return DENGINE_E_NO_SPACE;
 }
 

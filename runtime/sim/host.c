@@ -213,6 +213,10 @@ static void end_life(struct de_host *host)
     host->writing = NULL;
     host->writing_count = 0;
     host->writer_busy = false;
+    host->writer_blocked = false;
+    host->look_posted = false;
+    host->machine_full = false;
+    host->room = DENGINE_LOG_ROOM;
     host->flush_posted = false;
     host->trap = DE_TRAP_NONE;
     host->trap_sprung = false;

@@ -41,6 +41,7 @@ enum de_host_event {
     DE_HOST_LOG_READ_RUN = 7,
     DE_HOST_LOG_READ_DONE = 8,
     DE_HOST_UNREACHABLE = 9,
+    DE_HOST_LOOK = 21, /* whether there is room again */
 };
 
 /* What all hosts of a run share. */
@@ -137,6 +138,10 @@ struct de_host {
     struct de_persist_job *writing; /* linked; written, completion under way */
     size_t writing_count;
     bool writer_busy;
+    bool writer_blocked; /* what waits found no room */
+    bool look_posted;
+    bool machine_full;
+    enum dengine_log_room room; /* as told to the node */
     bool flush_posted;
     uint64_t deadline_ns; /* own clock */
     uint64_t timer_at_ns; /* kernel time of the earliest timer event; UINT64_MAX = none */
@@ -149,6 +154,7 @@ struct de_host {
     uint64_t paused_until_ns;
     uint64_t stalled_until_ns;       /* the disk */
     uint64_t disk_slowness;          /* factor, 1 = normal */
+    bool room_hidden;                /* the log store does not say that room runs out */
     uint64_t slowness;               /* of the processor, the same */
     bool lost;                       /* what was durable is gone: not to be started again */
     bool halted;                     /* because of its disk: stops when the step is over */

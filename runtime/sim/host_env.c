@@ -7,6 +7,9 @@
 /* Every so many messages into a cut link, the transport notices. */
 #define UNREACHABLE_ONE_IN 8
 
+/* How long what finds no room waits before it tries again. */
+#define LOOK_NS (100 * DE_NS_PER_MS)
+
 static bool is_promise(const struct de_raft_message *message)
 {
     return message->type == DE_RAFT_MSG_VOTE_REQUEST || message->type == DE_RAFT_MSG_APPEND_REPLY ||
@@ -217,6 +220,86 @@ static int write_group(struct de_host *host)
     return err;
 }
 
+/* What found no room goes back to where it was. */
+static void keep_group(struct de_host *host)
+{
+    DE_ASSERT(host->persist_head == NULL && host->writing != NULL);
+    host->persist_head = host->writing;
+    host->persist_tail = host->writing;
+    while (host->persist_tail->next != NULL) {
+        host->persist_tail = host->persist_tail->next;
+    }
+    host->writing = NULL;
+    host->writing_count = 0;
+    host->writer_blocked = true;
+}
+
+/* What the log store has put off. */
+static int tidy(struct de_host *host)
+{
+    const struct dengine_log_store_ops *ops = host->log.ops;
+    int more = ops->tidy == NULL ? 0 : 1;
+
+    while (more > 0) {
+        more = ops->tidy(host->log.object, host->persist_head == NULL);
+    }
+    return more;
+}
+
+/* The same, with what follows when it fails. False: the host has stopped. */
+static bool tidied(struct de_host *host)
+{
+    const uint64_t life = host->lives;
+    const int err = tidy(host);
+
+    if (err != 0) {
+        de_node_log_failed(host->node, err, host->log.ops->message(host->log.object),
+                           de_host_clock(host));
+        de_host_stepped(host);
+    }
+    return host->running && host->lives == life;
+}
+
+static void tell_room(struct de_host *host)
+{
+    enum dengine_log_room room = DENGINE_LOG_ROOM;
+
+    if (host->log.ops->room != NULL && !host->room_hidden) {
+        room = host->log.ops->room(host->log.object);
+    }
+    if (host->writer_blocked) {
+        room = DENGINE_LOG_ROOM_NONE;
+    }
+    if (room != DENGINE_LOG_ROOM && !host->look_posted) {
+        host->look_posted = true;
+        de_host_post(host, de_host_delay(host, LOOK_NS), DE_HOST_LOOK, 0, NULL);
+    }
+    if (room != host->room) {
+        host->room = room;
+        de_node_log_room(host->node, room, de_host_clock(host));
+        de_host_stepped(host);
+    }
+}
+
+static void run_look(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = awake(context, event);
+
+    if (host == NULL) {
+        return;
+    }
+    host->look_posted = false;
+    if (!host->writer_busy && !tidied(host)) {
+        return;
+    }
+    if (host->writer_blocked) {
+        host->writer_blocked = false;
+        host->writer_busy = false;
+        writer_start(host);
+    }
+    tell_room(host);
+}
+
 static void run_persist(void *context, const struct de_sim_event *event)
 {
     struct de_host *host = awake(context, event);
@@ -229,11 +312,19 @@ static void run_persist(void *context, const struct de_sim_event *event)
     }
     shared = host->shared;
     if (host->trap == DE_TRAP_IN_WRITE) {
-        de_disk_die_in(&host->disk, de_host_delay(host, UINT64_C(1) << 32) % 3);
+        de_disk_die_in(&host->disk, de_host_delay(host, UINT64_C(1) << 32) % 4);
     }
     err = write_group(host);
+    if (err == DENGINE_E_NO_SPACE && host->trap != DE_TRAP_IN_WRITE) {
+        keep_group(host);
+        tell_room(host);
+        return;
+    }
     if (err == 0) {
         de_oracle_durable(shared->oracle, shared->kernel->now_ns, host->id, host->writing_count);
+    }
+    if (err == 0 && host->trap == DE_TRAP_IN_WRITE) {
+        (void)tidy(host);
     }
     if (host->trap == DE_TRAP_IN_WRITE || host->trap == DE_TRAP_AFTER_WRITE) {
         host->trap_sprung = true;
@@ -269,7 +360,10 @@ static void run_persisted(void *context, const struct de_sim_event *event)
             return;
         }
     }
-    writer_start(host);
+    if (status == 0 && tidied(host)) {
+        writer_start(host);
+        tell_room(host);
+    }
 }
 
 static void run_apply(void *context, const struct de_sim_event *event)
@@ -279,7 +373,15 @@ static void run_apply(void *context, const struct de_sim_event *event)
     if (host == NULL) {
         return;
     }
-    de_apply_job_run(event->data);
+    if (de_apply_job_run(event->data) == DENGINE_E_NO_SPACE) {
+        de_host_post(host, de_host_delay(host, LOOK_NS), DE_HOST_APPLY_RUN, 0, event->data);
+        if (!host->machine_full) {
+            host->machine_full = true;
+            de_node_machine_full(host->node, true, de_host_clock(host));
+            de_host_stepped(host);
+        }
+        return;
+    }
     if (host->trap == DE_TRAP_AFTER_APPLY) {
         host->trap_sprung = true;
         de_host_stepped(host);
@@ -292,10 +394,15 @@ static void run_applied(void *context, const struct de_sim_event *event)
 {
     struct de_host *host = awake(context, event);
 
-    if (host != NULL) {
-        de_node_applied(host->node, event->data, de_host_clock(host));
-        de_host_stepped(host);
+    if (host == NULL) {
+        return;
     }
+    if (host->machine_full) {
+        host->machine_full = false;
+        de_node_machine_full(host->node, false, de_host_clock(host));
+    }
+    de_node_applied(host->node, event->data, de_host_clock(host));
+    de_host_stepped(host);
 }
 
 static void run_log_read(void *context, const struct de_sim_event *event)
@@ -343,6 +450,7 @@ void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
         {DE_HOST_LOG_READ_RUN, {"log-read", hosts, run_log_read, NULL}},
         {DE_HOST_LOG_READ_DONE, {"log-was-read", hosts, run_log_was_read, NULL}},
         {DE_HOST_UNREACHABLE, {"unreachable", hosts, run_unreachable, NULL}},
+        {DE_HOST_LOOK, {"look", hosts, run_look, NULL}},
     };
 
     for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {

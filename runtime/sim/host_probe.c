@@ -11,7 +11,14 @@ static int probe_applied(void *object, uint64_t *index, uint64_t *term)
 static int probe_begin(void *object)
 {
     struct de_host *host = object;
+    const struct de_disk *disk = &host->disk;
 
+    /* The state takes room as well, now and then. */
+    if (disk->capacity_bytes != UINT64_MAX &&
+        de_disk_used(disk) + DE_DISK_PAGE_BYTES > disk->capacity_bytes &&
+        de_host_delay(host, UINT64_C(1) << 32) % 2 == 0) {
+        return DENGINE_E_NO_SPACE;
+    }
     return host->machine.ops->begin(host->machine.object);
 }
 

@@ -12,6 +12,7 @@ static void heal_host(struct de_nemesis *nemesis, uint32_t id)
     host->trap = DE_TRAP_NONE;
     host->paused_until_ns = 0;
     host->stalled_until_ns = 0;
+    host->room_hidden = false;
     de_disk_mend(&host->disk);
     de_host_clock_rate(host, host->clock.natural_ppm);
     if (!host->running && !host->lost) {

@@ -150,16 +150,30 @@ void de_start_read_error(struct de_nemesis_work *work)
     disk_error(work, DE_DISK_READ);
 }
 
+/* Machines of one size fill up together, and not every log store says beforehand that room runs
+ * out. A full disk excuses nothing: the node refuses or waits, and goes on when there is room. */
 void de_start_no_space(struct de_nemesis_work *work)
 {
-    stops_with(work);
-    target_of(work)->trap_crash = de_nemesis_crash_of(0);
-    de_disk_fill(&target_of(work)->disk, work->fault->a);
+    for (uint32_t id = 1; id <= work->nemesis->nodes; id++) {
+        struct de_host *host = &work->nemesis->hosts[id];
+
+        if (host == target_of(work) || (work->fault->b & 1) != 0) {
+            host->room_hidden = (work->fault->b & 2) != 0;
+            de_disk_fill(&host->disk, work->fault->a);
+        }
+    }
 }
 
 void de_end_no_space(struct de_nemesis_work *work)
 {
-    target_of(work)->disk.capacity_bytes = UINT64_MAX;
+    for (uint32_t id = 1; id <= work->nemesis->nodes; id++) {
+        struct de_host *host = &work->nemesis->hosts[id];
+
+        if (host == target_of(work) || (work->fault->b & 1) != 0) {
+            host->room_hidden = false;
+            host->disk.capacity_bytes = UINT64_MAX;
+        }
+    }
 }
 
 /* Whether the target may lose what it promised to keep: of n voters a minority may. */

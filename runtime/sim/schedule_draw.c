@@ -176,6 +176,7 @@ static void parameters_SPACE(struct de_dice *dice, const struct de_schedule_opti
 {
     (void)options;
     fault->a = de_dice_chance(dice, 300000) ? 0 : UINT64_C(64) << de_dice_below(dice, 12);
+    fault->b = de_dice_below(dice, 4);
 }
 
 static void parameters_ROT(struct de_dice *dice, const struct de_schedule_options *options,

@@ -358,7 +358,7 @@ const char *de_run_event_name(uint32_t kind)
         "apply",       "applied",        "log-read",     "log-was-read", "unreachable",
         "client-next", "client-timeout", "client-retry", "fault-start",  "fault-end",
         "restart",     "churn",          "deliver",      "deliver-held", "deliver-replayed",
-        "fault-step",
+        "fault-step",  "look",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";
