@@ -110,7 +110,8 @@ void de_node_wake(struct de_node *node, uint64_t now_ns)
         return;
     }
     DE_ASSERT(node->office.wake_index <= node->applied); /* one at a time */
-    if (!de_node_short_of_space(node) && stage_wake(node, now_ns) && de_node_propose_staged(node, NULL, now_ns) == 0) {
+    if (!de_node_short_of_space(node) && stage_wake(node, now_ns) &&
+        de_node_propose_staged(node, NULL, now_ns) == 0) {
         node->office.wake_index = node->update.proposed_index;
     } else if (de_node_running(node)) {
         node->office.wake_retry_ns = now_ns + node->raft_options.heartbeat_interval_ns;

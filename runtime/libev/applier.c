@@ -153,12 +153,16 @@ void de_applier_give_up(struct de_applier *applier)
     (void)pthread_mutex_unlock(&applier->worker.mutex);
 }
 
+void de_applier_stop(struct de_applier *applier)
+{
+    if (applier != NULL) {
+        de_worker_stop(&applier->worker);
+        DE_ASSERT(applier->job == NULL && applier->done == NULL);
+    }
+}
+
 void de_applier_free(struct de_applier *applier)
 {
-    if (applier == NULL) {
-        return;
-    }
-    de_worker_stop(&applier->worker);
-    DE_ASSERT(applier->job == NULL && applier->done == NULL);
+    DE_ASSERT(applier == NULL || applier->worker.stopping);
     free(applier);
 }

@@ -34,7 +34,11 @@ void de_applier_run(struct de_applier *applier, struct de_apply_job *job);
 /* From now on a job that finds no room is given back as it is. */
 void de_applier_give_up(struct de_applier *applier);
 
-/* Joins the thread; no job may be under way. NULL is allowed. */
+/* Joins the thread; no job may be under way. What it has posted may still be in the loop's queue.
+ * NULL is allowed. */
+void de_applier_stop(struct de_applier *applier);
+
+/* Frees a stopped one, when the loop runs no more. NULL is allowed. */
 void de_applier_free(struct de_applier *applier);
 
 #ifdef __cplusplus

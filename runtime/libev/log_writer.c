@@ -378,12 +378,16 @@ void de_log_writer_give_up(struct de_log_writer *writer)
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 }
 
+void de_log_writer_stop(struct de_log_writer *writer)
+{
+    if (writer != NULL) {
+        de_worker_stop(&writer->worker);
+        DE_ASSERT(writer->persisted.first == NULL && writer->read.count == 0);
+    }
+}
+
 void de_log_writer_free(struct de_log_writer *writer)
 {
-    if (writer == NULL) {
-        return;
-    }
-    de_worker_stop(&writer->worker);
-    DE_ASSERT(writer->persisted.first == NULL && writer->read.count == 0);
+    DE_ASSERT(writer == NULL || writer->worker.stopping);
     free(writer);
 }

@@ -49,7 +49,11 @@ void de_log_writer_read(struct de_log_writer *writer, struct de_log_read_job *jo
 /* From now on a write that finds no room is reported with NO_SPACE instead of being kept. */
 void de_log_writer_give_up(struct de_log_writer *writer);
 
-/* Joins the thread; all jobs must have been completed. NULL is allowed. */
+/* Joins the thread; all jobs must have been completed. What it has posted may still be in the
+ * loop's queue. NULL is allowed. */
+void de_log_writer_stop(struct de_log_writer *writer);
+
+/* Frees a stopped one, when the loop runs no more. NULL is allowed. */
 void de_log_writer_free(struct de_log_writer *writer);
 
 #ifdef __cplusplus

@@ -174,6 +174,7 @@ static int teardown(void **state)
 {
     struct bench *bench = *state;
 
+    de_log_writer_stop(bench->writer);
     de_loop_stop(bench->loop);
     de_log_writer_free(bench->writer);
     de_loop_free(bench->loop);

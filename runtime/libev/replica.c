@@ -367,13 +367,15 @@ static void stop_threads(struct de_replica *replica, uint32_t grace_ms)
     if (replica->transport != NULL) {
         de_peer_transport_stop(replica->transport, grace_ms);
     }
+    de_applier_stop(replica->applier);
+    de_log_writer_stop(replica->log_writer);
+    if (replica->loop != NULL) {
+        de_loop_stop(replica->loop);
+    }
     de_applier_free(replica->applier);
     de_log_writer_free(replica->log_writer);
     replica->applier = NULL;
     replica->log_writer = NULL;
-    if (replica->loop != NULL) {
-        de_loop_stop(replica->loop);
-    }
 }
 
 int de_replica_new(const struct de_replica_options *options, struct de_replica **result,

@@ -7,9 +7,8 @@
 
 /* What no disk and no clock has a part in, but for slow and full disks. */
 #define USUAL_FAULTS                                                                               \
-    (DE_FAULT_ALL &                                                                                \
-     ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |                   \
-       FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
+    (DE_FAULT_ALL & ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |    \
+                      FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
 
 static const struct de_scenario scenarios[] = {
     {

@@ -67,7 +67,8 @@ extern "C" {
       "target's b-th write fails in its middle; a as in crash")                                    \
     X(READ_ERROR, "read-error", 3, CRASH, DISK_ERROR, "target's b-th read fails; a as in crash")   \
     X(NO_SPACE, "no-space", 5, USUAL, SPACE,                                                       \
-      "target's disk has room for a more bytes; b & 1: all disks; b & 2: the log does not foresee it") \
+      "target's disk has room for a more bytes; b & 1: all disks; b & 2: the log does not "        \
+      "foresee it")                                                                                \
     X(ROT, "rot", 3, CRASH, ROT, "bits of old data on target's disk flip (at b); then it stops")   \
     X(DISK_LOSS, "disk-loss", 2, CRASH, NONE, "target stops and its disk is gone for good")        \
     /* Clocks. */                                                                                  \
