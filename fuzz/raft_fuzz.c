@@ -34,6 +34,7 @@ static void run_honest(struct de_world *world, struct input *input)
     struct de_raft_configuration voters = de_world_voters(3);
 
     world->lazy = draw(input, 2) == 0;
+    world->forgets = (uint32_t)draw(input, 3);
     for (uint32_t i = 0; i < count; i++) {
         struct de_raft_configuration none = {0};
         struct de_world_server *server = de_world_add(world, i + 1, i < 3 ? &voters : &none);

@@ -78,6 +78,20 @@ static uint32_t count_known(const struct de_raft *raft, const struct de_raft_mes
     return known;
 }
 
+/* Our leader's log differs from ours at an index that is committed here. If it says that it has
+ * committed that index too, one of the two cannot be true (R7). If it does not, it may be deposed,
+ * and we know of the commit from elsewhere: from a snapshot, or from another voter. */
+static void contradict(struct de_raft *raft, uint64_t index)
+{
+    DE_ASSERT(index <= raft->commit);
+    DE_ASSERT(raft->role == DE_RAFT_FOLLOWER && raft->leader != 0);
+    if (raft->following.leader_commit >= index) {
+        de_halt(raft, "the leader's log contradicts an entry that is committed here");
+    } else {
+        de_drop(raft);
+    }
+}
+
 /* Raft 5.3, figure 2, step 3: only a real conflict truncates, never a message that is merely
  * shorter than our log: it may be an old one. False when that cannot be. */
 static bool remove_conflict(struct de_raft *raft, uint64_t from)
@@ -86,7 +100,7 @@ static bool remove_conflict(struct de_raft *raft, uint64_t from)
         return true;
     }
     if (from <= raft->commit) {
-        de_halt(raft, "the leader's log contradicts an entry that is committed here");
+        contradict(raft, from);
         return false;
     }
     if (from <= raft->configurations.previous_index) {
@@ -181,11 +195,14 @@ void de_append_on_request(struct de_raft *raft, const struct de_raft_message *ap
     if (following->echo_ns < append->sent_ns) {
         following->echo_ns = append->sent_ns;
     }
+    if (following->leader_commit < append->commit) {
+        following->leader_commit = append->commit;
+    }
     /* Figure 2, step 2; the base and all before it are committed. */
     if (prev > raft->log.last_index ||
         (prev >= raft->log.base_index && de_term_runs_at(&raft->log, prev) != append->prev_term)) {
         if (prev <= raft->commit) {
-            de_halt(raft, "the leader's log contradicts the committed prefix");
+            contradict(raft, prev);
         } else {
             refuse(raft, append);
         }

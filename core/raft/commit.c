@@ -30,3 +30,19 @@ void de_commit_settle(struct de_raft *raft)
     DE_ASSERT_IMPLIES(raft->commit < raft->leading.noop_index,
                       de_term_runs_at(&raft->log, raft->commit) != raft->term);
 }
+
+/* An index and a term name one entry, and all before it (Log Matching, Raft 5.3); and what is
+ * committed is so whoever says it. */
+void de_commit_learned(struct de_raft *raft, uint64_t index, uint64_t term)
+{
+    if (raft->role == DE_RAFT_LEADER || index <= raft->commit || term == 0 ||
+        de_term_runs_at(&raft->log, index) != term) {
+        return;
+    }
+    raft->commit = index;
+    if (raft->following.verified < index) {
+        raft->following.verified = index;
+    }
+    DE_ASSERT(raft->commit <= raft->log.last_index);
+    DE_ASSERT(raft->following.verified >= raft->commit);
+}

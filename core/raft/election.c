@@ -79,6 +79,7 @@ void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *me
 {
     bool is_pre = raft->role == DE_RAFT_PRE_CANDIDATE;
 
+    de_commit_learned(raft, message->commit, message->last_term);
     if (!is_pre && raft->role != DE_RAFT_CANDIDATE) {
         return;
     }
@@ -162,7 +163,9 @@ static enum de_vote_result count_ballots(struct de_raft *raft)
         send_requests(raft, &configurations->previous, &configurations->current);
     }
     enum de_vote_result all = de_quorum_unanimous(&configurations->current, elections->ballots);
-    if (all == DE_VOTE_WON && !is_settled) {
+    /* A server that does not know the one before was let in by the newest: that leaves out nobody.
+     */
+    if (all == DE_VOTE_WON && !is_settled && configurations->previous.count > 0) {
         all = de_quorum_unanimous(&configurations->previous, elections->previous_ballots);
     }
     DE_ASSERT(vote == DE_VOTE_PENDING || vote == DE_VOTE_LOST);

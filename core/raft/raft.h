@@ -126,10 +126,12 @@ struct de_raft_message {
     uint64_t prev_index;
     uint64_t prev_term;
     /* APPEND: the last entry of the range; equal to prev for a heartbeat. SNAPSHOT: the last entry
-     * that the snapshot covers. READ_REPLY: last_index is the end of the leader's log. */
+     * that the snapshot covers. READ_REPLY: last_index is the end of the leader's log. VOTE_REPLY:
+     * last_term is the term of the entry `commit`. */
     uint64_t last_index;
     uint64_t last_term;
-    /* APPEND: the leader's commit index. READ_REPLY: the read index. */
+    /* APPEND: the leader's commit index. READ_REPLY: the read index. VOTE_REPLY,
+     * refused: the voter's commit index, which the candidate may have and not know of. */
     uint64_t commit;
     /* APPEND: the newest read round; the reply echoes it. READ_REQUEST: the follower's own ticket,
      * echoed by READ_REPLY. */

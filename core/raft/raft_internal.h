@@ -41,10 +41,11 @@ extern "C" {
 
 /* As the follower of a leader. Everything here belongs to the current term. */
 struct de_following {
-    uint64_t verified;     /* our log equals the leader's up to here */
-    uint64_t acknowledged; /* greatest match that we have told it */
-    uint64_t echo_round;   /* newest read round seen in its appends */
-    uint64_t echo_ns;      /* newest of its send times seen */
+    uint64_t verified;      /* our log equals the leader's up to here */
+    uint64_t acknowledged;  /* greatest match that we have told it */
+    uint64_t echo_round;    /* newest read round seen in its appends */
+    uint64_t echo_ns;       /* newest of its send times seen */
+    uint64_t leader_commit; /* greatest commit index that it has told us */
     /* An answer that waits for our term to be durable. */
     bool answer_due;
     bool answer_rejects;
@@ -99,6 +100,7 @@ struct de_before {
     uint64_t term;
     uint64_t vote;
     uint64_t leader;
+    uint64_t commit;
     uint64_t config_index;
 };
 
@@ -203,6 +205,8 @@ int de_replicate_on_unreachable(struct de_raft *raft, const struct de_raft_event
 /* commit.c */
 void de_commit_settle(struct de_raft *raft);
 bool de_leader_is_ready(const struct de_raft *raft);
+/* Somebody knows that the entry (index, term) is committed; maybe we have it. */
+void de_commit_learned(struct de_raft *raft, uint64_t index, uint64_t term);
 
 /* propose.c */
 int de_propose(struct de_raft *raft, const struct de_raft_event *event);

@@ -1,6 +1,6 @@
 /* Several thousand short lives of small clusters: messages lost, repeated and reordered, writes
- * that complete late or never, crashes, changes of the configuration, snapshots; then peace, in
- * which everything must converge. The checks are those of test/world.h.
+ * that complete late or never, crashes, memory lost, changes of the configuration, snapshots; then
+ * peace, in which everything must converge. The checks are those of test/world.h.
  *
  * DENGINE_RAFT_SEED_FIRST and DENGINE_RAFT_SEEDS choose the seeds; with DENGINE_RAFT_TRACE every
  * update is printed to standard error. */
@@ -71,7 +71,11 @@ static void run(uint64_t seed, uint64_t actions, struct work *work)
     world.context_number = seed;
     world.out = getenv("DENGINE_RAFT_TRACE") != NULL ? stderr : NULL;
     world.lazy = de_random_below(&random, 2) == 0;
+    world.forgets = (uint32_t)de_random_below(&random, 3);
     uint32_t voters = 1 + (uint32_t)de_random_below(&random, 5);
+    if (world.forgets == DE_WORLD_FORGETS_ONE && voters == 1) {
+        voters = 2;
+    }
     uint32_t strangers = (uint32_t)de_random_below(&random, 3);
     struct de_raft_configuration initial = de_world_voters(voters);
     struct de_raft_configuration none = {0};

@@ -25,6 +25,10 @@
  * not forgotten, and two successors of one configuration have an entry of their own terms committed
  *   below each (change.c).
  *
+ *   A server that the newest configuration leaves out, and that knows it committed, may have a
+ * longer log than all whom it concerns. It would object for ever, if it did not say what is
+ * committed: a candidate that has that entry knows then that the server need not be asked.
+ *
  *   Everything else about votes stays as it is: one per term, durable, only for a log that is up to
  *   date, none while a leader is heard or a lease may be out. Pre-votes are counted in the same
  * way, so a server that cannot win does not campaign. Learners do not vote; one that is promoted

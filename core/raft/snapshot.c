@@ -50,6 +50,10 @@ static void install(struct de_raft *raft, uint64_t index, uint64_t term,
     DE_ASSERT(raft->tickets.durable_index < index);
 }
 
+/* "Verified" is more than we know when the leader that we follow has been deposed by the one whose
+ * snapshot this is: its log may differ. To tell it so would not matter: it needs a quorum for what
+ * it commits, and in any quorum there is a server that has elected, or heard of, the later leader,
+ * and does not follow this one any more. */
 static void stage(struct de_raft *raft, uint64_t index, uint64_t term,
                   const struct de_raft_configuration *configuration)
 {

@@ -34,6 +34,8 @@ static bool enter_term(struct de_raft *raft, const struct de_raft_message *messa
             de_append_refuse_old_term(raft, message->from);
         } else if (message->type == DE_RAFT_MSG_READ_REQUEST) {
             de_read_refuse(raft, message);
+        } else if (message->type == DE_RAFT_MSG_VOTE_REPLY) {
+            de_commit_learned(raft, message->commit, message->last_term); /* true in any term */
         }
         return false;
     }

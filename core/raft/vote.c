@@ -35,6 +35,11 @@ static void answer(struct de_raft *raft, const struct de_raft_message *request, 
     reply->recovering = raft->recovering;
     /* A promise names the term that was asked about; everything else, ours. */
     reply->term = granted ? request->term : raft->term;
+    if (!granted) {
+        /* The candidate may not know that we are not needed any more: see recovery.c. */
+        reply->commit = raft->commit;
+        reply->last_term = de_term_runs_at(&raft->log, raft->commit);
+    }
     DE_ASSERT(granted || reply->term >= raft->before.term);
     DE_ASSERT_IMPLIES(granted && !reply->pre_vote, reply->term == raft->term);
 }

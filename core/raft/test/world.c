@@ -1,5 +1,6 @@
 #include "core/raft/test/world.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,6 +267,10 @@ void de_world_forget(struct de_world *world, struct de_world_server *server, uin
         disk->forgotten_to = last;
     }
     disk->log.count -= count;
+    if (world->out != NULL && world->forgets != DE_WORLD_FORGETS_NOTHING) {
+        fprintf(world->out, "%" PRIu64 ": crashed, has forgotten %" PRIu64 "..%" PRIu64 "\n",
+                server->id, last - count + 1, last);
+    }
 }
 
 /* Carrying out an update. */

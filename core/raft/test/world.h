@@ -26,6 +26,14 @@ extern "C" {
 #define DE_WORLD_PROPOSALS_MAX 512
 #define DE_WORLD_MESSAGES_MAX  4096
 
+/* What servers may forget (struct de_raft_boot, recovering) without anything committed being lost.
+ */
+enum de_world_forgets {
+    DE_WORLD_FORGETS_NOTHING = 0,
+    DE_WORLD_FORGETS_ONE = 1,    /* at most one server at a time has; there are two voters always */
+    DE_WORLD_FORGETS_COPIED = 2, /* any of them, what another voter has on its disk; no changes */
+};
+
 struct de_world_entry {
     uint64_t term;
     uint64_t value;        /* stands for the payload; unique per proposal */
@@ -127,6 +135,7 @@ struct de_world {
     uint32_t cut; /* chaos: bit id: which side of a partition a server is on */
     uint8_t weights[DE_WORLD_CHAOS_KINDS]; /* chaos: how often what happens; drawn first */
     bool lazy;                             /* appends are filled in when delivered, not when sent */
+    uint32_t forgets; /* chaos: what a crash may take away that was reported as durable */
 
     /* What is committed, for ever. */
     struct de_world_entry *committed; /* [committed_count], of index 1.. */

@@ -68,6 +68,7 @@ static void change_any(struct de_world *world, struct de_world_server *server,
                        const struct dice *dice)
 {
     struct de_raft_configuration target;
+    uint32_t voters = 0;
 
     memset(&target, 0, sizeof(target));
     for (uint32_t i = 0; i < world->server_count; i++) {
@@ -77,9 +78,13 @@ static void change_any(struct de_world *world, struct de_world_server *server,
         if (flags != 0) {
             target.members[target.count].id = world->servers[i].id;
             target.members[target.count++].flags = flags;
+            voters += flags == DE_RAFT_VOTER;
         }
     }
-    de_world_change(world, server, &target);
+    /* A quorum of one is not to forget anything. */
+    if (world->forgets == DE_WORLD_FORGETS_NOTHING || voters > 1) {
+        de_world_change(world, server, &target);
+    }
 }
 
 /* Requests mostly go to somebody who believes that it leads. */
@@ -97,6 +102,65 @@ static struct de_world_server *find_leader(struct de_world *world, struct de_wor
         }
     }
     return server;
+}
+
+/* Nobody else has forgotten something that it does not have again. */
+static bool may_forget(const struct de_world *world, const struct de_world_server *server)
+{
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        const struct de_world_server *other = &world->servers[i];
+        if (other != server && other->disk.forgotten_to != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_copy(const struct de_world *world, const struct de_world_server *server,
+                     uint64_t index)
+{
+    uint64_t term = de_world_term_at(&server->disk.log, index);
+
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        const struct de_world_server *other = &world->servers[i];
+        if (other != server && (index <= other->disk.log.base_index ||
+                                de_world_term_at(&other->disk.log, index) == term)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It crashes; what reached its disk, and sometimes what only seemed to, is drawn. */
+static void crash(struct de_world *world, struct de_world_server *server, const struct dice *dice)
+{
+    uint64_t last;
+    uint64_t count = 0;
+
+    de_world_crash(world, server, (size_t)below(dice, 3));
+    if (world->forgets == DE_WORLD_FORGETS_NOTHING || below(dice, 4) == 0) {
+        return;
+    }
+    last = server->disk.log.base_index + server->disk.log.count;
+    uint64_t most = below(dice, 8);
+    if (world->forgets == DE_WORLD_FORGETS_COPIED) {
+        while (count < most && count < server->disk.log.count &&
+               has_copy(world, server, last - count)) {
+            count++;
+        }
+    } else if (may_forget(world, server)) {
+        count = most;
+    }
+    de_world_forget(world, server, count);
+    /* What it has forgotten matters when those who have it are away. */
+    struct de_world_server *leader = find_leader(world, server);
+    if (leader->up && below(dice, 2) == 0) {
+        de_world_crash(world, leader, (size_t)below(dice, 3));
+    }
+    if (below(dice, 2) == 0) {
+        de_world_start(world, server);
+        world->now_ns += 2 * server->options.election_timeout_max_ns;
+    }
 }
 
 static uint64_t first_stream(const struct de_world_server *server)
@@ -150,6 +214,19 @@ static void draw_weights(struct de_world *world, const struct dice *dice)
 
     for (int i = 0; i < DE_WORLD_CHAOS_KINDS; i++) {
         world->weights[i] = (uint8_t)(least[i] + below(dice, most[i] - least[i] + 1U));
+    }
+    if (world->forgets != DE_WORLD_FORGETS_NOTHING) {
+        /* Long terms, so that there is much to forget. */
+        world->weights[DELIVER] = 120;
+        world->weights[DISK] = 60;
+        world->weights[TIME] = (uint8_t)(3 + below(dice, 8));
+        world->weights[PROPOSE] = (uint8_t)(10 + below(dice, 20));
+        world->weights[CRASH] = (uint8_t)(1 + below(dice, 3));
+        world->weights[START] = (uint8_t)(1 + below(dice, 6));
+        world->weights[TRANSFER] = 0;
+    }
+    if (world->forgets == DE_WORLD_FORGETS_COPIED) {
+        world->weights[CHANGE] = 0;
     }
 }
 
@@ -232,7 +309,7 @@ void de_world_chaos(struct de_world *world, de_world_draw *draw, void *context)
         break;
     case CRASH:
         if (server->up) {
-            de_world_crash(world, server, (size_t)below(&dice, 3));
+            crash(world, server, &dice);
         }
         break;
     case START:
@@ -273,6 +350,7 @@ static bool do_what_is_due(struct de_world *world)
     return any;
 }
 
+/* A leader, and all that it leads have applied its log and remember everything. */
 static bool is_at_peace(struct de_world *world)
 {
     struct de_raft_view view;
@@ -286,7 +364,7 @@ static bool is_at_peace(struct de_world *world)
             for (uint32_t j = 0; j < view.configuration->count; j++) {
                 const struct de_world_server *member =
                     de_world_find(world, view.configuration->members[j].id);
-                if (member == NULL || member->commit != last) {
+                if (member == NULL || member->commit != last || member->disk.unclean) {
                     return false;
                 }
             }

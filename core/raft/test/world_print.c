@@ -72,6 +72,9 @@ static void print_message(FILE *out, const struct de_world *world,
     case DE_RAFT_MSG_VOTE_REPLY:
         fprintf(out, message->granted ? " granted" : " refused");
         fprintf(out, message->recovering ? ", recovering" : "");
+        if (message->commit != 0) {
+            fprintf(out, ", commit %" PRIu64 "/%" PRIu64, message->commit, message->last_term);
+        }
         break;
     case DE_RAFT_MSG_APPEND:
         fprintf(out, " prev %" PRIu64 "/%" PRIu64, message->prev_index, message->prev_term);
@@ -119,6 +122,10 @@ static void print_persist(FILE *out, const struct de_raft_persist *persist)
     if (persist->hard_state_changed) {
         fprintf(out, " term %" PRIu64 " vote %" PRIu64, persist->hard_state.term,
                 persist->hard_state.vote);
+    }
+    if (!persist->hard_state_changed && persist->install_index == 0 && persist->count == 0 &&
+        persist->truncate_from == 0) {
+        fprintf(out, " commit %" PRIu64, persist->hard_state.commit);
     }
     if (persist->install_index != 0) {
         fprintf(out, " install %" PRIu64 "/%" PRIu64, persist->install_index,
