@@ -29,6 +29,15 @@ static const struct command commands[] = {
      "false.\n"},
     {"status", DE_CLI_STATUS, 0, "status",
      "Prints the members of the cluster and which of them leads.\n"},
+    {"wal", DE_CLI_WAL, 2, "wal (inspect | verify) DIR",
+     "Checks the log of a node, each record of it, as the node would when it starts; changes "
+     "nothing.\n"
+     "DIR is a data directory, its wal directory, or a copy of that; a node that uses it must be\n"
+     "stopped first. inspect prints the segments and records too, verify only the verdict. With\n"
+     "--output json each line is an object. Exit status 1 when the log is damaged or foreign: the\n"
+     "message names the file and the byte offset and says what to do; 3 when it cannot be read or "
+     "is\n"
+     "in use.\n"},
 };
 
 #define COMMAND_COUNT DE_ARRAY_SIZE(commands)
@@ -239,6 +248,11 @@ static int check(struct de_cli_arguments *arguments)
     }
     if (arguments->operand_count < command->operands) {
         return refuse(arguments, "something is missing; usage: %s", command->usage);
+    }
+    if (arguments->command == DE_CLI_WAL && strcmp(arguments->operand[0], "inspect") != 0 &&
+        strcmp(arguments->operand[0], "verify") != 0) {
+        return refuse(arguments, "there is no \"wal %.40s\"; usage: %s", arguments->operand[0],
+                      command->usage);
     }
     if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
         return refuse(arguments, "--expect and --absent belong to cas");

@@ -21,6 +21,7 @@ enum de_cli_command {
     DE_CLI_DELETE,
     DE_CLI_CAS,
     DE_CLI_STATUS,
+    DE_CLI_WAL,
 };
 
 /* Operands of a command at most. */
@@ -34,7 +35,7 @@ struct de_cli_arguments {
     const char *endpoints; /* NULL: not given */
     enum dengine_consistency consistency;
     uint32_t timeout_ms;                      /* 0: not given */
-    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value */
+    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; wal: verb, directory */
     size_t operand_count;
     const char *expect; /* cas: NULL with --absent */
     bool absent;

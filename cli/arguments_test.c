@@ -31,6 +31,18 @@ static int parse(const char *first, ...)
     return de_cli_parse(&arguments, argc, argv);
 }
 
+static void test_wal(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("wal", "verify", "dir", "--output", "json", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_WAL);
+    assert_string_equal(arguments.operand[0], "verify");
+    assert_string_equal(arguments.operand[1], "dir");
+    assert_int_equal(parse("wal", "mend", "dir", NULL), DENGINE_E_INVALID);
+    assert_non_null(strstr(arguments.message, "wal (inspect | verify) DIR"));
+    assert_int_equal(parse("wal", "inspect", NULL), DENGINE_E_INVALID);
+}
+
 static void test_put(void **state)
 {
     (void)state;
@@ -132,6 +144,7 @@ static void test_help_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wal),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_two_dashes_end_the_options),

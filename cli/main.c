@@ -6,20 +6,14 @@
 #include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/exit_status.h"
+#include "cli/wal_command.h"
 #include "client/json_text.h"
 
 #define ENDPOINTS_DEFAULT "127.0.0.1:9081"
 
 /* Longest value that is read from standard input: more than any cluster allows. */
 #define INPUT_BYTES_MAX (64u * 1024 * 1024)
-
-enum exit_status {
-    STATUS_OK = 0,
-    STATUS_FALSE = 1,
-    STATUS_USAGE = 2,
-    STATUS_UNAVAILABLE = 3,
-    STATUS_UNKNOWN = 4,
-};
 
 /* A value from the command line or from standard input. */
 struct input {
@@ -260,6 +254,7 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_cas(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
+    case DE_CLI_WAL: /* needs no server */
     case DE_CLI_NONE:
         break;
     }
@@ -306,6 +301,8 @@ int main(int argc, char **argv)
     } else if (arguments.version) {
         (void)puts("dengine-cli " DENGINE_VERSION_TEXT);
         status = STATUS_OK;
+    } else if (arguments.command == DE_CLI_WAL) {
+        status = de_cli_wal(&arguments);
     } else {
         status = connect_and_run(&arguments);
     }

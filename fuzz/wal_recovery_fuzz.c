@@ -227,8 +227,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         overwrite(&kit, data + 1, size - 1);
     }
-    inspected = de_wal_inspect(de_fault_dir_dir(kit.fault), NULL, NULL, &verdict, kit.message,
-                               sizeof(kit.message));
+    inspected = de_wal_inspect(de_fault_dir_dir(kit.fault), DE_WAL_LINES_TEXT, NULL, NULL, &verdict,
+                               kit.message, sizeof(kit.message));
     DE_ASSERT(inspected == 0 || kit.message[0] != '\0');
     error = de_wal_kit_open(&kit);
     if (error == 0) {

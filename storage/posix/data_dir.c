@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -351,6 +352,35 @@ int de_data_dir_open(const char *path, const struct de_identity *expected,
     }
 fail:
     de_data_dir_close(data_dir);
+    return error;
+}
+
+int de_data_dir_hold(const char *path, int *lock_fd, char *message, size_t message_size)
+{
+    char name[PATH_MAX];
+    int length = snprintf(name, sizeof(name), "%s/" LOCK_NAME, path);
+    int error;
+
+    DE_ASSERT(lock_fd != NULL);
+    DE_ASSERT(length > 0);
+    *lock_fd = -1;
+    if ((size_t)length >= sizeof(name)) {
+        return DENGINE_E_INVALID;
+    }
+    *lock_fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*lock_fd < 0) {
+        return errno == ENOENT || errno == ENOTDIR ? 0 : de_posix_error(errno);
+    }
+    if (flock(*lock_fd, LOCK_SH | LOCK_NB) == 0) {
+        return 0;
+    }
+    error = errno == EWOULDBLOCK ? DENGINE_E_LOCKED : de_posix_error(errno);
+    de_message_set(message, message_size,
+                   "data directory %s is in use by process %ld; stop that process, or copy the "
+                   "directory and give the copy",
+                   path, lock_holder(*lock_fd));
+    (void)close(*lock_fd);
+    *lock_fd = -1;
     return error;
 }
 

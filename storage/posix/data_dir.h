@@ -42,6 +42,11 @@ int de_data_dir_open(const char *path, const struct de_identity *expected,
  * Errors as for writing a file; the old identity then still holds, or on IO one of the two. */
 int de_data_dir_set_identity(struct de_data_dir *data_dir, const struct de_identity *identity);
 
+/* For who only reads: holds off everybody who would open the data directory at path, until *lock_fd
+ * is closed. *lock_fd -1: nothing was ever opened there, or it is no data directory. LOCKED: it is
+ * in use, message says by whom; PERMISSION and so on. */
+int de_data_dir_hold(const char *path, int *lock_fd, char *message, size_t message_size);
+
 /* Unlocks and closes. Never fails. */
 void de_data_dir_close(struct de_data_dir *data_dir);
 

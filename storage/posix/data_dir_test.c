@@ -147,6 +147,29 @@ static void a_second_holder_is_refused_and_the_first_named(void **state)
     de_data_dir_close(&second);
 }
 
+static void who_reads_holds_off_who_would_open(void **state)
+{
+    struct fixture *f = *state;
+    struct de_data_dir first;
+    int hold;
+    char pid[32];
+
+    assert_int_equal(de_data_dir_hold(f->path, &hold, f->message, sizeof(f->message)), 0);
+    assert_int_equal(hold, -1); /* nothing to hold yet */
+    assert_int_equal(open_as(f, &node_one, &first), 0);
+    assert_int_equal(de_data_dir_hold(f->path, &hold, f->message, sizeof(f->message)),
+                     DENGINE_E_LOCKED);
+    (void)snprintf(pid, sizeof(pid), "process %ld;", (long)getpid());
+    assert_non_null(strstr(f->message, pid));
+    de_data_dir_close(&first);
+    assert_int_equal(de_data_dir_hold(f->path, &hold, f->message, sizeof(f->message)), 0);
+    assert_true(hold >= 0);
+    assert_int_equal(open_as(f, &node_one, &first), DENGINE_E_LOCKED);
+    assert_int_equal(close(hold), 0);
+    assert_int_equal(open_as(f, &node_one, &first), 0);
+    de_data_dir_close(&first);
+}
+
 static void another_process_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -287,6 +310,7 @@ int main(void)
         TEST(a_new_directory_is_created_then_found),
         TEST(an_identity_can_be_replaced),
         TEST(a_second_holder_is_refused_and_the_first_named),
+        TEST(who_reads_holds_off_who_would_open),
         TEST(another_process_is_refused),
         TEST(a_foreign_directory_is_not_touched),
         TEST(leftovers_of_an_interrupted_creation_are_ours),

@@ -45,8 +45,9 @@ static int teardown(void **state)
 
 static int inspect(struct de_wal_kit *kit, struct text *text, struct de_wal_verdict *verdict)
 {
-    return de_wal_inspect(de_fault_dir_dir(kit->fault), text == NULL ? NULL : keep_line, text,
-                          verdict, kit->message, sizeof(kit->message));
+    return de_wal_inspect(de_fault_dir_dir(kit->fault), DE_WAL_LINES_TEXT,
+                          text == NULL ? NULL : keep_line, text, verdict, kit->message,
+                          sizeof(kit->message));
 }
 
 static void every_record_is_a_line(void **state)
@@ -78,6 +79,35 @@ static void every_record_is_a_line(void **state)
     assert_int_equal(verdict.node_id, DE_KIT_NODE);
     assert_true(verdict.marked);
     assert_false(verdict.torn);
+    free(text);
+}
+
+static void every_record_is_an_object(void **state)
+{
+    struct de_wal_kit *kit = *state;
+    struct text *text = calloc(1, sizeof(*text));
+    struct de_wal_verdict verdict;
+
+    assert_non_null(text);
+    assert_int_equal(de_wal_kit_append(kit, 1, 100), 0);
+    assert_int_equal(de_wal_kit_truncate(kit, 1), 0);
+    assert_int_equal(de_wal_kit_reset(kit, 9), 0);
+    assert_int_equal(de_wal_inspect(de_fault_dir_dir(kit->fault), DE_WAL_LINES_JSON, keep_line,
+                                    text, &verdict, kit->message, sizeof(kit->message)),
+                     0);
+    assert_string_equal(
+        text->bytes,
+        "{\"segment\":\"wal-0000000000000001.seg\",\"bytes\":8192,\"node_id\":7,"
+        "\"cluster_id\":\"0000000000000063\",\"first_group\":1,\"term\":0,\"vote\":0,"
+        "\"commit\":0,\"compacted_index\":0,\"compacted_term\":0,\"last_index\":0}\n"
+        "{\"offset\":512,\"group\":1,\"number\":0,\"last\":true,\"type\":\"entry\","
+        "\"index\":1,\"term\":0,\"entry_type\":\"command\",\"bytes\":100}\n"
+        "{\"offset\":1024,\"group\":2,\"number\":0,\"last\":false,\"type\":\"hard_state\","
+        "\"hard_term\":1,\"vote\":0,\"commit\":0}\n"
+        "{\"offset\":1080,\"group\":2,\"number\":1,\"last\":true,\"type\":\"truncate\","
+        "\"index\":1}\n"
+        "{\"offset\":1536,\"group\":3,\"number\":0,\"last\":true,\"type\":\"reset\","
+        "\"index\":9,\"term\":1,\"hard_term\":1,\"vote\":0,\"commit\":9}\n");
     free(text);
 }
 
@@ -128,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_record_is_a_line),
+        TEST(every_record_is_an_object),
         TEST(damage_is_named_and_nothing_is_changed),
         TEST(a_torn_end_is_told),
         TEST(an_empty_directory_has_no_log),

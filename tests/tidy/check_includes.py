@@ -36,7 +36,7 @@ LAYERS = {
     "client/": PUBLIC + ["core/base/", "proto/"],
     "engine/": PUBLIC + CORE + ["proto/", "storage/", "runtime/libev/", "client/"],
     "server/": PUBLIC + ["core/", "proto/", "storage/", "runtime/libev/", "client/", "engine/"],
-    "cli/": PUBLIC + ["core/base/", "client/"],
+    "cli/": PUBLIC + ["core/base/", "client/", "storage/"],
     "cli/check/": PUBLIC + ["core/base/", "runtime/sim/check/"],
     "examples/": PUBLIC,
     "benches/": PUBLIC + ["core/", "proto/", "storage/", "runtime/libev/", "client/", "engine/"],
