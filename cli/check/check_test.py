@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Runs dengine-check on the files of testdata: what it prints, where, and its exit status.
 
-usage: check_test.py PROGRAM TESTDATA
+usage: check_test.py PROGRAM TESTDATA [--update]
+
+--update writes the files in TESTDATA/golden anew; read the difference before it is committed.
 """
 import json
 import os
@@ -10,6 +12,8 @@ import sys
 import unittest
 
 PROGRAM, TESTDATA = sys.argv[1], sys.argv[2]
+UPDATE = "--update" in sys.argv[3:]
+SCREEN_LINES = 24
 
 
 def run(*arguments, stdin=b""):
@@ -75,6 +79,66 @@ class Verdicts(unittest.TestCase):
     def test_unknown_when_the_budget_is_too_small(self):
         self.assertEqual(check("--budget", "1", "stale_read.jsonl"), (
             130, 'unknown: key "a": the budget of steps is used up (1 of 1 keys)\n', ""))
+
+
+class Golden(unittest.TestCase):
+    """What a person reads, word for word."""
+
+    def check_golden(self, model, name, *arguments):
+        status, out, err = run("--model", model, *arguments, name)
+        self.assertEqual((status, err), (129, ""))
+        path = os.path.join(TESTDATA, "golden", name + ("".join(arguments)) + ".txt")
+        if UPDATE:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(out)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(out, file.read())
+        return out
+
+    def test_explanations(self):
+        for model, name in (("cas-register", "stale_read.jsonl"), ("kv", "kv_lost_append.jsonl"),
+                            ("kv", "kv_long.jsonl"), ("lock", "lock_two_holders.jsonl"),
+                            ("cas-register", "jepsen_stale.edn"), ("cas-register", "phantom.jsonl"),
+                            ("cas-register", "cas_false.jsonl")):
+            with self.subTest(name):
+                out = self.check_golden(model, name)
+                self.assertLessEqual(len(out.splitlines()), SCREEN_LINES)
+
+    def test_json(self):
+        out = self.check_golden("lock", "lock_two_holders.jsonl", "--json")
+        self.assertEqual(json.loads(out)["failure"]["makers"][0]["f"], "expire")
+
+
+class Edn(unittest.TestCase):
+    def test_jepsen_history_with_nemesis_and_keys(self):
+        self.assertEqual(check("jepsen.edn"), (0, "linearizable\n", ""))
+        status, out, _ = check("--json", "jepsen.edn")
+        result = json.loads(out)
+        self.assertEqual((status, result["operations"], result["keys"]), (0, 4, 1))
+
+    def test_standard_input_needs_the_format(self):
+        with open(os.path.join(TESTDATA, "jepsen.edn"), "rb") as file:
+            text = file.read()
+        self.assertEqual(check("--format", "edn", "-", stdin=text), (0, "linearizable\n", ""))
+        status, _, err = check("-", stdin=text)
+        self.assertEqual(status, 1)
+        self.assertTrue(err.startswith("standard input:1: column 2: unexpected ':'"))
+
+    def test_bad_input_names_line_and_column(self):
+        self.assertEqual(check("bad_float.edn"), (
+            1, "", "bad_float.edn:1: column 36: unexpected '.'; expected an integer\n"))
+        self.assertEqual(check("--format=edn", "empty.jsonl")[:2], (0, "linearizable\n"))
+
+
+class Models(unittest.TestCase):
+    def test_expiry_lets_another_in(self):
+        self.assertEqual(run("--model", "lock", "lock_expired.jsonl"), (0, "linearizable\n", ""))
+
+    def test_a_model_refuses_the_functions_of_another(self):
+        status, _, err = run("--model", "lock", "kv_long.jsonl")
+        self.assertEqual(status, 1)
+        self.assertEqual(err, "kv_long.jsonl:1: f append does not belong to the model lock; "
+                         "expected acquire, release or expire\n")
 
 
 class Json(unittest.TestCase):
@@ -158,6 +222,7 @@ class Usage(unittest.TestCase):
         self.expect(["--fast"], "unknown option: --fast" + see)
         self.expect(["--modelx", "a"], "unknown option: --modelx" + see)
         self.expect(["a", "b"], "more than one file: b" + see)
+        self.expect(["--format", "xml", "x"], "--format expects jsonl or edn, not: xml" + see)
         for budget in ("0", "-1", "1x", "", "99999999999999999999999"):
             self.expect(["--budget", budget],
                         "--budget expects a number of steps, 1 or more, not: " + budget + see)
@@ -166,7 +231,8 @@ class Usage(unittest.TestCase):
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
         self.assertTrue(out.startswith("usage: dengine-check --model MODEL"))
-        self.assertIn("cas-register", out)
+        for word in ("cas-register", "kv", "lock", "edn", "--json", "--budget", "129", "130"):
+            self.assertIn(word, out)
         status, out, err = run("--version")
         self.assertEqual((status, err), (0, ""))
         self.assertRegex(out, r"^dengine-check \d+\.\d+\.\d+\n$")

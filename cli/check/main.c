@@ -10,6 +10,7 @@
 
 #include "core/base/assert.h"
 #include "runtime/sim/check/check.h"
+#include "runtime/sim/check/edn_reader.h"
 #include "runtime/sim/check/explain.h"
 #include "runtime/sim/check/history.h"
 #include "runtime/sim/check/history_json.h"
@@ -21,14 +22,19 @@
 enum { STATUS_LINEARIZABLE = 0, STATUS_USAGE = 1, STATUS_VIOLATION = 129, STATUS_UNKNOWN = 130 };
 
 static const char usage[] =
-    "usage: " PROGRAM " --model MODEL [--budget STEPS] [--json] FILE\n"
+    "usage: " PROGRAM " --model MODEL [--format jsonl|edn] [--budget STEPS] [--json] FILE\n"
     "\n"
-    "Decides whether the history in FILE (- for standard input) is linearizable: JSON Lines, one\n"
-    "event each:\n"
+    "Decides whether the history in FILE (- for standard input) is linearizable. Formats:\n"
+    "\n"
+    "  jsonl   JSON Lines, one event each:\n"
     "\n"
     "  "
     "{\"process\":3,\"type\":\"invoke\",\"f\":\"cas\",\"key\":\"a\",\"value\":[1,2],\"time\":"
     "41203118000}\n"
+    "\n"
+    "  edn     Jepsen's maps, one after the other or in a vector; a [key value] pair has a key:\n"
+    "\n"
+    "  {:process 3, :type :invoke, :f :cas, :value [\"a\" [1 2]], :time 41203118000}\n"
     "\n"
     "  type   invoke, ok, fail (did not happen; cas: the comparison was false), info (unknown)\n"
     "  f      what the model knows (below)\n"
@@ -43,6 +49,7 @@ static const char usage[] =
     "  all            expire: what value says vanishes if it is there (the end of a lease)\n"
     "\n"
     "  --model MODEL    what the keys are: %s\n"
+    "  --format FORMAT  jsonl or edn; default: edn if FILE ends in .edn, else jsonl\n"
     "  --budget STEPS   give up on a key after so many steps (default %" PRIu64 ")\n"
     "  --json           print the result as one JSON object\n"
     "  --help           print this\n"
@@ -56,6 +63,7 @@ struct arguments {
     struct de_check_options options;
     const char *path;
     bool json;
+    enum { FORMAT_BY_NAME, FORMAT_JSONL, FORMAT_EDN } format; /* of the file */
     bool done; /* --help or --version: answered already */
 };
 
@@ -80,6 +88,15 @@ static int parse_model(const char *text, struct arguments *arguments)
                 de_model_names());
         return STATUS_USAGE;
     }
+    return 0;
+}
+
+static int parse_format(const char *text, struct arguments *arguments)
+{
+    if (strcmp(text, "jsonl") != 0 && strcmp(text, "edn") != 0) {
+        return usage_error("--format expects jsonl or edn, not", text);
+    }
+    arguments->format = text[0] == 'e' ? FORMAT_EDN : FORMAT_JSONL;
     return 0;
 }
 
@@ -115,22 +132,33 @@ static const char *value_of(const char *name, int argc, char **argv, int *i, boo
     return *missing ? NULL : argv[++*i];
 }
 
-static int parse_word(int argc, char **argv, int *i, struct arguments *arguments)
+/* An option with a value: true, and *status is what became of it. */
+static bool parse_valued(int argc, char **argv, int *i, struct arguments *arguments, int *status)
 {
-    bool missing;
+    static const struct {
+        const char *name;
+        int (*parse)(const char *text, struct arguments *arguments);
+    } options[] = {
+        {"--model", parse_model}, {"--format", parse_format}, {"--budget", parse_budget}};
     const char *word = argv[*i];
-    const char *value = value_of("--model", argc, argv, i, &missing);
-    if (value != NULL) {
-        return parse_model(value, arguments);
-    }
-    if (!missing) {
-        value = value_of("--budget", argc, argv, i, &missing);
-        if (value != NULL) {
-            return parse_budget(value, arguments);
+    for (size_t k = 0; k < DE_ARRAY_SIZE(options); k++) {
+        bool missing;
+        const char *value = value_of(options[k].name, argc, argv, i, &missing);
+        if (value != NULL || missing) {
+            *status = missing ? usage_error("a value must follow", word)
+                              : options[k].parse(value, arguments);
+            return true;
         }
     }
-    if (missing) {
-        return usage_error("a value must follow", word);
+    return false;
+}
+
+static int parse_word(int argc, char **argv, int *i, struct arguments *arguments)
+{
+    const char *word = argv[*i];
+    int status;
+    if (parse_valued(argc, argv, i, arguments, &status)) {
+        return status;
     }
     if (strcmp(word, "--json") == 0) {
         arguments->json = true;
@@ -186,44 +214,75 @@ static int input_error(const char *name, int err, const struct de_history_error 
     return STATUS_USAGE;
 }
 
-static int read_stream(FILE *file, const char *name, struct de_history *history)
+/* Either reader. */
+struct reader {
+    bool is_edn;
+    struct de_history_reader lines;
+    struct de_edn_reader edn;
+};
+
+static int feed(struct reader *reader, const char *data, size_t size,
+                struct de_history_error *error)
+{
+    return reader->is_edn ? de_edn_reader_feed(&reader->edn, data, size, error)
+                          : de_history_reader_feed(&reader->lines, data, size, error);
+}
+
+static int finish(struct reader *reader, struct de_history_error *error)
+{
+    return reader->is_edn ? de_edn_reader_finish(&reader->edn, error)
+                          : de_history_reader_finish(&reader->lines, error);
+}
+
+static int read_stream(FILE *file, const char *name, bool is_edn, struct de_history *history)
 {
     static const size_t chunk_bytes = (size_t)64 * 1024;
-    struct de_history_reader reader;
+    struct reader reader = {.is_edn = is_edn};
     struct de_history_error error = {0, ""};
     int err = DENGINE_E_NO_MEMORY;
     char *chunk = malloc(chunk_bytes);
-    de_history_reader_init(&reader, history, de_history_json_parse);
+    de_history_reader_init(&reader.lines, history, de_history_json_parse);
+    de_edn_reader_init(&reader.edn, history);
     if (chunk != NULL) {
         size_t size;
         err = 0;
         while (err == 0 && (size = fread(chunk, 1, chunk_bytes, file)) > 0) {
-            err = de_history_reader_feed(&reader, chunk, size, &error);
+            err = feed(&reader, chunk, size, &error);
         }
         if (err == 0 && ferror(file)) {
             fprintf(stderr, PROGRAM ": cannot read %s: %s\n", name, strerror(errno));
             err = DENGINE_E_IO;
         } else if (err == 0) {
-            err = de_history_reader_finish(&reader, &error);
+            err = finish(&reader, &error);
         }
     }
-    de_history_reader_deinit(&reader);
+    de_edn_reader_deinit(&reader.edn);
+    de_history_reader_deinit(&reader.lines);
     free(chunk);
     return err == 0 || err == DENGINE_E_IO ? (err == 0 ? 0 : STATUS_USAGE)
                                            : input_error(name, err, &error);
 }
 
-static int read_history(const char *path, struct de_history *history)
+static bool ends_in_edn(const char *path)
 {
+    size_t length = strlen(path);
+    return length >= 4 && strcmp(path + length - 4, ".edn") == 0;
+}
+
+static int read_history(const struct arguments *arguments, struct de_history *history)
+{
+    const char *path = arguments->path;
+    bool is_edn =
+        arguments->format == FORMAT_BY_NAME ? ends_in_edn(path) : arguments->format == FORMAT_EDN;
     if (strcmp(path, "-") == 0) {
-        return read_stream(stdin, "standard input", history);
+        return read_stream(stdin, "standard input", is_edn, history);
     }
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         fprintf(stderr, PROGRAM ": cannot open %s: %s\n", path, strerror(errno));
         return STATUS_USAGE;
     }
-    int status = read_stream(file, path, history);
+    int status = read_stream(file, path, is_edn, history);
     fclose(file);
     return status;
 }
@@ -279,7 +338,7 @@ int main(int argc, char **argv)
     }
     de_history_init(&history);
     de_history_limit(&history, arguments.options.model->functions, arguments.options.model->name);
-    status = read_history(arguments.path, &history);
+    status = read_history(&arguments, &history);
     if (status == 0) {
         if (history.count == 0) {
             fprintf(stderr, PROGRAM ": %s: warning: no operations\n", arguments.path);

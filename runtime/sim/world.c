@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "runtime/sim/check/history_edn.h"
 #include "runtime/sim/check/history_json.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/nemesis.h"
@@ -323,7 +324,10 @@ static void write_history(struct world *world)
 {
     size_t count;
     struct de_history_operation *operations = de_recorder_operations(&world->recorder, &count);
-    int err = de_history_json_write_operations(operations, count, world->options->history);
+    struct de_text *text = world->options->history;
+    int err = world->options->history_edn
+                  ? de_history_edn_write_operations(operations, count, text)
+                  : de_history_json_write_operations(operations, count, text);
 
     DE_ASSERT(err == 0);
     de_sim_free(operations);

@@ -22,6 +22,7 @@ struct de_run_options {
     uint8_t memory_fill;     /* what fresh memory of the replicas holds */
     struct de_trace *trace;  /* NULL, or initialised: gets the events of the run */
     struct de_text *history; /* NULL, or initialised: gets the clients' history as JSON Lines */
+    bool history_edn;        /* as EDN instead */
 };
 
 struct de_run_result {

@@ -91,6 +91,19 @@ class Runs(unittest.TestCase):
         self.assertEqual(ended_ok, result["ok"])
         self.assertTrue(all("process" in event and "time" in event for event in events))
 
+    def test_a_history_in_edn_says_the_same(self):
+        check = PROGRAMS.parent / "cli" / "check" / "dengine-check"
+        with tempfile.TemporaryDirectory() as directory:
+            lines = []
+            for name in ("history.jsonl", "history.edn"):
+                path = pathlib.Path(directory) / name
+                self.assertEqual(run("run", "--seed", "3", "--history", str(path))[0], 0)
+                lines.append(path.read_text().splitlines())
+                done = subprocess.run([check, "--model", "cas-register", path], check=False)
+                self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(lines[0]), len(lines[1]))
+        self.assertTrue(lines[1][0].startswith("{:type :invoke, :f "))
+
     def test_a_history_that_cannot_be_written_is_said(self):
         status, _, err = run("run", "--seed", "3", "--history", "/nonexistent/x")
         self.assertEqual(status, 1)

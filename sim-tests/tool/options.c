@@ -125,6 +125,13 @@ static bool parse_flag(const char *flag, struct de_tool_options *options)
     return true;
 }
 
+static bool ends_in_edn(const char *path)
+{
+    size_t length = strlen(path);
+
+    return length >= 4 && strcmp(path + length - 4, ".edn") == 0;
+}
+
 static bool parse_valued(const char *flag, const char *value, struct de_tool_options *options,
                          bool *seeds_given)
 {
@@ -155,6 +162,7 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
         options->save = value;
     } else {
         options->history = value;
+        options->history_edn = ends_in_edn(value);
     }
     return true;
 }

@@ -31,6 +31,7 @@ struct de_tool_options {
     bool keep_going;
     uint64_t until_ns;          /* 0 = to the end */
     const char *history;        /* file, NULL = none */
+    bool history_edn;           /* as its name says */
     const char *schedule;       /* file to run; NULL = draw from the seed */
     const char *save;           /* file to write the schedule to; NULL = none */
     const struct de_plan *plan; /* what was read from schedule; NULL = draw from the seed */

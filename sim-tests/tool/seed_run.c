@@ -67,6 +67,7 @@ void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de
     run.until_ns = options->until_ns;
     run.memory_fill = FILL_FIRST;
     run.history = history;
+    run.history_edn = options->history_edn;
     if (!options->check_determinism) {
         de_run(&run, result);
         de_plan_deinit(&plan);

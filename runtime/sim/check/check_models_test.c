@@ -11,6 +11,7 @@
 
 #include "runtime/sim/check/check.h"
 #include "runtime/sim/check/generator.h"
+#include "runtime/sim/check/plain.h"
 
 static struct de_history_operation make(enum de_history_function function,
                                         enum de_history_type outcome, const char *value,
@@ -198,6 +199,12 @@ static void test_what_a_model_does_not_know_is_refused(void **state)
     assert_int_equal(de_check_run(&operation, 1, &options, &result), DENGINE_E_INVALID);
     operation = WRITE("a", 1, 2);
     assert_int_equal(de_check_run(&operation, 1, &options, &result), DENGINE_E_INVALID);
+    operation = EXPIRE_INFO("a", 1);
+    operation.value = de_history_integer(1);
+    assert_verdict(&de_model_kv, &operation, 1, DE_CHECK_LINEARIZABLE);
+    operation.outcome = DE_HISTORY_OK;
+    operation.return_at = 2;
+    assert_verdict(&de_model_kv, &operation, 1, DE_CHECK_NOT_LINEARIZABLE);
     options.model = &de_model_lock;
     operation = EXPIRE_INFO(NULL, 1);
     assert_int_equal(de_check_run(&operation, 1, &options, &result), DENGINE_E_INVALID);
@@ -257,6 +264,40 @@ static void test_large_histories(void **state)
     }
 }
 
+/* Too large for brute force: the same search without its reductions gives the same verdicts. */
+static void test_verdicts_agree_with_those_without_reductions(void **state)
+{
+    enum { COUNT = 40 };
+    size_t verdicts[3] = {0, 0, 0};
+    (void)state;
+    for (uint64_t seed = 0; seed < 3000; seed++) {
+        const struct de_model *model = de_models()[seed % 3];
+        struct de_history_operation operations[COUNT];
+        struct de_check_options options = {model, DE_CHECK_STEPS_DEFAULT};
+        struct de_check_result result;
+        struct de_generator generator;
+        enum de_check_verdict plain;
+        de_generator_init(&generator, model, seed);
+        generator.clients = 5;
+        generator.info_percent = (uint32_t)(seed % 4) * 4;
+        generator.info_max = 5;
+        generator.expire_percent = (uint32_t)(seed % 5);
+        de_generator_linearizable(&generator, operations, COUNT);
+        for (uint64_t changes = seed % 6; changes > 0; changes--) {
+            de_generator_perturb(&generator, operations, COUNT);
+        }
+        assert_int_equal(de_check_run(operations, COUNT, &options, &result), 0);
+        assert_int_equal(de_plain_check(model, operations, COUNT, 3000000, &plain), 0);
+        verdicts[plain]++;
+        assert_true(plain == DE_CHECK_UNKNOWN || plain == result.verdict);
+        de_check_result_deinit(&result);
+        de_generator_deinit(&generator);
+    }
+    print_message("linearizable %zu, not %zu, unknown to the plain search %zu\n", verdicts[0],
+                  verdicts[1], verdicts[2]);
+    assert_true(verdicts[0] > 500 && verdicts[1] > 500 && verdicts[2] < 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_what_a_model_does_not_know_is_refused),
         cmocka_unit_test(test_unseen_strings_are_told),
         cmocka_unit_test(test_large_histories),
+        cmocka_unit_test(test_verdicts_agree_with_those_without_reductions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 /* A person wants the end of the prefix, and not every one of hundreds of operations; all together
  * fits on a screen of 24 lines. */
-#define STATES_SHOWN_MAX      3
+#define STATES_SHOWN_MAX      2
 #define MAKERS_SHOWN_MAX      2
 #define OVERLAPPING_SHOWN_MAX 4
 #define PREFIX_SHOWN_MAX      6
@@ -41,10 +41,15 @@ static size_t character_start(struct dengine_slice string, size_t at)
     return at;
 }
 
+static bool is_long(const struct de_history_value *value)
+{
+    return value->kind == DE_HISTORY_STRING && value->string.size > BEGINNING_BYTES + END_BYTES + 8;
+}
+
 /* A value that takes at most part of a line. */
 static void add_short_value(struct de_text *text, const struct de_history_value *value)
 {
-    if (value->kind != DE_HISTORY_STRING || value->string.size <= BEGINNING_BYTES + END_BYTES + 8) {
+    if (!is_long(value)) {
         de_text_add_value(text, value);
         return;
     }
@@ -140,17 +145,24 @@ static void add_state(struct de_text *text, const struct de_model *model,
     }
 }
 
+static uint32_t states_shown(const struct de_check_failure *failure)
+{
+    return failure->states_count < STATES_SHOWN_MAX ? failure->states_count : STATES_SHOWN_MAX;
+}
+
 /* "1", "1 or 2", "1, 2 or 3", "..., or others". */
 static void add_states(struct de_text *text, const struct de_model *model,
                        const struct de_check_failure *failure)
 {
-    for (uint32_t i = 0; i < failure->states_count; i++) {
-        bool last = i + 1 == failure->states_count && !failure->states_more;
+    uint32_t shown = states_shown(failure);
+    bool more = failure->states_more || shown < failure->states_count;
+    for (uint32_t i = 0; i < shown; i++) {
+        bool last = i + 1 == shown && !more;
         de_text_add(text, "%s", i == 0 ? "" : last ? " or " : ", ");
         add_state(text, model, &failure->states[i]);
     }
-    if (failure->states_more) {
-        de_text_add(text, failure->states_count == 0 ? "too long to tell" : ", or others");
+    if (more) {
+        de_text_add(text, shown == 0 ? "too long to tell" : ", or others");
     }
 }
 
@@ -159,9 +171,7 @@ static void add_states_left_by(struct de_text *text, const struct de_model *mode
                                const struct de_history_operation *operations,
                                const struct de_check_failure *failure)
 {
-    uint32_t shown =
-        failure->states_count < STATES_SHOWN_MAX ? failure->states_count : STATES_SHOWN_MAX;
-    for (uint32_t i = 0; i < shown; i++) {
+    for (uint32_t i = 0; i < states_shown(failure); i++) {
         uint32_t by = failure->states_left_by[i];
         de_text_add(text, "  ");
         add_state(text, model, &failure->states[i]);
@@ -173,6 +183,43 @@ static void add_states_left_by(struct de_text *text, const struct de_model *mode
         de_explain_operation(&operations[by], text);
         de_text_add(text, "\n");
     }
+}
+
+/* A few bytes from a position on. */
+static void add_piece(struct de_text *text, struct dengine_slice string, size_t at)
+{
+    size_t start = character_start(string, at);
+    size_t end =
+        string.size - start <= END_BYTES ? string.size : character_start(string, start + END_BYTES);
+    if (start == string.size) {
+        de_text_add(text, "its end");
+        return;
+    }
+    de_text_add_string(text, dengine_bytes((const uint8_t *)string.data + start, end - start));
+}
+
+/* Of strings of which people see the ends only: where the one that is there and the one that is
+ * needed part. */
+static void add_difference(struct de_text *text, const struct de_check_failure *failure)
+{
+    bool strings = failure->needs_state && failure->states_count > 0 &&
+                   failure->needed.kind == DE_HISTORY_STRING &&
+                   failure->states[0].kind == DE_HISTORY_STRING;
+    if (!strings || !(is_long(&failure->needed) || is_long(&failure->states[0]))) {
+        return;
+    }
+    struct dengine_slice needed = failure->needed.string;
+    struct dengine_slice there = failure->states[0].string;
+    size_t at = 0;
+    while (at < needed.size && at < there.size &&
+           ((const uint8_t *)needed.data)[at] == ((const uint8_t *)there.data)[at]) {
+        at++;
+    }
+    de_text_add(text, "  from byte %zu on it needs ", at);
+    add_piece(text, needed, at);
+    de_text_add(text, " where there is ");
+    add_piece(text, there, at);
+    de_text_add(text, "\n");
 }
 
 /* Where the state that the operation needs could have come from. */
@@ -259,6 +306,7 @@ static void add_failure(struct de_text *text, const struct de_history_operation 
                     result->keys_failed, result->keys);
     }
     add_states_left_by(text, model, operations, failure);
+    add_difference(text, failure);
     add_makers(text, model, operations, failure);
     add_overlapping(text, operations, failure);
     add_prefix(text, model, operations, failure);

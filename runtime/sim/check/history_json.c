@@ -64,16 +64,16 @@ static int shown(struct dengine_slice word)
 }
 
 /* Where the next token starts: what a message about it points at. */
-static size_t word_start(struct de_json *json)
+static struct de_scan_place word_start(struct de_scan *json)
 {
     (void)de_json_peek(json);
-    return json->position;
+    return json->at;
 }
 
-static int take_type(struct de_json *json, enum de_history_type *type)
+static int take_type(struct de_scan *json, enum de_history_type *type)
 {
     struct dengine_slice word;
-    size_t start = word_start(json);
+    struct de_scan_place start = word_start(json);
     int err = de_json_string(json, "a string for type", &word);
     if (err != 0) {
         return err;
@@ -85,15 +85,15 @@ static int take_type(struct de_json *json, enum de_history_type *type)
     }
     DE_HISTORY_TYPE_MAP(TYPE_TEST)
 #undef TYPE_TEST
-    json->position = start;
-    return de_json_fail(json, "unknown type \"%.*s\"; expected invoke, ok, fail or info",
+    json->at = start;
+    return de_scan_fail(json, "unknown type \"%.*s\"; expected invoke, ok, fail or info",
                         shown(word), (const char *)word.data);
 }
 
-static int take_function(struct de_json *json, enum de_history_function *function)
+static int take_function(struct de_scan *json, enum de_history_function *function)
 {
     struct dengine_slice word;
-    size_t start = word_start(json);
+    struct de_scan_place start = word_start(json);
     int err = de_json_string(json, "a string for f", &word);
     if (err != 0) {
         return err;
@@ -105,14 +105,14 @@ static int take_function(struct de_json *json, enum de_history_function *functio
     }
     DE_HISTORY_FUNCTION_MAP(FUNCTION_TEST)
 #undef FUNCTION_TEST
-    json->position = start;
+    json->at = start;
     char expected[128];
     de_history_functions_text(DE_HISTORY_ALL_FUNCTIONS, expected, sizeof(expected));
-    return de_json_fail(json, "unknown f \"%.*s\"; expected %s", shown(word),
+    return de_scan_fail(json, "unknown f \"%.*s\"; expected %s", shown(word),
                         (const char *)word.data, expected);
 }
 
-static int take_value(struct de_json *json, struct de_history_event *event)
+static int take_value(struct de_scan *json, struct de_history_event *event)
 {
     static const char expected[] = "null, an integer, a string or [old, new]";
     if (de_json_peek(json) != '[') {
@@ -120,7 +120,7 @@ static int take_value(struct de_json *json, struct de_history_event *event)
         return de_json_value(json, expected, &event->value);
     }
     event->shape = DE_HISTORY_PAIR;
-    json->position++;
+    json->at.position++;
     int err = de_json_value(json, "old: null, an integer or a string", &event->expected);
     if (err == 0) {
         err = de_json_take(json, ',', "',' between old and new");
@@ -131,7 +131,7 @@ static int take_value(struct de_json *json, struct de_history_event *event)
     return err != 0 ? err : de_json_take(json, ']', "']' after [old, new");
 }
 
-static int take_member(struct de_json *json, enum member member, struct de_history_event *event)
+static int take_member(struct de_scan *json, enum member member, struct de_history_event *event)
 {
     switch (member) {
     case MEMBER_PROCESS:
@@ -153,18 +153,18 @@ static int take_member(struct de_json *json, enum member member, struct de_histo
 }
 
 /* Name, colon, value. */
-static int take_pair(struct de_json *json, unsigned *seen, struct de_history_event *event)
+static int take_pair(struct de_scan *json, unsigned *seen, struct de_history_event *event)
 {
     struct dengine_slice name;
-    size_t start = word_start(json);
+    struct de_scan_place start = word_start(json);
     int err = de_json_string(json, "a member's name", &name);
     if (err != 0) {
         return err;
     }
     enum member member = member_of(name);
     if ((*seen & (unsigned)member) != 0) {
-        json->position = start;
-        return de_json_fail(json, "\"%s\" twice in one event", member_text(member));
+        json->at = start;
+        return de_scan_fail(json, "\"%s\" twice in one event", member_text(member));
     }
     *seen |= (unsigned)member;
     err = de_json_take(json, ':', "':' after a member's name");
@@ -172,13 +172,13 @@ static int take_pair(struct de_json *json, unsigned *seen, struct de_history_eve
 }
 
 /* The lowest missing member has a name in the message. */
-static int check_members(const struct de_json *json, unsigned seen)
+static int check_members(const struct de_scan *json, unsigned seen)
 {
     unsigned missing = MEMBERS_REQUIRED & ~seen;
     if (missing == 0) {
         return 0;
     }
-    return de_history_fail(json->error, json->line,
+    return de_history_fail(json->error, json->at.line,
                            "no \"%s\" in this event; expected process, type, f and time",
                            member_text((enum member)(missing & (~missing + 1))));
 }
@@ -186,7 +186,7 @@ static int check_members(const struct de_json *json, unsigned seen)
 int de_history_json_parse(void *line_data, size_t line_size, uint64_t line,
                           struct de_history_event *event, struct de_history_error *error)
 {
-    struct de_json json;
+    struct de_scan json;
     unsigned seen = 0;
     memset(event, 0, sizeof(*event));
     de_json_init(&json, line_data, line_size, line, error);
@@ -205,14 +205,14 @@ int de_history_json_parse(void *line_data, size_t line_size, uint64_t line,
         if (de_json_peek(&json) != ',') {
             break;
         }
-        json.position++;
+        json.at.position++;
     }
     err = de_json_take(&json, '}', "',' or '}' after a member");
     if (err != 0) {
         return err;
     }
     if (de_json_peek(&json) >= 0) {
-        return de_json_fail(&json, "something after the event; expected one event per line");
+        return de_scan_fail(&json, "something after the event; expected one event per line");
     }
     return check_members(&json, seen);
 }

@@ -1,8 +1,6 @@
 /* runtime/sim/check/json.h - a strict scanner for the JSON that histories are made of.
  *
- * It walks over one line and takes one token at a time; it never builds a tree and never recurses.
- * Strings are decoded in place: a decoded string is never longer than its source, so the line's own
- * memory holds it. Not thread-safe. */
+ * On top of scan.h, over one line. Not thread-safe. */
 #ifndef DE_RUNTIME_SIM_CHECK_JSON_H
 #define DE_RUNTIME_SIM_CHECK_JSON_H
 
@@ -10,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/sim/check/history.h"
+#include "runtime/sim/check/scan.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,38 +17,27 @@ extern "C" {
 /* How deep values of unknown members may nest. */
 #define DE_JSON_DEPTH_MAX 64
 
-struct de_json {
-    uint8_t *data; /* borrowed; strings are decoded into it */
-    size_t size;
-    size_t position;
-    uint64_t line;                  /* for messages */
-    struct de_history_error *error; /* borrowed */
-};
-
-void de_json_init(struct de_json *json, void *data, size_t size, uint64_t line,
+/* The text is a whole line. */
+void de_json_init(struct de_scan *json, void *data, size_t size, uint64_t line,
                   struct de_history_error *error);
 
 /* The next byte that is no white space, without taking it; -1 at the end. */
-int de_json_peek(struct de_json *json);
+int de_json_peek(struct de_scan *json);
 
 /* Takes the byte wanted if it is next; otherwise says "expected ..." of expected and fails. */
-int de_json_take(struct de_json *json, char wanted, const char *expected);
-
-/* As de_history_fail, with the column in front. */
-__attribute__((format(printf, 2, 3))) int de_json_fail(struct de_json *json, const char *format,
-                                                       ...);
+int de_json_take(struct de_scan *json, char wanted, const char *expected);
 
 /* A string, decoded, borrowed from the line. Must be UTF-8; \u escapes must pair surrogates. */
-int de_json_string(struct de_json *json, const char *expected, struct dengine_slice *string);
+int de_json_string(struct de_scan *json, const char *expected, struct dengine_slice *string);
 
 /* An integer that fits 64 bits; a fraction or an exponent is an error. */
-int de_json_integer(struct de_json *json, const char *expected, int64_t *integer);
+int de_json_integer(struct de_scan *json, const char *expected, int64_t *integer);
 
 /* null, an integer or a string. */
-int de_json_value(struct de_json *json, const char *expected, struct de_history_value *value);
+int de_json_value(struct de_scan *json, const char *expected, struct de_history_value *value);
 
 /* Any value whatever, checked only as far as needed to find its end. */
-int de_json_skip(struct de_json *json);
+int de_json_skip(struct de_scan *json);
 
 #ifdef __cplusplus
 }

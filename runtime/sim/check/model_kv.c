@@ -23,6 +23,7 @@ enum kind {
     KIND_EXPIRES, /* expire: the state is a and becomes empty */
 };
 
+/* Of null and of an integer: the empty one. */
 static struct dengine_slice string_of(const struct de_history_value *value)
 {
     return value->kind == DE_HISTORY_STRING ? value->string : dengine_bytes(NULL, 0);
@@ -64,7 +65,11 @@ static int translate_one(struct de_model_context *context,
     *op = (struct de_model_op){.kind = KIND_SETS, .from = DE_MODEL_ANY, .to = DE_MODEL_ANY};
     op->ignored = operation->outcome == DE_HISTORY_FAIL;
     if (operation->value.kind == DE_HISTORY_INTEGER) {
-        return DENGINE_E_INVALID;
+        /* An integer is never there, so it can never vanish; and nobody can have written one. */
+        op->kind = KIND_EXPIRES;
+        op->a = DE_MODEL_ANY;
+        op->to = DE_KV_STATE_EMPTY;
+        return operation->function == DE_HISTORY_EXPIRE ? 0 : DENGINE_E_INVALID;
     }
     if (operation->function == DE_HISTORY_APPEND) {
         op->kind = KIND_APPENDS;

@@ -91,7 +91,8 @@ static bool apply_to_kv(const struct de_history_operation *operation, struct obj
         return unknown || is_string(object, &operation->value);
     }
     if (operation->function == DE_HISTORY_EXPIRE) {
-        bool there = is_string(object, &operation->value);
+        bool there =
+            operation->value.kind == DE_HISTORY_STRING && is_string(object, &operation->value);
         if (there) {
             set_null(object);
         }
