@@ -4,20 +4,22 @@
 
 #define SCALAR(number, kind, member)                                                               \
     {                                                                                              \
-        number, kind, offsetof(struct de_raft_message, member)                                     \
+        number, kind, offsetof(struct de_peer_message, member)                                     \
     }
 
 const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS] = {
-    SCALAR(2, DE_PEER_U32, type),       SCALAR(3, DE_PEER_FIXED64, cluster_id),
-    SCALAR(4, DE_PEER_U64, from),       SCALAR(5, DE_PEER_U64, to),
-    SCALAR(6, DE_PEER_U64, term),       SCALAR(7, DE_PEER_U64, prev_index),
-    SCALAR(8, DE_PEER_U64, prev_term),  SCALAR(9, DE_PEER_U64, last_index),
-    SCALAR(10, DE_PEER_U64, last_term), SCALAR(11, DE_PEER_U64, commit),
-    SCALAR(12, DE_PEER_U64, round),     SCALAR(13, DE_PEER_FIXED64, sent_ns),
-    SCALAR(16, DE_PEER_U64, match),     SCALAR(17, DE_PEER_U64, hint_index),
-    SCALAR(18, DE_PEER_U64, hint_term), SCALAR(19, DE_PEER_BOOL, pre_vote),
-    SCALAR(20, DE_PEER_BOOL, granted),  SCALAR(21, DE_PEER_BOOL, rejected),
-    SCALAR(22, DE_PEER_BOOL, transfer), SCALAR(24, DE_PEER_BOOL, recovering),
+    SCALAR(2, DE_PEER_U32, raft.type),          SCALAR(3, DE_PEER_FIXED64, raft.cluster_id),
+    SCALAR(4, DE_PEER_U64, raft.from),          SCALAR(5, DE_PEER_U64, raft.to),
+    SCALAR(6, DE_PEER_U64, raft.term),          SCALAR(7, DE_PEER_U64, raft.prev_index),
+    SCALAR(8, DE_PEER_U64, raft.prev_term),     SCALAR(9, DE_PEER_U64, raft.last_index),
+    SCALAR(10, DE_PEER_U64, raft.last_term),    SCALAR(11, DE_PEER_U64, raft.commit),
+    SCALAR(12, DE_PEER_U64, raft.round),        SCALAR(13, DE_PEER_FIXED64, raft.sent_ns),
+    SCALAR(16, DE_PEER_U64, raft.match),        SCALAR(17, DE_PEER_U64, raft.hint_index),
+    SCALAR(18, DE_PEER_U64, raft.hint_term),    SCALAR(19, DE_PEER_BOOL, raft.pre_vote),
+    SCALAR(20, DE_PEER_BOOL, raft.granted),     SCALAR(21, DE_PEER_BOOL, raft.rejected),
+    SCALAR(22, DE_PEER_BOOL, raft.transfer),    SCALAR(24, DE_PEER_BOOL, raft.recovering),
+    SCALAR(25, DE_PEER_U64, chunk.image_bytes), SCALAR(26, DE_PEER_U64, chunk.offset),
+    SCALAR(27, DE_PEER_U32, chunk.answer),
 };
 
 static bool entries_hold(const struct de_peer_message *message)
@@ -42,40 +44,42 @@ static bool entries_hold(const struct de_peer_message *message)
     return term == raft->last_term && term <= raft->term;
 }
 
-static bool configuration_holds(const struct de_raft_configuration *configuration)
+static bool chunk_holds(const struct de_peer_message *message)
 {
-    uint64_t before = 0;
-    uint32_t i;
+    const struct de_peer_chunk *chunk = &message->chunk;
+    const bool is_reply = message->raft.type == DE_NODE_MSG_CHUNK_REPLY;
 
-    if (configuration->count == 0 || configuration->count > DE_RAFT_MEMBERS_MAX) {
+    if (chunk->image_bytes == 0 || chunk->offset > chunk->image_bytes ||
+        message->raft.last_index == 0 || message->raft.last_term == 0) {
         return false;
     }
-    for (i = 0; i < configuration->count; i++) {
-        const struct de_raft_member *member = &configuration->members[i];
-
-        if (member->id <= before || member->flags == 0 ||
-            (member->flags & ~DE_PEER_MEMBER_FLAGS_ALL) != 0) {
-            return false;
-        }
-        before = member->id;
+    if (is_reply ? chunk->answer < DE_CHUNK_WANTED || chunk->answer > DE_CHUNK_NEWER
+                 : chunk->answer != 0) {
+        return false;
     }
-    return true;
+    return chunk->data.size <= DE_CHUNK_BYTES_MAX &&
+           chunk->data.size <= chunk->image_bytes - chunk->offset &&
+           (!is_reply || chunk->data.size == 0);
+}
+
+static bool has_chunk(const struct de_peer_chunk *chunk)
+{
+    return chunk->image_bytes != 0 || chunk->offset != 0 || chunk->answer != 0 ||
+           chunk->data.size != 0;
 }
 
 bool de_peer_message_check(const struct de_peer_message *message)
 {
     const struct de_raft_message *raft = &message->raft;
 
-    if (raft->type < DE_RAFT_MSG_VOTE_REQUEST || raft->type > DE_RAFT_MSG_REMOVED) {
-        return false;
-    }
     if (raft->from == 0 || raft->to == 0 || raft->from == raft->to) {
         return false;
     }
-    if ((raft->configuration != NULL) != (raft->type == DE_RAFT_MSG_SNAPSHOT)) {
-        return false;
+    if (raft->type == DE_NODE_MSG_CHUNK || raft->type == DE_NODE_MSG_CHUNK_REPLY) {
+        return raft->entry_count == 0 && chunk_holds(message);
     }
-    if (raft->configuration != NULL && !configuration_holds(raft->configuration)) {
+    if (raft->type < DE_RAFT_MSG_VOTE_REQUEST || raft->type > DE_RAFT_MSG_REMOVED ||
+        has_chunk(&message->chunk)) {
         return false;
     }
     return raft->type == DE_RAFT_MSG_APPEND ? entries_hold(message) : raft->entry_count == 0;

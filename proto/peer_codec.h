@@ -28,9 +28,9 @@ extern "C" {
 /* What every message that travels must fulfil, checked after decoding and asserted before encoding:
  * a known type; from and to are not 0 and differ; an APPEND has exactly the entries prev_index + 1
  * .. last_index (at most DE_PEER_ENTRIES_MAX), of known types, whose terms never fall, start at
- * prev_term or later and end at last_term, which is at most the message's term; a SNAPSHOT, and
- * nothing else, has a configuration, of 1 .. DE_RAFT_MEMBERS_MAX members ascending by id with known
- * flags. Takes the entries from message->entries. */
+ * prev_term or later and end at last_term, which is at most the message's term; a CHUNK or
+ * CHUNK_REPLY, and nothing else, has a chunk that lies within its image and is of at most
+ * DE_CHUNK_BYTES_MAX bytes. Takes the entries from message->entries. */
 bool de_peer_message_check(const struct de_peer_message *message);
 
 /* Bytes that the encoded message takes. */
@@ -46,7 +46,8 @@ struct de_peer_decoded {
 };
 
 /* Decodes and checks (de_peer_message_check). raft.entries are the metas of the entries, with
- * configuration NULL: what a CONFIG payload means is the receiver's affair. 0 and *decoded (free it
+ * configuration NULL: what a CONFIG payload means is the receiver's affair, and so is the
+ * configuration that a SNAPSHOT is about. 0 and *decoded (free it
  * with de_peer_decoded_free), PROTOCOL, VERSION, TOO_LARGE or NO_MEMORY (*decoded is then NULL).
  * Borrows nothing from bytes after it returns. */
 int de_peer_decode(struct dengine_slice bytes, struct de_peer_decoded **decoded);

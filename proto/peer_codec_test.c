@@ -19,7 +19,6 @@
 /* A message with room for everything it points to. */
 struct sample {
     struct de_peer_message message;
-    struct de_raft_configuration configuration;
     struct dengine_entry entries[ENTRIES_MAX];
     uint8_t payloads[ENTRIES_MAX][300];
 };
@@ -56,19 +55,24 @@ static void fill_entries(struct sample *sample, struct de_random *random)
     sample->message.entries = sample->entries;
 }
 
-static void fill_configuration(struct sample *sample, struct de_random *random)
+static void fill_chunk(struct sample *sample, struct de_random *random)
 {
-    uint64_t id = 0;
-    uint32_t i;
+    struct de_peer_chunk *chunk = &sample->message.chunk;
+    const bool is_reply = sample->message.raft.type == DE_NODE_MSG_CHUNK_REPLY;
 
-    sample->configuration.count = (uint32_t)de_random_between(random, 1, DE_RAFT_MEMBERS_MAX);
-    for (i = 0; i < sample->configuration.count; i++) {
-        id += 1 + (any_number(random) >> 10);
-        sample->configuration.members[i].id = id;
-        sample->configuration.members[i].flags = (uint32_t)de_random_between(random, 1, 15);
-        sample->configuration.members[i].reserved = 0;
+    sample->message.raft.last_index = 1 + (any_number(random) >> 1);
+    sample->message.raft.last_term = 1 + (any_number(random) >> 1);
+    if (is_reply) {
+        chunk->answer = (uint32_t)de_random_between(random, DE_CHUNK_WANTED, DE_CHUNK_NEWER);
+    } else {
+        chunk->data.size = (size_t)de_random_below(random, sizeof sample->payloads);
+        chunk->data.data = sample->payloads;
+        for (size_t k = 0; k < chunk->data.size; k++) {
+            (&sample->payloads[0][0])[k] = (uint8_t)de_random_next(random);
+        }
     }
-    sample->message.raft.configuration = &sample->configuration;
+    chunk->offset = any_number(random) >> 2;
+    chunk->image_bytes = chunk->offset + chunk->data.size + 1 + (any_number(random) >> 2);
 }
 
 /* The sample that belongs to seed. Padding and unused room get the byte `poison`. */
@@ -79,7 +83,10 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
 
     memset(sample, poison, sizeof *sample);
     de_random_init(&random, seed);
-    raft->type = (uint32_t)de_random_between(&random, 1, 8);
+    raft->type = (uint32_t)de_random_between(&random, 1, 11);
+    if (raft->type > DE_RAFT_MSG_REMOVED) {
+        raft->type += DE_NODE_MSG_CHUNK - DE_RAFT_MSG_REMOVED - 1;
+    }
     raft->pre_vote = de_random_below(&random, 2) == 1;
     raft->granted = de_random_below(&random, 2) == 1;
     raft->rejected = de_random_below(&random, 2) == 1;
@@ -103,10 +110,11 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     raft->entry_count = 0;
     raft->configuration = NULL;
     sample->message.entries = NULL;
+    sample->message.chunk = (struct de_peer_chunk){.data = {NULL, 0}};
     if (raft->type == DE_RAFT_MSG_APPEND) {
         fill_entries(sample, &random);
-    } else if (raft->type == DE_RAFT_MSG_SNAPSHOT) {
-        fill_configuration(sample, &random);
+    } else if (raft->type > DE_RAFT_MSG_REMOVED) {
+        fill_chunk(sample, &random);
     }
 }
 
@@ -124,6 +132,16 @@ static uint8_t *encode(const struct sample *sample, size_t *size)
 static int decode(const uint8_t *bytes, size_t size, struct de_peer_decoded **decoded)
 {
     return de_peer_decode(dengine_bytes(bytes, size), decoded);
+}
+
+static void assert_chunks_equal(const struct de_peer_chunk *a, const struct de_peer_chunk *b)
+{
+    assert_true(a->image_bytes == b->image_bytes && a->offset == b->offset);
+    assert_int_equal(a->answer, b->answer);
+    assert_int_equal(a->data.size, b->data.size);
+    if (a->data.size > 0) {
+        assert_memory_equal(a->data.data, b->data.data, a->data.size);
+    }
 }
 
 static void assert_scalars_equal(const struct de_raft_message *a, const struct de_raft_message *b)
@@ -164,16 +182,8 @@ static void assert_decodes_to(const struct sample *sample, const uint8_t *bytes,
             assert_memory_equal(got->data.data, want->data.data, want->data.size);
         }
     }
-    if (raft->configuration != NULL) {
-        const struct de_raft_configuration *got = decoded->message.raft.configuration;
-
-        assert_non_null(got);
-        assert_int_equal(got->count, sample->configuration.count);
-        assert_memory_equal(got->members, sample->configuration.members,
-                            got->count * sizeof got->members[0]);
-    } else {
-        assert_null(decoded->message.raft.configuration);
-    }
+    assert_null(decoded->message.raft.configuration);
+    assert_chunks_equal(&decoded->message.chunk, &sample->message.chunk);
     de_peer_decoded_free(decoded);
 }
 
@@ -261,7 +271,10 @@ static void test_protobuf_reads_it(void **state)
         assert_true(peer->pre_vote == raft->pre_vote && peer->granted == raft->granted);
         assert_true(peer->rejected == raft->rejected && peer->transfer == raft->transfer);
         assert_true(peer->recovering == raft->recovering);
-        assert_true((peer->configuration != NULL) == (raft->configuration != NULL));
+        assert_true(peer->image_bytes == sample.message.chunk.image_bytes);
+        assert_true(peer->offset == sample.message.chunk.offset);
+        assert_int_equal(peer->answer, sample.message.chunk.answer);
+        assert_int_equal(peer->chunk.len, sample.message.chunk.data.size);
         assert_int_equal(peer->n_entries, raft->entry_count);
         for (i = 0; i < raft->entry_count; i++) {
             assert_true(peer->entries[i]->term == sample.entries[i].term);
@@ -484,26 +497,46 @@ static void test_check_refuses_contradictions(void **state)
     assert_false(de_peer_message_check(&sample.message));
 }
 
-static void test_check_refuses_bad_configurations(void **state)
+static void test_check_refuses_bad_chunks(void **state)
 {
     struct sample sample;
-    struct de_raft_configuration *configuration = &sample.configuration;
+    struct de_peer_chunk *chunk = &sample.message.chunk;
+    struct de_peer_chunk good;
     uint64_t seed = 0;
 
     (void)state;
     do {
         make_sample(&sample, seed++, 0);
-    } while (sample.message.raft.type != DE_RAFT_MSG_SNAPSHOT || configuration->count < 2);
+    } while (sample.message.raft.type != DE_NODE_MSG_CHUNK || chunk->data.size < 2);
+    good = *chunk;
     assert_true(de_peer_message_check(&sample.message));
-    configuration->members[1].flags = 16;
+    chunk->image_bytes = chunk->offset + chunk->data.size - 1;
     assert_false(de_peer_message_check(&sample.message));
-    configuration->members[1].flags = 1;
-    configuration->members[1].id = configuration->members[0].id;
+    *chunk = good;
+    chunk->offset = chunk->image_bytes + 1;
     assert_false(de_peer_message_check(&sample.message));
-    configuration->count = 0;
+    *chunk = good;
+    chunk->image_bytes = UINT64_MAX;
+    chunk->data.size = DE_CHUNK_BYTES_MAX + 1;
     assert_false(de_peer_message_check(&sample.message));
-    sample.message.raft.configuration = NULL;
+    *chunk = good;
+    chunk->answer = DE_CHUNK_DONE;
     assert_false(de_peer_message_check(&sample.message));
+    sample.message.raft.type = DE_NODE_MSG_CHUNK_REPLY;
+    assert_false(de_peer_message_check(&sample.message)); /* with bytes */
+    chunk->data.size = 0;
+    assert_true(de_peer_message_check(&sample.message));
+    chunk->answer = 0;
+    assert_false(de_peer_message_check(&sample.message));
+    chunk->answer = DE_CHUNK_NEWER + 1;
+    assert_false(de_peer_message_check(&sample.message));
+    *chunk = good;
+    sample.message.raft.type = DE_RAFT_MSG_VOTE_REPLY;
+    assert_false(de_peer_message_check(&sample.message));
+    *chunk = (struct de_peer_chunk){.image_bytes = 0};
+    assert_true(de_peer_message_check(&sample.message));
+    sample.message.raft.type = DE_NODE_MSG_CHUNK;
+    assert_false(de_peer_message_check(&sample.message)); /* of no image */
 }
 
 int main(void)
@@ -520,7 +553,7 @@ int main(void)
         cmocka_unit_test(test_another_version_is_told_apart),
         cmocka_unit_test(test_too_large_is_refused_unread),
         cmocka_unit_test(test_check_refuses_contradictions),
-        cmocka_unit_test(test_check_refuses_bad_configurations),
+        cmocka_unit_test(test_check_refuses_bad_chunks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

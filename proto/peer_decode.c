@@ -13,15 +13,16 @@
 struct outline {
     uint32_t entry_count;
     size_t entry_bytes; /* of all Entry messages: no less than their payloads */
-    bool configuration;
+    size_t chunk_bytes;
+    bool chunk;
 };
 
 /* What is allocated with a struct de_peer_decoded in front of it: one block, in this order. */
 struct layout {
-    struct de_raft_configuration *configuration; /* NULL when there is none */
     struct dengine_entry *entries;
     struct de_raft_entry *metas;
     uint8_t *payloads;
+    uint8_t *chunk;
 };
 
 /* Version and checksum: then the bytes are what some node of this version has written, in between
@@ -66,11 +67,12 @@ static int read_outline(struct dengine_slice inside, struct outline *outline)
             }
             outline->entry_count++;
             outline->entry_bytes += field.bytes.size;
-        } else if (field.number == DE_PEER_CONFIGURATION) {
-            if (field.type != DE_WIRE_BYTES || outline->configuration) {
+        } else if (field.number == DE_PEER_CHUNK) {
+            if (field.type != DE_WIRE_BYTES || outline->chunk) {
                 return DENGINE_E_PROTOCOL;
             }
-            outline->configuration = true;
+            outline->chunk = true;
+            outline->chunk_bytes = field.bytes.size;
         }
     }
     return reader.failed ? DENGINE_E_PROTOCOL : 0;
@@ -104,49 +106,7 @@ static bool decode_entry(struct dengine_slice bytes, struct dengine_entry *entry
     return !reader.failed;
 }
 
-static bool decode_member(struct dengine_slice bytes, struct de_raft_member *member)
-{
-    struct de_wire_reader reader;
-    struct de_wire_field field;
-
-    de_wire_reader_init(&reader, bytes);
-    while (de_wire_next(&reader, &field)) {
-        if (field.type != DE_WIRE_VARINT) {
-            return false;
-        }
-        if (field.number == DE_PEER_MEMBER_ID) {
-            member->id = field.value;
-        } else if (field.number == DE_PEER_MEMBER_FLAGS &&
-                   field.value <= DE_PEER_MEMBER_FLAGS_ALL) {
-            member->flags = (uint32_t)field.value;
-        } else {
-            return false;
-        }
-    }
-    return !reader.failed;
-}
-
-static bool decode_configuration(struct dengine_slice bytes,
-                                 struct de_raft_configuration *configuration)
-{
-    struct de_wire_reader reader;
-    struct de_wire_field field;
-
-    de_wire_reader_init(&reader, bytes);
-    while (de_wire_next(&reader, &field)) {
-        if (field.number != DE_PEER_CONFIGURATION_MEMBERS || field.type != DE_WIRE_BYTES ||
-            configuration->count == DE_RAFT_MEMBERS_MAX) {
-            return false;
-        }
-        if (!decode_member(field.bytes, &configuration->members[configuration->count])) {
-            return false;
-        }
-        configuration->count++;
-    }
-    return !reader.failed;
-}
-
-static bool scalar_set(struct de_raft_message *raft, const struct de_wire_field *field)
+static bool scalar_set(struct de_peer_message *message, const struct de_wire_field *field)
 {
     const struct de_peer_scalar *scalar = NULL;
     uint32_t type;
@@ -163,7 +123,7 @@ static bool scalar_set(struct de_raft_message *raft, const struct de_wire_field 
     if (field->type != type) {
         return false;
     }
-    at = (char *)raft + scalar->offset;
+    at = (char *)message + scalar->offset;
     if (scalar->kind == DE_PEER_BOOL) {
         const bool flag = field->value != 0;
 
@@ -195,14 +155,16 @@ static bool decode_fields(struct dengine_slice inside, const struct layout *layo
         if (field.number == DE_PEER_ENTRIES) {
             ok = decode_entry(field.bytes, &layout->entries[raft->entry_count], &payloads);
             raft->entry_count++;
-        } else if (field.number == DE_PEER_CONFIGURATION) {
-            ok = decode_configuration(field.bytes, layout->configuration);
+        } else if (field.number == DE_PEER_CHUNK) {
+            message->chunk.data = dengine_bytes(layout->chunk, field.bytes.size);
+            if (field.bytes.size > 0) {
+                memcpy(layout->chunk, field.bytes.data, field.bytes.size);
+            }
         } else {
-            ok = scalar_set(raft, &field);
+            ok = scalar_set(message, &field);
         }
     }
     message->entries = layout->entries;
-    raft->configuration = layout->configuration;
     return ok && de_peer_message_check(message);
 }
 
@@ -222,11 +184,10 @@ static void fill_metas(const struct layout *layout, uint32_t count)
 /* Allocates the block and finds its parts; all but the payloads are zero. */
 static struct de_peer_decoded *allocate(const struct outline *outline, struct layout *layout)
 {
-    const size_t config_bytes = outline->configuration ? sizeof *layout->configuration : 0;
     const size_t entry_bytes = outline->entry_count * sizeof *layout->entries;
     const size_t meta_bytes = outline->entry_count * sizeof *layout->metas;
-    const size_t fixed = sizeof(struct de_peer_decoded) + config_bytes + entry_bytes + meta_bytes;
-    char *block = malloc(fixed + outline->entry_bytes);
+    const size_t fixed = sizeof(struct de_peer_decoded) + entry_bytes + meta_bytes;
+    char *block = malloc(fixed + outline->entry_bytes + outline->chunk_bytes);
     char *at;
 
     if (block == NULL) {
@@ -234,10 +195,10 @@ static struct de_peer_decoded *allocate(const struct outline *outline, struct la
     }
     memset(block, 0, fixed);
     at = block + sizeof(struct de_peer_decoded);
-    layout->configuration = config_bytes > 0 ? (void *)at : NULL;
-    layout->entries = (void *)(at + config_bytes);
-    layout->metas = (void *)(at + config_bytes + entry_bytes);
+    layout->entries = (void *)at;
+    layout->metas = (void *)(at + entry_bytes);
     layout->payloads = (void *)(block + fixed);
+    layout->chunk = layout->payloads + outline->entry_bytes;
     return (struct de_peer_decoded *)(void *)block;
 }
 

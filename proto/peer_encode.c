@@ -6,9 +6,10 @@
 #include "core/base/crc32c.h"
 #include "proto/peer_fields.h"
 
-static uint64_t scalar_get(const struct de_raft_message *raft, const struct de_peer_scalar *scalar)
+static uint64_t scalar_get(const struct de_peer_message *message,
+                           const struct de_peer_scalar *scalar)
 {
-    const char *at = (const char *)raft + scalar->offset;
+    const char *at = (const char *)message + scalar->offset;
     uint64_t value = 0;
     uint32_t small;
     bool flag;
@@ -49,6 +50,13 @@ static uint8_t *put_length(uint8_t *at, uint32_t number, size_t size)
     return de_wire_put_varint(de_wire_put_tag(at, number, DE_WIRE_BYTES), size);
 }
 
+static uint8_t *put_bytes(uint8_t *at, uint32_t number, struct dengine_slice bytes)
+{
+    at = put_length(at, number, bytes.size);
+    memcpy(at, bytes.data, bytes.size);
+    return at + bytes.size;
+}
+
 /* A field of type bytes with size bytes inside. */
 static size_t bytes_size(uint32_t number, size_t size)
 {
@@ -68,44 +76,7 @@ static uint8_t *put_entry(uint8_t *at, const struct dengine_entry *entry)
     at = put_length(at, DE_PEER_ENTRIES, entry_size(entry));
     at = put_number(at, DE_PEER_ENTRY_TERM, entry->term);
     at = put_number(at, DE_PEER_ENTRY_TYPE, entry->type);
-    if (entry->data.size > 0) {
-        at = put_length(at, DE_PEER_ENTRY_DATA, entry->data.size);
-        memcpy(at, entry->data.data, entry->data.size);
-        at += entry->data.size;
-    }
-    return at;
-}
-
-static size_t member_size(const struct de_raft_member *member)
-{
-    return number_size(DE_PEER_MEMBER_ID, member->id) +
-           number_size(DE_PEER_MEMBER_FLAGS, member->flags);
-}
-
-static size_t configuration_size(const struct de_raft_configuration *configuration)
-{
-    size_t size = 0;
-    uint32_t i;
-
-    for (i = 0; i < configuration->count; i++) {
-        size += bytes_size(DE_PEER_CONFIGURATION_MEMBERS, member_size(&configuration->members[i]));
-    }
-    return size;
-}
-
-static uint8_t *put_configuration(uint8_t *at, const struct de_raft_configuration *configuration)
-{
-    uint32_t i;
-
-    at = put_length(at, DE_PEER_CONFIGURATION, configuration_size(configuration));
-    for (i = 0; i < configuration->count; i++) {
-        const struct de_raft_member *member = &configuration->members[i];
-
-        at = put_length(at, DE_PEER_CONFIGURATION_MEMBERS, member_size(member));
-        at = put_number(at, DE_PEER_MEMBER_ID, member->id);
-        at = put_number(at, DE_PEER_MEMBER_FLAGS, member->flags);
-    }
-    return at;
+    return entry->data.size > 0 ? put_bytes(at, DE_PEER_ENTRY_DATA, entry->data) : at;
 }
 
 size_t de_peer_encoded_size(const struct de_peer_message *message)
@@ -116,7 +87,7 @@ size_t de_peer_encoded_size(const struct de_peer_message *message)
     DE_ASSERT(message != NULL);
     DE_ASSERT(de_peer_message_check(message));
     for (i = 0; i < DE_PEER_SCALARS; i++) {
-        const uint64_t value = scalar_get(&message->raft, &de_peer_scalars[i]);
+        const uint64_t value = scalar_get(message, &de_peer_scalars[i]);
 
         if (de_peer_scalars[i].kind == DE_PEER_FIXED64) {
             size += value == 0 ? 0 : de_wire_tag_size(de_peer_scalars[i].number) + 8;
@@ -124,10 +95,8 @@ size_t de_peer_encoded_size(const struct de_peer_message *message)
             size += number_size(de_peer_scalars[i].number, value);
         }
     }
-    if (message->raft.configuration != NULL) {
-        const size_t inside = configuration_size(message->raft.configuration);
-
-        size += bytes_size(DE_PEER_CONFIGURATION, inside);
+    if (message->chunk.data.size > 0) {
+        size += bytes_size(DE_PEER_CHUNK, message->chunk.data.size);
     }
     for (i = 0; i < message->raft.entry_count; i++) {
         size += bytes_size(DE_PEER_ENTRIES, entry_size(&message->entries[i]));
@@ -135,10 +104,10 @@ size_t de_peer_encoded_size(const struct de_peer_message *message)
     return size;
 }
 
-static uint8_t *put_scalar(uint8_t *at, const struct de_raft_message *raft,
+static uint8_t *put_scalar(uint8_t *at, const struct de_peer_message *message,
                            const struct de_peer_scalar *scalar)
 {
-    const uint64_t value = scalar_get(raft, scalar);
+    const uint64_t value = scalar_get(message, scalar);
 
     if (scalar->kind != DE_PEER_FIXED64) {
         return put_number(at, scalar->number, value);
@@ -162,10 +131,10 @@ size_t de_peer_encode(const struct de_peer_message *message, void *buffer)
     DE_ASSERT(de_peer_message_check(message));
     at = put_number(at, DE_PEER_VERSION, DE_PEER_PROTOCOL_VERSION);
     for (i = 0; i < DE_PEER_SCALARS; i++) {
-        at = put_scalar(at, &message->raft, &de_peer_scalars[i]);
+        at = put_scalar(at, message, &de_peer_scalars[i]);
     }
-    if (message->raft.configuration != NULL) {
-        at = put_configuration(at, message->raft.configuration);
+    if (message->chunk.data.size > 0) {
+        at = put_bytes(at, DE_PEER_CHUNK, message->chunk.data);
     }
     for (i = 0; i < message->raft.entry_count; i++) {
         at = put_entry(at, &message->entries[i]);

@@ -3,8 +3,8 @@
  *
  *   order   field                       wire type
  *       1    1 version                  varint, always there
- *       2    2..13, 16..22, 24          varint or 8 bytes; left out when 0
- *       3   23 configuration            bytes: Configuration; only in SNAPSHOT
+ *       2    2..13, 16..22, 24..27      varint or 8 bytes; left out when 0
+ *       3   28 chunk                    bytes, left out when empty; only in CHUNK
  *       4   14 entries                  bytes: Entry, once per entry, in order
  *       5   15 checksum                 4 bytes, CRC-32C of everything before its tag
  *
@@ -24,26 +24,20 @@ enum de_peer_field {
     DE_PEER_VERSION = 1,
     DE_PEER_ENTRIES = 14,
     DE_PEER_CHECKSUM = 15,
-    DE_PEER_CONFIGURATION = 23,
+    DE_PEER_CHUNK = 28,
     DE_PEER_ENTRY_TERM = 1,
     DE_PEER_ENTRY_TYPE = 2,
     DE_PEER_ENTRY_DATA = 3,
-    DE_PEER_CONFIGURATION_MEMBERS = 1,
-    DE_PEER_MEMBER_ID = 1,
-    DE_PEER_MEMBER_FLAGS = 2,
 };
 
 #define DE_PEER_VERSION_BYTES  2 /* tag, and a version below 128 */
 #define DE_PEER_CHECKSUM_BYTES 5 /* tag, and 4 bytes */
 #define DE_PEER_CHECKSUM_TAG   ((unsigned)DE_PEER_CHECKSUM << 3 | (unsigned)DE_WIRE_FIXED32)
-#define DE_PEER_MEMBER_FLAGS_ALL                                                                   \
-    ((uint32_t)DE_RAFT_VOTER | (uint32_t)DE_RAFT_VOTER_OLD | (uint32_t)DE_RAFT_LEARNER |           \
-     (uint32_t)DE_RAFT_READ_ONLY)
 
 DE_STATIC_ASSERT(DE_PEER_PROTOCOL_VERSION < 128, "the version is one byte");
 DE_STATIC_ASSERT(DE_PEER_CHECKSUM_TAG < 128, "the tag of the checksum is one byte");
 
-/* A member of struct de_raft_message that is a single number. */
+/* A member of struct de_peer_message that is a single number. */
 enum de_peer_scalar_kind {
     DE_PEER_U32 = 1, /* uint32_t, varint */
     DE_PEER_U64,     /* uint64_t, varint */
@@ -57,7 +51,7 @@ struct de_peer_scalar {
     size_t offset;
 };
 
-#define DE_PEER_SCALARS 20
+#define DE_PEER_SCALARS 23
 
 /* Ascending by number. */
 extern const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS];

@@ -58,8 +58,8 @@ void de_node_start_apply(struct de_node *node, uint64_t now_ns)
 
     DE_ASSERT(node->inside);
     DE_ASSERT(target <= node->view.durable_index);
-    if (!de_node_running(node) || node->applying || node->reading_for_apply ||
-        node->applied >= target) {
+    if (!de_node_running(node) || node->applying || node->applier_task || node->reading_for_apply ||
+        node->applied >= target || node->applied < node->view.base_index) {
         return;
     }
     count = target - node->applied;
@@ -90,12 +90,46 @@ void de_node_start_apply(struct de_node *node, uint64_t now_ns)
     start_job(node, job);
 }
 
+/* The position of the last configuration in what was read; count when there is none. */
+static uint32_t last_configuration(const struct de_log_read_job *read)
+{
+    uint32_t last = read->count;
+
+    DE_ASSERT(read->count > 0);
+    for (uint32_t i = 0; i < read->count; i++) {
+        if (read->entries[i].type == DENGINE_ENTRY_CONFIG) {
+            last = i;
+        }
+    }
+    DE_ASSERT(last <= read->count);
+    return last;
+}
+
+/* NULL: no memory. */
+static struct de_entry_buffer *copy_entry(struct de_node *node, const struct dengine_entry *entry)
+{
+    struct de_entry_buffer *copy =
+        de_entry_buffer_new(&node->allocator, (uint32_t)entry->data.size);
+
+    DE_ASSERT(entry->type == DENGINE_ENTRY_CONFIG);
+    DE_ASSERT(entry->data.size > 0);
+    if (copy != NULL) {
+        copy->term = entry->term;
+        copy->type = entry->type;
+        memcpy(de_entry_buffer_data(copy), entry->data.data, entry->data.size);
+    }
+    return copy;
+}
+
 bool de_node_apply_read(struct de_node *node, struct de_log_read_job *read)
 {
+    struct de_entry_buffer *copy = NULL;
+    uint32_t configuration;
     struct de_apply_job *job;
 
     DE_ASSERT(read->count > 0);
-    DE_ASSERT(read->first == node->applied + 1);
+    DE_ASSERT(read->first > node->view.base_index);
+    DE_ASSERT(read->first == node->applied + 1 && !node->applier_task);
     for (uint32_t i = 0; i < read->count; i++) {
         if (read->entries[i].term != de_raft_term_at(node->raft, read->first + i)) {
             de_node_halt(node, DENGINE_E_CORRUPT, "the log changed below us", "a term differs");
@@ -106,8 +140,19 @@ bool de_node_apply_read(struct de_node *node, struct de_log_read_job *read)
     if (job == NULL) {
         return false; /* this turn will try again */
     }
+    configuration = last_configuration(read);
+    if (configuration < read->count) {
+        copy = copy_entry(node, &read->entries[configuration]);
+        if (copy == NULL) {
+            de_release(&node->allocator, job);
+            return false;
+        }
+    }
     for (uint32_t i = 0; i < read->count; i++) {
         (void)add_entry(node, job, read->first + i, read->entries[i]);
+    }
+    if (copy != NULL) {
+        job->entries[configuration].buffer = copy;
     }
     job->source = read;
     start_job(node, job);
@@ -257,6 +302,21 @@ static void settle(struct de_node *node, bool done, struct de_proposal *proposal
     de_release(&node->allocator, proposal);
 }
 
+/* The next snapshot will cover these, with the last configuration among them. */
+static void note_applied(struct de_node *node, const struct de_apply_job *job)
+{
+    DE_ASSERT(job->status == 0);
+    DE_ASSERT(node->applied == job->entries[job->count - 1].index);
+    for (uint32_t i = 0; i < job->count; i++) {
+        const struct de_apply_entry *entry = &job->entries[i];
+
+        node->snapshots.log_bytes += entry->entry.data.size + sizeof entry->entry;
+        if (entry->entry.type == DENGINE_ENTRY_CONFIG && entry->buffer != NULL) {
+            de_node_applied_configuration(node, de_entry_buffer_ref(entry->buffer));
+        }
+    }
+}
+
 void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t now_ns)
 {
     de_node_enter(node);
@@ -267,6 +327,7 @@ void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t no
         DE_ASSERT(job->done == job->count);
         node->applied += job->count;
         node->clock = job->clock;
+        note_applied(node, job);
     }
     for (uint32_t i = 0; i < job->count; i++) {
         de_entry_buffer_unref(&node->allocator, job->entries[i].buffer);

@@ -2,9 +2,8 @@
 #include "core/base/assert.h"
 #include "core/node/batch.h"
 #include "core/node/book.h"
+#include "core/node/boot.h"
 #include "core/node/config_codec.h"
-#include "core/node/node_state.h"
-#include "core/node/text.h"
 
 /* A CONFIG entry of the log. */
 struct found_configuration {
@@ -14,7 +13,7 @@ struct found_configuration {
 
 struct scan {
     struct de_node *node;
-    struct de_sentence *text;
+    struct de_boot *boot;
     struct de_raft_term_run *runs;
     uint32_t run_count;
     uint32_t run_capacity;
@@ -88,7 +87,8 @@ static int add_configuration(struct scan *scan, uint64_t index, struct dengine_s
 }
 
 /* Into the cache; the oldest go when it is full, for all of them are durable. */
-static int warm_cache(struct de_node *node, uint64_t index, const struct dengine_entry *entry)
+static int warm_cache(struct de_node *node, uint64_t snapshot_index, uint64_t index,
+                      const struct dengine_entry *entry)
 {
     struct de_entry_buffer *buffer;
 
@@ -104,6 +104,9 @@ static int warm_cache(struct de_node *node, uint64_t index, const struct dengine
         memcpy(de_entry_buffer_data(buffer), entry->data.data, entry->data.size);
     }
     de_entry_cache_append(&node->cache, index, buffer);
+    if (entry->type == DENGINE_ENTRY_CONFIG && index > snapshot_index && index <= node->applied) {
+        de_node_applied_configuration(node, de_entry_buffer_ref(buffer));
+    }
     de_entry_buffer_unref(&node->allocator, buffer);
     de_entry_cache_evict(&node->cache, node->limits.cache_bytes_max, index);
     DE_ASSERT(node->cache.first + node->cache.count == index + 1);
@@ -118,8 +121,10 @@ static int scan_entry(void *context, uint64_t index, const struct dengine_entry 
     DE_ASSERT(index > 0);
     if (entry->term == 0 || entry->data.size > UINT32_MAX / 2) {
         rc = DENGINE_E_CORRUPT;
-    } else if (entry->type == DENGINE_ENTRY_CONFIG) {
+    } else if (entry->type == DENGINE_ENTRY_CONFIG && index > scan->boot->snapshot_index) {
         rc = add_configuration(scan, index, entry->data);
+    } else if (entry->type == DENGINE_ENTRY_CONFIG) {
+        /* What trails behind the snapshot: the one in it is newer. */
     } else if (entry->type == DENGINE_ENTRY_COMMAND) {
         rc = de_batch_count(entry->data) > 0 ? 0 : DENGINE_E_CORRUPT;
         scan->node->boot_stamp_ns = de_batch_time_ns(entry->data);
@@ -128,12 +133,16 @@ static int scan_entry(void *context, uint64_t index, const struct dengine_entry 
         rc = DENGINE_E_CORRUPT;
     }
     rc = rc != 0 ? rc : add_run(scan, index, entry->term);
-    rc = rc != 0 ? rc : warm_cache(scan->node, index, entry);
+    rc = rc != 0 ? rc : warm_cache(scan->node, scan->boot->snapshot_index, index, entry);
+    if (index > scan->boot->snapshot_index && index <= scan->node->applied) {
+        scan->node->snapshots.log_bytes += entry->data.size + sizeof *entry;
+    }
     if (rc != 0) {
-        de_sentence_add(scan->text, "log entry ");
-        de_sentence_add_u64(scan->text, index);
-        de_sentence_add(scan->text, rc == DENGINE_E_NO_MEMORY ? ": out of memory"
-                                                              : ": is not an entry of this format");
+        de_sentence_add(scan->boot->text, "log entry ");
+        de_sentence_add_u64(scan->boot->text, index);
+        de_sentence_add(scan->boot->text, rc == DENGINE_E_NO_MEMORY
+                                              ? ": out of memory"
+                                              : ": is not an entry of this format");
     }
     return rc;
 }
@@ -152,35 +161,38 @@ static uint64_t term_in_scan(const struct scan *scan, const struct dengine_log_s
 }
 
 /* The state machine must stand at a point of this very log. */
-static int check_applied(const struct scan *scan, const struct dengine_log_state *state,
-                         uint64_t index, uint64_t term)
+static int check_applied(const struct scan *scan)
 {
+    const struct dengine_log_state *state = &scan->boot->state;
+    struct de_sentence *text = scan->boot->text;
+    const uint64_t index = scan->node->applied;
     const char *what = NULL;
 
     DE_ASSERT(state->last_index + 1 >= state->first_index);
-    DE_ASSERT(scan->text != NULL);
+    DE_ASSERT(text != NULL);
     if (index > state->last_index) {
         what = "the state machine is ahead of the log: it has applied entry ";
     } else if (index + 1 < state->first_index) {
         what = "the log has dropped entries that the state machine lacks: it has applied entry ";
-    } else if (term_in_scan(scan, state, index) != term) {
+    } else if (term_in_scan(scan, state, index) != scan->boot->applied_term) {
         what = "the state machine belongs to another log: terms differ at entry ";
     }
     if (what == NULL) {
         return 0;
     }
-    de_sentence_add(scan->text, what);
-    de_sentence_add_u64(scan->text, index);
-    de_sentence_add(scan->text, ", the log has ");
-    de_sentence_add_u64(scan->text, state->first_index);
-    de_sentence_add(scan->text, " to ");
-    de_sentence_add_u64(scan->text, state->last_index);
+    de_sentence_add(text, what);
+    de_sentence_add_u64(text, index);
+    de_sentence_add(text, ", the log has ");
+    de_sentence_add_u64(text, state->first_index);
+    de_sentence_add(text, " to ");
+    de_sentence_add_u64(text, state->last_index);
     return DENGINE_E_CORRUPT;
 }
 
-static int scan_log(struct scan *scan, const struct dengine_log_store log,
-                    const struct dengine_log_state *state)
+static int scan_log(struct scan *scan)
 {
+    const struct dengine_log_store log = scan->boot->log;
+    const struct dengine_log_state *state = &scan->boot->state;
     const struct de_allocator *allocator = &scan->node->allocator;
     int rc;
 
@@ -191,8 +203,8 @@ static int scan_log(struct scan *scan, const struct dengine_log_store log,
     }
     rc = log.ops->read(log.object, state->first_index, state->last_index, scan_entry, scan);
     if (rc != 0) {
-        if (scan->text->size == 0) {
-            de_sentence_add(scan->text, log.ops->message(log.object));
+        if (scan->boot->text->size == 0) {
+            de_sentence_add(scan->boot->text, log.ops->message(log.object));
         }
         return rc;
     }
@@ -211,9 +223,9 @@ static int scan_log(struct scan *scan, const struct dengine_log_store log,
     return 0;
 }
 
-static int make_core(struct scan *scan, const struct de_node_options *options,
-                     const struct dengine_log_state *state, uint64_t now_ns)
+static int make_core(struct scan *scan, uint64_t now_ns)
 {
+    const struct dengine_log_state *state = &scan->boot->state;
     struct de_node *node = scan->node;
     const struct de_raft_boot boot = {
         .now_ns = now_ns,
@@ -224,7 +236,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
         .applied = node->applied,
         .runs = scan->runs,
         .run_count = scan->run_count,
-        .configuration = &options->initial_membership.configuration,
+        .configuration = &scan->boot->configuration,
         .log_configurations = scan->log_configurations,
         .log_configuration_count = scan->configuration_count,
         .first_boot = state->created,
@@ -243,7 +255,7 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
     }
     rc = de_raft_init(node->raft_memory, &node->raft_options, &boot, &node->raft, &node->update);
     if (rc != 0) {
-        de_sentence_add(scan->text, "the hard state and the log contradict each other");
+        de_sentence_add(scan->boot->text, "the hard state and the log contradict each other");
         return rc;
     }
     de_raft_get_view(node->raft, &node->view);
@@ -252,35 +264,68 @@ static int make_core(struct scan *scan, const struct de_node_options *options,
     return 0;
 }
 
+/* The membership to begin with: a snapshot's takes its place. */
+static int note_initial(struct de_boot *boot, const struct de_membership *initial)
+{
+    struct de_entry_buffer *buffer;
+
+    DE_ASSERT(boot->node->snapshots.configuration == NULL);
+    DE_ASSERT(initial != NULL);
+    boot->node->scratch = *initial;
+    if (initial->configuration.count == 0) {
+        return 0;
+    }
+    buffer = de_entry_buffer_new(&boot->node->allocator, (uint32_t)de_config_size(initial));
+    if (buffer == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    buffer->type = DENGINE_ENTRY_CONFIG;
+    buffer->size =
+        (uint32_t)de_config_encode(initial, de_entry_buffer_data(buffer), buffer->capacity);
+    de_node_applied_configuration(boot->node, buffer);
+    return 0;
+}
+
+static int boot_all(struct scan *scan, const struct de_node_options *options, uint64_t now_ns)
+{
+    struct de_boot *boot = scan->boot;
+    struct de_node *node = boot->node;
+    int rc;
+
+    DE_ASSERT(node->raft == NULL);
+    boot->log.ops->state(boot->log.object, &boot->state);
+    rc = node->machine.ops->applied(node->machine.object, &node->applied, &boot->applied_term);
+    if (rc != 0) {
+        de_sentence_add(boot->text, node->machine.ops->message(node->machine.object));
+        return rc;
+    }
+    rc = note_initial(boot, &options->initial_membership);
+    rc = rc != 0 ? rc : de_boot_snapshot(boot);
+    boot->configuration = node->scratch.configuration;
+    de_book_init(&node->book, boot->state.first_index - 1, &node->scratch);
+    node->clock = de_node_machine_clock(node->machine);
+    de_entry_cache_init(&node->cache, &node->allocator, boot->state.first_index);
+    node->snapshots.compacted = boot->state.first_index - 1;
+    rc = rc != 0 ? rc : scan_log(scan);
+    rc = rc != 0 ? rc : check_applied(scan);
+    rc = rc != 0 ? rc : make_core(scan, now_ns);
+    node->commit = node->applied;
+    node->applied_told = node->applied;
+    return rc;
+}
+
 int de_node_boot(struct de_node *node, const struct de_node_options *options, uint64_t now_ns,
                  char *message, size_t message_size)
 {
     struct de_sentence text;
-    struct scan scan = {.node = node, .text = &text};
-    struct dengine_log_state state;
-    uint64_t applied_term = 0;
+    struct de_boot boot = {.node = node, .log = options->log, .text = &text};
+    struct scan scan = {.node = node, .boot = &boot};
     int rc;
 
     DE_ASSERT(node != NULL && de_node_running(node));
-    DE_ASSERT(node->raft == NULL);
     DE_ASSERT(options->log.ops != NULL && options->machine.ops != NULL);
     de_sentence_init(&text, message, message_size);
-    memset(&state, 0, sizeof state);
-    options->log.ops->state(options->log.object, &state);
-    de_entry_cache_init(&node->cache, &node->allocator, state.first_index);
-    de_book_init(&node->book, state.first_index - 1, &options->initial_membership);
-    rc = node->machine.ops->applied(node->machine.object, &node->applied, &applied_term);
-    if (rc != 0) {
-        de_sentence_add(&text, node->machine.ops->message(node->machine.object));
-        goto out;
-    }
-    node->clock = de_node_machine_clock(node->machine);
-    rc = scan_log(&scan, options->log, &state);
-    rc = rc != 0 ? rc : check_applied(&scan, &state, node->applied, applied_term);
-    rc = rc != 0 ? rc : make_core(&scan, options, &state, now_ns);
-    node->commit = node->applied;
-    node->applied_told = node->applied;
-out:
+    rc = boot_all(&scan, options, now_ns);
     if (rc != 0 && text.size == 0) {
         de_sentence_add(&text, dengine_strerror(rc));
     }

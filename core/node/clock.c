@@ -43,6 +43,20 @@ void de_node_take_office(struct de_node *node, uint64_t now_ns)
     node->office.stamp_ns = node->office.time_ns;
 }
 
+void de_node_clock_moved(struct de_node *node, uint64_t now_ns)
+{
+    struct de_node_office *office = &node->office;
+
+    DE_ASSERT(node->inside);
+    if (node->view.role != DE_RAFT_LEADER || node->view.term != office->term ||
+        office->time_ns + (now_ns - office->since_ns) >= node->clock.time_ns) {
+        return;
+    }
+    DE_ASSERT(now_ns >= office->since_ns);
+    office->since_ns = now_ns;
+    office->time_ns = node->clock.time_ns;
+}
+
 uint64_t de_node_stamp(struct de_node *node, uint64_t now_ns)
 {
     struct de_node_office *office = &node->office;

@@ -150,6 +150,34 @@ void de_entry_cache_truncate(struct de_entry_cache *cache, uint64_t from)
     }
 }
 
+static void drop_oldest(struct de_entry_cache *cache)
+{
+    struct de_entry_buffer *buffer = *slot_of(cache, cache->first);
+
+    DE_ASSERT(cache->count > 0);
+    DE_ASSERT(cache->bytes >= cost(buffer));
+    cache->bytes -= cost(buffer);
+    cache->first++;
+    cache->count--;
+    de_entry_buffer_unref(cache->allocator, buffer);
+}
+
+void de_entry_cache_drop(struct de_entry_cache *cache, uint64_t upto)
+{
+    while (cache->count > 0 && cache->first <= upto) {
+        drop_oldest(cache);
+    }
+    DE_ASSERT(cache->count == 0 || cache->first > upto);
+}
+
+void de_entry_cache_restart(struct de_entry_cache *cache, uint64_t first)
+{
+    DE_ASSERT(first > 0);
+    de_entry_cache_truncate(cache, cache->first);
+    DE_ASSERT(cache->count == 0);
+    cache->first = first;
+}
+
 void de_entry_cache_evict(struct de_entry_cache *cache, uint64_t bytes_max, uint64_t upto)
 {
     DE_ASSERT_IMPLIES(cache->count == 0, cache->bytes == 0);
@@ -159,11 +187,7 @@ void de_entry_cache_evict(struct de_entry_cache *cache, uint64_t bytes_max, uint
         if (buffer->references > 1) {
             break;
         }
-        DE_ASSERT(cache->bytes >= cost(buffer));
-        cache->bytes -= cost(buffer);
-        cache->first++;
-        cache->count--;
-        de_entry_buffer_unref(cache->allocator, buffer);
+        drop_oldest(cache);
     }
 }
 

@@ -61,6 +61,12 @@ void de_entry_cache_append(struct de_entry_cache *cache, uint64_t index,
 /* Forgets entries >= from. The log now ends there, so a cache that begins later is left empty. */
 void de_entry_cache_truncate(struct de_entry_cache *cache, uint64_t from);
 
+/* Forgets entries <= upto. */
+void de_entry_cache_drop(struct de_entry_cache *cache, uint64_t upto);
+
+/* Forgets everything; the log goes on at index first. */
+void de_entry_cache_restart(struct de_entry_cache *cache, uint64_t first);
+
 /* Forgets old entries while there are more than bytes_max bytes, but none above upto and none that
  * somebody holds: the memory would stay. */
 void de_entry_cache_evict(struct de_entry_cache *cache, uint64_t bytes_max, uint64_t upto);

@@ -134,9 +134,8 @@ static bool receive(struct de_node *node, const struct de_peer_message *message,
 
     DE_ASSERT(de_node_running(node));
     DE_ASSERT(node->staged_count == 0);
-    if (raft.type == DE_RAFT_MSG_SNAPSHOT ||
-        (raft.type != DE_RAFT_MSG_APPEND && raft.entry_count)) {
-        return false; /* no snapshot stream was staged, so there is none to speak of */
+    if (raft.type != DE_RAFT_MSG_APPEND && raft.entry_count) {
+        return false;
     }
     if (raft.type == DE_RAFT_MSG_APPEND && !check_range(message)) {
         return false;
@@ -174,10 +173,16 @@ void de_node_receive(struct de_node *node, const struct de_peer_message *message
     de_node_enter(node);
     DE_ASSERT(message != NULL);
     DE_ASSERT(node->raft != NULL);
-    if (de_node_running(node) && message->raft.type == DE_RAFT_MSG_REMOVED) {
-        de_node_receive_removed(node, &message->raft);
-    } else if (de_node_running(node) && !receive(node, message, now_ns)) {
-        node->dropped_messages++;
+    if (de_node_running(node)) {
+        const bool is_chunk = message->raft.type == DE_NODE_MSG_CHUNK ||
+                              message->raft.type == DE_NODE_MSG_CHUNK_REPLY;
+
+        if (message->raft.type == DE_RAFT_MSG_REMOVED) {
+            de_node_receive_removed(node, &message->raft);
+        } else if (is_chunk ? !de_node_receive_chunk(node, message, now_ns)
+                            : !receive(node, message, now_ns)) {
+            node->dropped_messages++;
+        }
     }
     if (de_node_running(node) && message->raft.type == DE_RAFT_MSG_VOTE_REQUEST) {
         de_node_tell_removed(node, &message->raft);

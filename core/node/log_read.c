@@ -86,6 +86,9 @@ static bool use_read(struct de_node *node, struct de_log_read_job *job)
     const bool for_apply = job->purpose == DE_LOG_READ_FOR_APPLY;
 
     DE_ASSERT(de_node_running(node));
+    if (job->first <= node->view.base_index) {
+        return false; /* a snapshot was installed over it, or the log compacted */
+    }
     if (job->status == DENGINE_E_INVALID && !for_apply) {
         return false; /* truncated meanwhile; the head of the backlog finds out by R3 */
     }

@@ -18,6 +18,11 @@ void de_node_limits_default(struct de_node_limits *limits)
     limits->apply_entries_max = 256;
     limits->persist_jobs_max = 1;
     limits->promotion_lag_max = 1024;
+    limits->snapshot_log_bytes_min = 64u * 1024 * 1024;
+    limits->snapshot_trailing_entries = 4096;
+    limits->snapshot_chunk_bytes = 256 * 1024;
+    limits->snapshot_window_bytes = 1024 * 1024;
+    limits->snapshot_bytes_per_second = 0;
 }
 
 /* NULL, or what is wrong. */
@@ -36,6 +41,10 @@ static const char *check_limits(const struct de_node_limits *limits)
     }
     if (limits->apply_entries_max == 0 || limits->persist_jobs_max == 0) {
         return "limits on jobs must be at least 1";
+    }
+    if (limits->snapshot_chunk_bytes == 0 || limits->snapshot_chunk_bytes > DE_CHUNK_BYTES_MAX ||
+        limits->snapshot_window_bytes < limits->snapshot_chunk_bytes) {
+        return "a chunk of a snapshot must be between one byte and 1 MiB, and fit the window";
     }
     return NULL;
 }
@@ -66,6 +75,7 @@ static void free_memory(struct de_node *node)
     if (node->cache.allocator != NULL) {
         de_entry_cache_deinit(&node->cache);
     }
+    de_node_snapshots_deinit(node);
     de_release(&allocator, node->spare_work);
     de_entry_buffer_unref(&allocator, node->spare_core);
     de_release(&allocator, node->staged);
@@ -82,6 +92,7 @@ static struct de_node *allocate(const struct de_node_options *options)
     DE_ASSERT(options->env.arm != NULL && options->env.apply != NULL);
     DE_ASSERT(options->env.read_log != NULL && options->env.halted != NULL);
     DE_ASSERT(options->env.changed != NULL && options->env.lease != NULL);
+    DE_ASSERT(options->env.run_task != NULL);
     if (node == NULL) {
         return NULL;
     }
@@ -90,6 +101,8 @@ static struct de_node *allocate(const struct de_node_options *options)
     node->env = options->env;
     node->allocator = options->allocator;
     node->machine = options->machine;
+    node->log = options->log;
+    node->snapshots.store = options->snapshots;
     node->raft_options = options->raft;
     node->raft_deadline_ns = DE_NODE_NEVER;
     node->retry_ns = DE_NODE_NEVER;
@@ -166,7 +179,8 @@ bool de_node_idle(const struct de_node *node)
 {
     DE_ASSERT(node != NULL);
     DE_ASSERT_IMPLIES(node->own_persist_jobs > 0, node->persist_jobs > 0);
-    return node->persist_jobs == 0 && node->log_reads == 0 && !node->applying;
+    return node->persist_jobs == 0 && node->log_reads == 0 && !node->applying &&
+           node->snapshots.tasks == 0;
 }
 
 void de_node_free(struct de_node *node)

@@ -23,6 +23,7 @@
 #define DE_CORE_NODE_NODE_H
 
 #include <dengine/log_store.h>
+#include <dengine/snapshot_store.h>
 #include <dengine/state_machine.h>
 
 #include "core/base/allocator.h"
@@ -38,10 +39,39 @@ struct de_node;
 
 /* ---- what travels between nodes ---- */
 
-/* A Raft message with the payloads of its entries (APPEND only; raft.entry_count of them). */
+/* Messages that nodes exchange without their cores, beside enum de_raft_message_type. Of the flat
+ * struct they use cluster_id, from, to, term, and last_index and last_term: which snapshot. */
+enum de_node_message_type {
+    /* Bytes of the snapshot's image at an offset. None: asks how much of it the receiver has. */
+    DE_NODE_MSG_CHUNK = 32,
+    /* The receiver's answer: how it stands with that image. */
+    DE_NODE_MSG_CHUNK_REPLY = 33,
+};
+
+enum de_chunk_answer {
+    DE_CHUNK_WANTED = 1,  /* the next piece is the one at offset; all before it is here */
+    DE_CHUNK_GAP = 2,     /* the same, and what came just now lay behind it */
+    DE_CHUNK_DONE = 3,    /* all of it is here, or is not needed any more */
+    DE_CHUNK_DAMAGED = 4, /* all of it came, and it is not a good image */
+    DE_CHUNK_NEWER = 5,   /* another one, of hint_index, is being received */
+};
+
+/* CHUNK: image_bytes, offset and data. CHUNK_REPLY: image_bytes, offset and answer. */
+struct de_peer_chunk {
+    uint64_t image_bytes; /* of the whole image; never 0 */
+    uint64_t offset;
+    uint32_t answer;           /* enum de_chunk_answer */
+    struct dengine_slice data; /* at most DE_CHUNK_BYTES_MAX */
+};
+
+#define DE_CHUNK_BYTES_MAX (1024u * 1024)
+
+/* A Raft message with the payloads of its entries (APPEND only; raft.entry_count of them), or a
+ * message between nodes with its chunk. */
 struct de_peer_message {
     struct de_raft_message raft;
     const struct dengine_entry *entries;
+    struct de_peer_chunk chunk;
 };
 
 /* ---- requests ---- */
@@ -51,6 +81,7 @@ enum de_request_type {
     DE_REQUEST_READ = 2,
     DE_REQUEST_CHANGE = 3,   /* of the membership */
     DE_REQUEST_TRANSFER = 4, /* of leadership */
+    DE_REQUEST_SNAPSHOT = 5, /* of this node's state, whatever its role */
 };
 
 /* A request. Its memory belongs to the submitter and must stay valid, with the command bytes, until
@@ -79,6 +110,10 @@ struct de_request {
      * did not take over within one maximum election time-out; this node leads on); SUPERSEDED
      * (another node was elected); UNKNOWN (this node leads no more and hears of no leader); or
      * NOT_LEADER, NO_LEADER, NO_MEMORY, SHUTDOWN, HALTED. On the loop; result NULL.
+     * SNAPSHOT: status 0 and the index of a durable snapshot, not below what had been applied when
+     * it was asked for, as result->revision; or INVALID (no store for snapshots), NOT_FOUND (there
+     * is no state yet), BUSY, SHUTDOWN, HALTED, or what the store said, and result NULL. On the
+     * loop.
      * May free the request. Must not block. */
     void (*done)(struct de_request *request, int status, const struct dengine_result *result);
     /* The node's, from submit to done. */
@@ -91,6 +126,10 @@ struct de_request {
 /* One atomic write to the log store. */
 struct de_persist_job {
     struct dengine_log_write write;
+    /* The log is emptied and goes on after the snapshot at (install_index, install_term), which is
+     * durable; write has the hard state only. 0 = no. */
+    uint64_t install_index;
+    uint64_t install_term;
     uint64_t ticket;
     struct de_persist_job *next; /* free for the environment's queue while it has the job */
 };
@@ -100,6 +139,23 @@ struct de_apply_job;
 
 /* Entries to read back from the log store, for a peer that is behind the cache. */
 struct de_log_read_job;
+
+/* Who runs tasks: the log writer (beside persist and log read jobs), the applier (beside apply
+ * jobs), and one for snapshots alone. */
+enum de_node_worker {
+    DE_WORKER_LOG = 0,
+    DE_WORKER_APPLIER = 1,
+    DE_WORKER_SNAPSHOTS = 2,
+    DE_WORKERS = 3,
+};
+
+/* A short piece of other work: compaction, a slice of a snapshot. */
+struct de_node_task {
+    uint32_t worker;                        /* enum de_node_worker */
+    void (*run)(struct de_node_task *task); /* the node's; see de_node_task_run */
+    void (*done)(struct de_node *node, struct de_node_task *task, uint64_t now_ns); /* the node's */
+    struct de_node_task *next; /* free for the environment's queue while it has the task */
+};
 
 /* ---- the environment ---- */
 
@@ -111,10 +167,10 @@ struct de_node_env {
     void (*send)(void *context, const struct de_peer_message *message);
     /* de_node_timer is to be called at this time or soon after; replaces the previous one. */
     void (*arm)(void *context, uint64_t deadline_ns);
-    /* Runs job->write on the log store, later and in order; several jobs may share one flush. Then
-     * posts de_node_persisted for each, in order. A job that the store refuses with NO_SPACE has
-     * written nothing: it is kept, in its place, and tried again when there may be room, until the
-     * node is stopped; de_node_log_room is told meanwhile. */
+    /* Runs de_persist_jobs_run on the log writer, later and in order, until all jobs are carried
+     * out; then posts de_node_persisted for each, in order. A job that the store refuses with
+     * NO_SPACE has written nothing: it is kept, in its place, and tried again when there may be
+     * room, until the node is stopped; de_node_log_room is told meanwhile. */
     void (*persist)(void *context, struct de_persist_job *job);
     /* Runs de_apply_job_run on the applier, in order; then posts de_node_applied. At most one job
      * is under way at a time. A run that gives NO_SPACE is repeated when there may be room, until
@@ -122,6 +178,9 @@ struct de_node_env {
     void (*apply)(void *context, struct de_apply_job *job);
     /* Runs de_log_read_job_run where the log store may be used; then posts de_node_log_read. */
     void (*read_log)(void *context, struct de_log_read_job *job);
+    /* Runs de_node_task_run on the worker that the task names, in order for each worker; then posts
+     * de_node_task_done. The applier has at most one apply job or task at a time. */
+    void (*run_task)(void *context, struct de_node_task *task);
     /* Role, term, leader, readiness or configuration changed. Borrows status. */
     void (*changed)(void *context, const struct de_node_status *status);
     /* The lease changed. Must be visible to all threads when this returns: messages that may end
@@ -142,6 +201,15 @@ struct de_node_limits {
     uint32_t apply_entries_max;    /* entries in one apply job */
     uint32_t persist_jobs_max;     /* persist jobs of own proposals in flight */
     uint64_t promotion_lag_max;    /* entries that a learner may lack and still be promoted */
+    /* A snapshot is taken when the entries applied since the last one take more bytes than this and
+     * than half of that one: so what is copied stays in proportion to what is written. */
+    uint64_t snapshot_log_bytes_min;
+    /* Entries that stay in the log behind a snapshot, so that a peer that is a little slow is fed
+     * from the log. */
+    uint64_t snapshot_trailing_entries;
+    uint32_t snapshot_chunk_bytes;      /* in one message, 1 .. DE_CHUNK_BYTES_MAX */
+    uint64_t snapshot_window_bytes;     /* sent to one peer and not acknowledged */
+    uint64_t snapshot_bytes_per_second; /* sent to all peers together; 0 = no limit */
 };
 
 /* Sensible values for production. */
@@ -156,14 +224,19 @@ struct de_node_options {
     struct de_node_env env;
     struct de_allocator allocator; /* used on the loop only */
     struct dengine_state_machine machine;
-    /* Read during de_node_new only; afterwards the environment owns its use. */
+    /* Used during de_node_new, and then in persist jobs, log reads and tasks of the log writer. */
     struct dengine_log_store log;
+    /* The same, with tasks of the snapshot worker and the applier. ops NULL: none are taken, sent
+     * or received, and the log is kept for ever. */
+    struct dengine_snapshot_store snapshots;
 };
 
-/* Boots a replica from its stores: scans the log, compares it with what the state machine has
- * applied (a state machine ahead of the log is CORRUPT) and starts. The environment's functions may
- * be called before this returns. On failure nothing was made, and message (of message_size bytes)
- * says what was wrong. */
+/* Boots a replica from its stores: finishes what a crash has left of a snapshot's installation,
+ * restores a state machine that is behind the newest snapshot, scans the log, compares it with what
+ * the state machine has applied (a state machine ahead of the log is CORRUPT, and so is a log that
+ * begins after what any snapshot covers) and starts. The environment's functions may be called
+ * before this returns. On failure nothing was made, and message (of message_size bytes) says what
+ * was wrong. */
 int de_node_new(const struct de_node_options *options, uint64_t now_ns, struct de_node **node,
                 char *message, size_t message_size);
 
@@ -213,8 +286,16 @@ void de_node_persisted(struct de_node *node, struct de_persist_job *job, int sta
                        const char *message, uint64_t now_ns);
 void de_node_applied(struct de_node *node, struct de_apply_job *job, uint64_t now_ns);
 void de_node_log_read(struct de_node *node, struct de_log_read_job *job, uint64_t now_ns);
+void de_node_task_done(struct de_node *node, struct de_node_task *task, uint64_t now_ns);
 
 /* ---- running jobs, on whatever thread the environment chose ---- */
+
+/* Carries out first and as many behind it (next) as can share a flush with it; *count says how many
+ * that are. The store's answer holds for all of them. */
+int de_persist_jobs_run(const struct de_persist_job *first, struct dengine_log_store log,
+                        size_t *count);
+
+void de_node_task_run(struct de_node_task *task);
 
 /* Applies all entries of the job in one state machine transaction and calls done of each request
  * after commit. 0; NO_SPACE: what is left of it has not happened, and it may be run again; other
@@ -227,6 +308,23 @@ void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store l
 
 /* ---- looking ---- */
 
+struct de_node_snapshot_status {
+    uint64_t index;       /* of the newest durable one; 0 = none */
+    uint64_t image_bytes; /* its size */
+    uint64_t taken;       /* since the start, as the following */
+    uint64_t sent;        /* transfers that a peer has confirmed */
+    uint64_t received;
+    uint64_t installed;
+    uint64_t failures;      /* of saving, sending, receiving and installing; all are retried */
+    int last_error;         /* of the last failure; 0 = none yet */
+    bool saving;            /* one is being written */
+    bool installing;        /* the state machine is being replaced */
+    uint32_t sending;       /* transfers under way */
+    uint64_t receive_index; /* of what is being received; 0 = nothing */
+    uint64_t receive_bytes; /* of it that are here */
+    uint64_t receive_of_bytes;
+};
+
 struct de_node_status {
     struct de_raft_view raft;
     uint64_t applied;
@@ -238,6 +336,7 @@ struct de_node_status {
     bool no_space; /* writes are refused: see de_node_log_room, de_node_machine_full */
     bool stopped;
     int halt_err; /* 0 = has not halted */
+    struct de_node_snapshot_status snapshot;
 };
 
 void de_node_get_status(const struct de_node *node, struct de_node_status *status);

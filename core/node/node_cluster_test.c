@@ -463,7 +463,7 @@ static void test_bad_appends_are_dropped(void **state)
             entry.term = 0;
             break;
         case 8:
-            message.raft.type = DE_RAFT_MSG_SNAPSHOT;
+            message.raft.type = DE_RAFT_MSG_SNAPSHOT; /* with entries */
             break;
         default:
             message.raft.type = DE_RAFT_MSG_VOTE_REQUEST; /* with entries */
@@ -574,10 +574,26 @@ static bool all_equal(const struct harness *h)
     return true;
 }
 
-static void run_seed(uint32_t count, uint64_t seed, size_t *statuses)
+/* Two in three runs take snapshots, some of them all the time; then state machines may be lost. */
+static void draw_snapshots(struct harness *h, uint64_t seed)
+{
+    if (seed % 3 == 0) {
+        return;
+    }
+    h->power_cuts = seed % 2 == 0;
+    h->limits.snapshot_log_bytes_min = 1 + de_random_below(&h->random, 3000);
+    h->limits.snapshot_trailing_entries = de_random_below(&h->random, 20);
+    h->limits.snapshot_chunk_bytes = 1 + (uint32_t)de_random_below(&h->random, 200);
+    h->limits.snapshot_window_bytes =
+        h->limits.snapshot_chunk_bytes * (1 + de_random_below(&h->random, 4));
+}
+
+/* How often a state machine was restored. */
+static size_t run_seed(uint32_t count, uint64_t seed, size_t *statuses)
 {
     struct harness *h = harness_new(count, seed);
     struct harness_request *last = NULL;
+    size_t restores = 0;
     int steps;
 
     h->limits.batch_commands_max = 1 + (uint32_t)de_random_below(&h->random, 4);
@@ -585,6 +601,7 @@ static void run_seed(uint32_t count, uint64_t seed, size_t *statuses)
     h->limits.apply_entries_max = 1 + (uint32_t)de_random_below(&h->random, 4);
     h->limits.cache_bytes_max = de_random_below(&h->random, 3000);
     h->limits.pending_requests_max = 5 + (uint32_t)de_random_below(&h->random, 50);
+    draw_snapshots(h, seed);
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(harness_start(h, i, NULL, 0), 0);
     }
@@ -621,34 +638,42 @@ static void run_seed(uint32_t count, uint64_t seed, size_t *statuses)
         assert_int_equal(harness_status(h, i).pending_requests, 0);
         assert_int_equal(harness_status(h, i).pending_bytes, 0);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        restores += h->members[i].machine.restores;
+    }
     check_prefixes(h);
     check_outcomes(h, seed);
     for (size_t k = 0; k < h->request_count; k++) {
         statuses[-h->requests[k].status]++;
     }
     harness_free(h);
+    return restores;
 }
 
 static void test_random_runs_end_each_request_once_and_truly(void **state)
 {
     const char *only = getenv("DE_NODE_SEED");
     size_t statuses[64] = {0};
+    size_t restores = 0;
 
     (void)state;
     if (only != NULL) {
-        run_seed(3, strtoull(only, NULL, 10), statuses);
+        (void)run_seed(3, strtoull(only, NULL, 10), statuses);
         return;
     }
     for (uint64_t seed = 1; seed <= 2000; seed++) {
-        run_seed(seed % 7 == 0 ? 1 : seed % 5 == 0 ? 5 : 3, seed, statuses);
+        restores += run_seed(seed % 7 == 0 ? 1 : seed % 5 == 0 ? 5 : 3, seed, statuses);
     }
-    print_message(
-        "answers: %lu done, %lu not leader, %lu no leader, %lu superseded, %lu unknown, %lu busy\n",
-        (unsigned long)statuses[0], (unsigned long)statuses[-DENGINE_E_NOT_LEADER],
-        (unsigned long)statuses[-DENGINE_E_NO_LEADER],
-        (unsigned long)statuses[-DENGINE_E_SUPERSEDED], (unsigned long)statuses[-DENGINE_E_UNKNOWN],
-        (unsigned long)statuses[-DENGINE_E_BUSY]);
+    print_message("%lu restores; answers: %lu done, %lu not leader, %lu no leader, %lu superseded, "
+                  "%lu unknown, %lu busy\n",
+                  (unsigned long)restores, (unsigned long)statuses[0],
+                  (unsigned long)statuses[-DENGINE_E_NOT_LEADER],
+                  (unsigned long)statuses[-DENGINE_E_NO_LEADER],
+                  (unsigned long)statuses[-DENGINE_E_SUPERSEDED],
+                  (unsigned long)statuses[-DENGINE_E_UNKNOWN],
+                  (unsigned long)statuses[-DENGINE_E_BUSY]);
     /* The runs reach every kind of end. */
+    assert_true(restores > 100);
     assert_true(statuses[0] > 0);
     assert_true(statuses[-DENGINE_E_NOT_LEADER] > 0);
     assert_true(statuses[-DENGINE_E_NO_LEADER] > 0);

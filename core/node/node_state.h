@@ -14,6 +14,7 @@
 #include "core/node/entry_cache.h"
 #include "core/node/node.h"
 #include "core/node/requests.h"
+#include "core/node/snapshots.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,7 @@ extern "C" {
 
 #define DE_NODE_REASON_BYTES 256
 #define DE_NODE_NEVER        UINT64_MAX
+#define DE_NODE_SECOND_NS    UINT64_C(1000000000)
 
 /* An APPEND whose entries are not (all) in the cache, or that must not overtake one. */
 struct de_backlog_item {
@@ -111,6 +113,7 @@ struct de_node {
     struct de_node_env env;
     struct de_allocator allocator;
     struct dengine_state_machine machine;
+    struct dengine_log_store log; /* for tasks of the log writer */
     struct de_raft_options raft_options;
 
     void *raft_memory;
@@ -159,6 +162,7 @@ struct de_node {
     uint32_t own_persist_jobs;
     uint32_t log_reads;
     bool applying;
+    bool applier_task; /* the applier has a task: no apply job meanwhile */
     bool reading_for_apply;
     bool reading_for_peer;
 
@@ -189,6 +193,8 @@ struct de_node {
     struct de_request_list waiting_reads;
     struct de_request_list asked_reads;     /* ascending by ticket */
     struct de_request_list confirmed_reads; /* ticket = read index */
+
+    struct de_snapshots snapshots;
 };
 
 /* Whether new writes are refused for lack of room. */
@@ -216,11 +222,15 @@ void de_node_leave(struct de_node *node);
 void de_node_turn(struct de_node *node, uint64_t now_ns);
 /* Something failed for lack of memory: have another turn after a while. */
 void de_node_retry(struct de_node *node, uint64_t now_ns);
+/* Have another turn at at_ns; to be said again by each turn until then. */
+void de_node_wake_at(struct de_node *node, uint64_t at_ns);
 
 /* ---- clock.c ---- */
 
 /* Notes when this node has become leader. */
 void de_node_take_office(struct de_node *node, uint64_t now_ns);
+/* The state machine has been replaced: time does not go on from before it. */
+void de_node_clock_moved(struct de_node *node, uint64_t now_ns);
 /* Cluster time now, for an entry of this leader. */
 uint64_t de_node_stamp(struct de_node *node, uint64_t now_ns);
 /* When this leader has to propose the state machine's wake command, by its own clock; NEVER. */
@@ -356,6 +366,64 @@ bool de_node_read_log(struct de_node *node, uint32_t purpose, uint64_t first, ui
 void de_node_notify(struct de_node *node);
 /* Ends everything and says so, once. */
 void de_node_halt(struct de_node *node, int err, const char *what, const char *detail);
+
+/* ---- snapshots.c ---- */
+
+/* Hands a task of this node to a worker. */
+void de_node_run_task(struct de_node *node, struct de_node_task *task, uint32_t worker);
+/* Counts a failure that will be retried. */
+void de_node_snapshot_failed(struct de_node *node, int err);
+/* The configuration as of the applied index; takes over the reference. */
+void de_node_applied_configuration(struct de_node *node, struct de_entry_buffer *configuration);
+/* A CHUNK or CHUNK_REPLY; false: dropped. */
+bool de_node_receive_chunk(struct de_node *node, const struct de_peer_message *message,
+                           uint64_t now_ns);
+void de_node_snapshots_turn(struct de_node *node, uint64_t now_ns);
+/* The node runs no longer: requests end with status, what is open is closed by further tasks. */
+void de_node_snapshots_end(struct de_node *node, int status);
+void de_node_snapshots_deinit(struct de_node *node);
+void de_node_snapshots_status(const struct de_node *node, struct de_node_snapshot_status *status);
+
+/* ---- snapshot_take.c ---- */
+
+/* Term changes will soon find no room in the core. */
+bool de_node_few_runs(const struct de_node *node);
+/* Lets the core know from where on it has to keep its log. */
+void de_node_tell_taken(struct de_node *node, uint64_t now_ns);
+void de_node_take_turn(struct de_node *node, uint64_t now_ns);
+void de_node_compact_turn(struct de_node *node, uint64_t now_ns);
+
+/* ---- snapshot_send.c ---- */
+
+/* The core wants peer to get the newest snapshot. */
+void de_node_send_snapshot(struct de_node *node, uint64_t peer);
+void de_node_send_turn(struct de_node *node, uint64_t now_ns);
+void de_node_on_chunk_reply(struct de_node *node, const struct de_peer_message *message,
+                            uint64_t now_ns);
+void de_node_end_sends(struct de_node *node);
+/* Transfers under way. */
+uint32_t de_node_sends(const struct de_node *node);
+
+/* ---- snapshot_receive.c ---- */
+
+/* Copies the configuration of a snapshot, which must be the one at (index, term), into buffer;
+ * CORRUPT when it is none. Any thread. */
+int de_node_take_configuration(const struct dengine_snapshot_meta *meta, uint64_t index,
+                               uint64_t term, struct de_entry_buffer *buffer);
+void de_node_receive_turn(struct de_node *node, uint64_t now_ns);
+void de_node_on_chunk(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns);
+void de_node_end_receive(struct de_node *node);
+
+/* ---- snapshot_install.c ---- */
+
+/* Tells the core of what was received. */
+void de_node_tell_staged(struct de_node *node, uint64_t now_ns);
+/* Makes work the one that empties the log, as node->update asks. */
+void de_node_install(struct de_node *node, struct de_persist_work *work);
+void de_node_install_turn(struct de_node *node, uint64_t now_ns);
+/* Restores the state machine at once, on this thread; for boot. */
+int de_node_restore_now(struct de_node *node, uint64_t index, uint64_t term, uint64_t *image_bytes,
+                        struct de_entry_buffer *configuration, char *message, size_t message_size);
 
 /* ---- boot.c ---- */
 

@@ -23,6 +23,7 @@ static void free_message(struct harness_message *m)
         free((void *)(uintptr_t)m->message.entries[i].data.data);
     }
     free((void *)(uintptr_t)m->message.entries);
+    free((void *)(uintptr_t)m->message.chunk.data.data);
     free(m);
 }
 
@@ -70,6 +71,8 @@ static void env_send(void *context, const struct de_peer_message *message)
     }
     copy->message = *message;
     copy->message.entries = entries;
+    copy->message.chunk.data.data =
+        harness_copy_bytes(message->chunk.data.data, message->chunk.data.size);
     h->messages[h->message_count++] = copy;
 }
 
@@ -103,6 +106,17 @@ static void env_read_log(void *context, struct de_log_read_job *job)
 
     DE_ASSERT(member->read_count < DE_ARRAY_SIZE(member->reads));
     member->reads[member->read_count++] = job;
+}
+
+static void env_run_task(void *context, struct de_node_task *task)
+{
+    struct harness_member *member = context;
+    const uint32_t worker = task->worker;
+
+    DE_ASSERT(worker < DE_WORKERS);
+    DE_ASSERT(member->task_count[worker] < DE_ARRAY_SIZE(member->tasks[worker]));
+    DE_ASSERT(worker != DE_WORKER_APPLIER || member->apply == NULL);
+    member->tasks[worker][member->task_count[worker]++] = task;
 }
 
 static void env_changed(void *context, const struct de_node_status *status)
@@ -185,14 +199,18 @@ int harness_start(struct harness *h, uint32_t i, char *message, size_t message_s
     struct de_node_options options = {
         .raft = h->raft,
         .limits = h->limits,
-        .env = {member, env_send, env_arm, env_persist, env_apply, env_read_log, env_changed,
-                env_lease, env_halted},
+        .env = {member, env_send, env_arm, env_persist, env_apply, env_read_log, env_run_task,
+                env_changed, env_lease, env_halted},
         .allocator = member->heap.allocator,
         .machine = harness_machine_table(&member->machine),
         .log = harness_log_store(&member->log),
+        .snapshots = harness_snapshot_store(&member->snapshots),
     };
 
     DE_ASSERT(member->node == NULL);
+    if (h->no_snapshots) {
+        options.snapshots.ops = NULL;
+    }
     options.raft.id = member->id;
     options.raft.seed = member->id + de_random_next(&h->random);
     for (uint32_t j = 0; i < h->initial_count && j < h->initial_count; j++) {
@@ -221,10 +239,27 @@ void harness_crash(struct harness *h, uint32_t i)
     }
     while (harness_run_read(h, i)) {
     }
+    for (uint32_t worker = 0; worker < DE_WORKERS; worker++) {
+        while (harness_run_task(h, i, worker)) {
+        }
+    }
+    while (harness_run_task(h, i, DE_WORKER_SNAPSHOTS)) {
+    }
     DE_ASSERT(de_node_idle(member->node));
     de_node_free(member->node);
     member->node = NULL;
     DE_ASSERT(member->heap.blocks == 0);
+}
+
+void harness_lose_state(struct harness *h, uint32_t i)
+{
+    struct harness_machine *machine = &member_of(h, i)->machine;
+
+    DE_ASSERT(h->members[i].node == NULL);
+    machine->count = 0;
+    machine->index = 0;
+    machine->term = 0;
+    machine->time_ns = 0;
 }
 
 void harness_free(struct harness *h)
@@ -236,7 +271,8 @@ void harness_free(struct harness *h)
         DE_ASSERT(member->heap.blocks == 0);
         harness_log_truncate(&member->log, member->log.first_index);
         free(member->log.entries);
-        free(member->machine.commands);
+        harness_machine_free(&member->machine);
+        harness_snapshots_free(&member->snapshots);
     }
     harness_drop_all(h);
     for (size_t i = 0; i < h->request_count; i++) {
@@ -252,7 +288,8 @@ static void request_done(struct de_request *request, int status,
     struct harness_request *r = DE_CONTAINER_OF(request, struct harness_request, request);
 
     DE_ASSERT(r->outcomes == 0); /* R8 */
-    DE_ASSERT((result != NULL) == (status == 0 && request->type == DE_REQUEST_WRITE));
+    DE_ASSERT((result != NULL) == (status == 0 && (request->type == DE_REQUEST_WRITE ||
+                                                   request->type == DE_REQUEST_SNAPSHOT)));
     r->outcomes++;
     r->status = status;
     if (result != NULL) {
@@ -311,6 +348,14 @@ struct harness_request *harness_read(struct harness *h, uint32_t i)
     return r;
 }
 
+struct harness_request *harness_snapshot(struct harness *h, uint32_t i)
+{
+    struct harness_request *r = new_request(h, i, DE_REQUEST_SNAPSHOT);
+
+    de_node_submit(member_of(h, i)->node, &r->request, h->now_ns);
+    return r;
+}
+
 void harness_flush(struct harness *h, uint32_t i)
 {
     de_node_flush(member_of(h, i)->node, h->now_ns);
@@ -319,11 +364,17 @@ void harness_flush(struct harness *h, uint32_t i)
 bool harness_run_persist(struct harness *h, uint32_t i)
 {
     struct harness_member *member = member_of(h, i);
+    struct de_persist_job *job;
+    size_t count;
+    int rc;
 
     if (member->persist_run == member->persist_count) {
         return false;
     }
-    harness_log_write(&member->log, &member->persists[member->persist_run++]->write);
+    job = member->persists[member->persist_run++];
+    job->next = NULL;
+    rc = de_persist_jobs_run(job, harness_log_store(&member->log), &count);
+    DE_ASSERT(rc == 0 && count == 1);
     return true;
 }
 
@@ -384,6 +435,22 @@ bool harness_run_read(struct harness *h, uint32_t i)
     return true;
 }
 
+bool harness_run_task(struct harness *h, uint32_t i, uint32_t worker)
+{
+    struct harness_member *member = member_of(h, i);
+    struct de_node_task *task = member->tasks[worker][0];
+
+    if (member->task_count[worker] == 0) {
+        return false;
+    }
+    member->task_count[worker]--;
+    memmove(&member->tasks[worker][0], &member->tasks[worker][1],
+            member->task_count[worker] * sizeof member->tasks[worker][0]);
+    de_node_task_run(task);
+    de_node_task_done(member->node, task, h->now_ns);
+    return true;
+}
+
 void harness_drain(struct harness *h, uint32_t i)
 {
     bool worked = true;
@@ -394,6 +461,9 @@ void harness_drain(struct harness *h, uint32_t i)
         worked = harness_run_apply(h, i) || worked;
         worked = harness_report_apply(h, i) || worked;
         worked = harness_run_read(h, i) || worked;
+        for (uint32_t worker = 0; worker < DE_WORKERS; worker++) {
+            worked = harness_run_task(h, i, worker) || worked;
+        }
     }
 }
 
@@ -519,7 +589,7 @@ size_t harness_applied_count(const struct harness *h, uint32_t i, uint64_t numbe
 
 static void random_job(struct harness *h, uint32_t i)
 {
-    switch (de_random_below(&h->random, 5)) {
+    switch (de_random_below(&h->random, 7)) {
     case 0:
         (void)harness_run_persist(h, i);
         break;
@@ -534,8 +604,11 @@ static void random_job(struct harness *h, uint32_t i)
     case 3:
         (void)harness_report_apply(h, i);
         break;
-    default:
+    case 4:
         (void)harness_run_read(h, i);
+        break;
+    default:
+        (void)harness_run_task(h, i, (uint32_t)de_random_below(&h->random, DE_WORKERS));
         break;
     }
 }
@@ -570,6 +643,8 @@ static void random_event(struct harness *h, uint32_t i, uint64_t what)
     if (what < 99 && h->request_count < HARNESS_REQUESTS_MAX) {
         if (what < 98) {
             (void)harness_write(h, i, 8 + (size_t)de_random_below(&h->random, 64));
+        } else if (h->limits.snapshot_log_bytes_min < 4096 && de_random_below(&h->random, 4) == 0) {
+            (void)harness_snapshot(h, i);
         } else {
             (void)harness_read(h, i);
         }
@@ -581,6 +656,9 @@ static void random_event(struct harness *h, uint32_t i, uint64_t what)
     switch (de_random_below(&h->random, 6)) {
     case 0:
         harness_crash(h, i);
+        if (h->power_cuts && de_random_below(&h->random, 2) == 0) {
+            harness_lose_state(h, i);
+        }
         break;
     case 1:
         h->isolated = i + 1;

@@ -10,6 +10,7 @@
 
 #include "core/base/random.h"
 #include "core/node/node.h"
+#include "core/node/node_test_snapshots.h"
 #include "core/node/node_test_stores.h"
 #include "tests/support/test_support.h"
 
@@ -25,6 +26,7 @@ struct harness_member {
     struct de_test_heap heap;
     struct harness_log log;
     struct harness_machine machine;
+    struct harness_snapshots snapshots;
     /* Jobs in order; those before persist_run are written but not yet reported. */
     struct de_persist_job *persists[HARNESS_QUEUE_MAX];
     size_t persist_count;
@@ -33,6 +35,8 @@ struct harness_member {
     bool apply_run;
     struct de_log_read_job *reads[8];
     size_t read_count;
+    struct de_node_task *tasks[DE_WORKERS][HARNESS_NODES_MAX + 4];
+    size_t task_count[DE_WORKERS];
     uint64_t deadline_ns;
     struct de_node_status status; /* as of the last changed() */
     size_t changes;
@@ -77,6 +81,8 @@ struct harness {
     size_t appends_sent;
     size_t append_bytes_largest; /* with more than one entry */
     size_t timeouts_sent;        /* TIMEOUT_NOW messages */
+    bool no_snapshots;           /* members get no store for them */
+    bool power_cuts;             /* random crashes may empty the state machine */
     uint64_t isolated; /* random steps lose what goes to or comes from this id; 0 = nobody */
 };
 
@@ -89,6 +95,9 @@ int harness_start(struct harness *h, uint32_t i, char *message, size_t message_s
 /* Stops and frees it; jobs that were not run are lost, messages to it stay. */
 void harness_crash(struct harness *h, uint32_t i);
 
+/* The state machine of i, which is down, is as after the crash of an operating system. */
+void harness_lose_state(struct harness *h, uint32_t i);
+
 /* Submits (no flush); returns the request's slot. size >= 8 bytes of command. */
 struct harness_request *harness_write(struct harness *h, uint32_t i, size_t size);
 struct harness_request *harness_read(struct harness *h, uint32_t i);
@@ -96,6 +105,7 @@ struct harness_request *harness_read(struct harness *h, uint32_t i);
 struct harness_request *harness_admin(struct harness *h, uint32_t i, uint32_t type,
                                       const struct de_change *change, uint64_t target);
 struct de_member_addresses harness_addresses(uint64_t id);
+struct harness_request *harness_snapshot(struct harness *h, uint32_t i);
 void harness_flush(struct harness *h, uint32_t i);
 
 /* One step each; false when there was nothing to do. */
@@ -104,7 +114,9 @@ bool harness_report_persist(struct harness *h, uint32_t i, int status);
 bool harness_run_apply(struct harness *h, uint32_t i);
 bool harness_report_apply(struct harness *h, uint32_t i);
 bool harness_run_read(struct harness *h, uint32_t i);
-/* Persist, apply and read jobs of i until none is left. */
+/* Runs the oldest task of the worker and reports it. */
+bool harness_run_task(struct harness *h, uint32_t i, uint32_t worker);
+/* All jobs of i until none is left. */
 void harness_drain(struct harness *h, uint32_t i);
 /* Takes message at position out of the queue and hands it over (or drops it). */
 void harness_deliver(struct harness *h, size_t position);

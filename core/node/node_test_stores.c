@@ -94,18 +94,69 @@ static int log_read(void *object, uint64_t first, uint64_t last,
     return 0;
 }
 
+static int log_write(void *object, const struct dengine_log_write *writes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        harness_log_write(object, &writes[i]);
+    }
+    return 0;
+}
+
+static int log_compact(void *object, uint64_t index, uint64_t term)
+{
+    struct harness_log *log = object;
+
+    DE_ASSERT(index < log->first_index + log->count);
+    if (log->compact_error != 0) {
+        return log->compact_error;
+    }
+    while (log->first_index <= index) {
+        log->base_term = log->entries[0].term;
+        free(log->entries[0].data);
+        log->count--;
+        memmove(&log->entries[0], &log->entries[1], log->count * sizeof log->entries[0]);
+        log->first_index++;
+        DE_ASSERT(log->first_index <= index || log->base_term == term);
+    }
+    log->compactions++;
+    return 0;
+}
+
+void harness_log_reset(struct harness_log *log, uint64_t index, uint64_t term)
+{
+    harness_log_truncate(log, log->first_index);
+    log->first_index = index + 1;
+    log->base_term = term;
+    log->created = false;
+    log->resets++;
+}
+
+static int log_reset(void *object, uint64_t index, uint64_t term,
+                     const struct dengine_hard_state *hard_state)
+{
+    struct harness_log *log = object;
+
+    DE_ASSERT(hard_state->term >= log->hard_state.term && hard_state->term >= term);
+    harness_log_reset(log, index, term);
+    log->hard_state = *hard_state;
+    return 0;
+}
+
 static const char *log_message(void *object)
 {
     const struct harness_log *log = object;
 
-    return log->read_error != 0 ? "the test log was told to fail" : "";
+    return log->read_error != 0 || log->compact_error != 0 ? "the test log was told to fail" : "";
 }
 
 struct dengine_log_store harness_log_store(struct harness_log *log)
 {
     static const struct dengine_log_store_ops ops = {
         .state = log_state,
+        .write = log_write,
         .read = log_read,
+        .compact = log_compact,
+        .reset = log_reset,
         .message = log_message,
     };
     struct dengine_log_store store = {&ops, log};
@@ -211,6 +262,127 @@ static int machine_digest(void *object, uint64_t *digest)
     return 0;
 }
 
+/* ---- its snapshots: for each command three numbers ---- */
+
+#define RECORD 24
+
+struct dengine_machine_save {
+    struct harness_applied *commands;
+    size_t count;
+    size_t at;
+};
+
+static int machine_save_begin(void *object, struct dengine_machine_save **save, uint64_t *index,
+                              uint64_t *term)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(!machine->open && !machine->restoring);
+    if (machine->save_error != 0) {
+        return machine->save_error;
+    }
+    *save = calloc(1, sizeof **save);
+    DE_ASSERT(*save != NULL);
+    (*save)->commands =
+        harness_copy_bytes(machine->commands, machine->count * sizeof machine->commands[0]);
+    (*save)->count = machine->count;
+    *index = machine->index;
+    *term = machine->term;
+    machine->saves++;
+    return 0;
+}
+
+static int machine_save_read(void *object, struct dengine_machine_save *save, void *buffer,
+                             size_t capacity, size_t *size)
+{
+    const struct harness_machine *machine = object;
+    uint8_t *out = buffer;
+
+    DE_ASSERT(capacity >= 65536);
+    *size = 0;
+    while (machine->save_error == 0 && save->at < save->count && *size + RECORD <= capacity) {
+        de_store_u64(out + *size, save->commands[save->at].number);
+        de_store_u64(out + *size + 8, save->commands[save->at].index);
+        de_store_u64(out + *size + 16, save->commands[save->at].time_ns);
+        save->at++;
+        *size += RECORD;
+    }
+    return machine->save_error;
+}
+
+static void machine_save_end(void *object, struct dengine_machine_save *save)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(machine->saves > 0);
+    machine->saves--;
+    free(save->commands);
+    free(save);
+}
+
+static int machine_restore_begin(void *object)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(!machine->open && !machine->restoring);
+    machine->restoring = true;
+    machine->restored_size = 0;
+    return 0;
+}
+
+static int machine_restore_write(void *object, struct dengine_slice bytes)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(machine->restoring && bytes.size > 0);
+    machine->restored = realloc(machine->restored, machine->restored_size + bytes.size);
+    DE_ASSERT(machine->restored != NULL);
+    memcpy(machine->restored + machine->restored_size, bytes.data, bytes.size);
+    machine->restored_size += bytes.size;
+    return machine->restore_error;
+}
+
+static void machine_restore_abort(void *object)
+{
+    struct harness_machine *machine = object;
+
+    DE_ASSERT(machine->restoring);
+    machine->restoring = false;
+}
+
+static int machine_restore_commit(void *object, uint64_t index, uint64_t term)
+{
+    struct harness_machine *machine = object;
+
+    machine_restore_abort(object);
+    if (machine->restore_error != 0) {
+        return machine->restore_error;
+    }
+    DE_ASSERT(machine->restored_size % RECORD == 0 && index > machine->index);
+    machine->count = machine->restored_size / RECORD;
+    machine->commands =
+        realloc(machine->commands, (machine->count + 1) * sizeof machine->commands[0]);
+    DE_ASSERT(machine->commands != NULL);
+    for (size_t i = 0; i < machine->count; i++) {
+        machine->commands[i].number = de_load_u64(machine->restored + RECORD * i);
+        machine->commands[i].index = de_load_u64(machine->restored + RECORD * i + 8);
+        machine->commands[i].time_ns = de_load_u64(machine->restored + RECORD * i + 16);
+        machine->time_ns = machine->commands[i].time_ns;
+        DE_ASSERT(machine->commands[i].index <= index);
+    }
+    machine->index = index;
+    machine->term = term;
+    machine->restores++;
+    return 0;
+}
+
+void harness_machine_free(struct harness_machine *machine)
+{
+    DE_ASSERT(machine->saves == 0);
+    free(machine->commands);
+    free(machine->restored);
+}
+
 static const char *machine_message(void *object)
 {
     (void)object;
@@ -226,6 +398,13 @@ struct dengine_state_machine harness_machine_table(struct harness_machine *machi
         .commit = machine_commit,
         .clock = machine_clock,
         .digest = machine_digest,
+        .save_begin = machine_save_begin,
+        .save_read = machine_save_read,
+        .save_end = machine_save_end,
+        .restore_begin = machine_restore_begin,
+        .restore_write = machine_restore_write,
+        .restore_commit = machine_restore_commit,
+        .restore_abort = machine_restore_abort,
         .message = machine_message,
     };
     struct dengine_state_machine table = {&ops, machine};

@@ -20,7 +20,10 @@ struct harness_log {
     uint64_t first_index;
     uint64_t base_term;
     bool created;
-    int read_error; /* every read fails with it; 0 = none */
+    int read_error;    /* every read fails with it; 0 = none */
+    int compact_error; /* the same */
+    size_t compactions;
+    size_t resets;
     size_t writes;
 };
 
@@ -52,6 +55,13 @@ struct harness_machine {
     int apply_error;
     int commit_error;
     int applied_error;
+    int save_error;    /* of save_begin and save_read */
+    int restore_error; /* of restore_write and restore_commit */
+    size_t saves;      /* open */
+    bool restoring;
+    uint8_t *restored; /* bytes of the stream so far */
+    size_t restored_size;
+    size_t restores; /* committed */
 };
 
 /* A copy from malloc(), never NULL. */
@@ -60,6 +70,9 @@ void *harness_copy_bytes(const void *data, size_t size);
 void harness_log_add(struct harness_log *log, const struct dengine_entry *entry);
 void harness_log_truncate(struct harness_log *log, uint64_t from);
 void harness_log_write(struct harness_log *log, const struct dengine_log_write *write);
+void harness_log_reset(struct harness_log *log, uint64_t index, uint64_t term);
+/* Frees what it holds. */
+void harness_machine_free(struct harness_machine *machine);
 struct dengine_log_store harness_log_store(struct harness_log *log);
 struct dengine_state_machine harness_machine_table(struct harness_machine *machine);
 

@@ -6,6 +6,9 @@ bool de_node_range_valid(const struct de_node *node, const struct de_raft_messag
 {
     DE_ASSERT(message->type == DE_RAFT_MSG_APPEND);
     DE_ASSERT(message->prev_index <= message->last_index);
+    if (message->prev_index < message->last_index && message->prev_index < node->view.base_index) {
+        return false; /* a snapshot has taken the place of these entries */
+    }
     return node->view.role == DE_RAFT_LEADER && node->view.term == message->term &&
            de_raft_term_at(node->raft, message->last_index) == message->last_term;
 }

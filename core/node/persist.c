@@ -91,7 +91,6 @@ void de_node_persist(struct de_node *node, bool own)
     struct de_persist_work *work = node->spare_work;
 
     DE_ASSERT(work != NULL);
-    DE_ASSERT(persist->install_index == 0); /* no snapshot was ever staged */
     node->spare_work = NULL;
     if (persist->truncate_from != 0) {
         DE_ASSERT(persist->truncate_from > node->commit);
@@ -111,6 +110,9 @@ void de_node_persist(struct de_node *node, bool own)
     default:
         DE_ASSERT(persist->source == DE_RAFT_NO_ENTRIES);
     }
+    if (persist->install_index != 0) {
+        de_node_install(node, work);
+    }
     DE_ASSERT(node->cache.first + node->cache.count == node->view.last_index + 1);
     DE_ASSERT(node->book.current_index == node->view.config_index);
     work->own = own && persist->source == DE_RAFT_FROM_EVENT;
@@ -126,6 +128,54 @@ void de_node_persist(struct de_node *node, bool own)
     node->env.persist(node->env.context, &work->job);
 }
 
+/* ---- on the log writer ---- */
+
+enum {
+    /* Writes that share a flush: so many, and so many bytes, save that one of any size may go
+     * alone. */
+    WRITES_MAX = 64,
+    WRITES_BYTES_MAX = 4 * 1024 * 1024,
+};
+
+static size_t write_bytes(const struct dengine_log_write *write)
+{
+    size_t bytes = 0;
+
+    DE_ASSERT(write != NULL);
+    for (size_t i = 0; i < write->entry_count; i++) {
+        bytes += write->entries[i].data.size;
+    }
+    return bytes;
+}
+
+int de_persist_jobs_run(const struct de_persist_job *first, struct dengine_log_store log,
+                        size_t *count)
+{
+    struct dengine_log_write writes[WRITES_MAX];
+    size_t bytes = 0;
+
+    DE_ASSERT(first != NULL);
+    *count = 0;
+    if (first->install_index != 0) {
+        DE_ASSERT(first->write.entry_count == 0 && first->write.truncate_from == 0);
+        *count = 1;
+        return log.ops->reset(log.object, first->install_index, first->install_term,
+                              &first->write.hard_state);
+    }
+    for (const struct de_persist_job *job = first;
+         job != NULL && job->install_index == 0 && *count < WRITES_MAX; job = job->next) {
+        bytes += write_bytes(&job->write);
+        if (*count > 0 && bytes > WRITES_BYTES_MAX) {
+            break;
+        }
+        writes[(*count)++] = job->write;
+    }
+    DE_ASSERT(*count > 0);
+    return log.ops->write(log.object, writes, *count);
+}
+
+/* ---- back on the loop ---- */
+
 static void free_work(struct de_node *node, struct de_persist_work *work)
 {
     DE_ASSERT(work->count <= work->capacity);
@@ -133,6 +183,8 @@ static void free_work(struct de_node *node, struct de_persist_work *work)
         de_entry_buffer_unref(&node->allocator, work->buffers[i]);
     }
     work->count = 0;
+    work->job.install_index = 0;
+    work->job.install_term = 0;
     /* The next step needs one; keeping it also lets a completion be told without memory. */
     if (node->spare_work == NULL && de_node_running(node)) {
         node->spare_work = work;

@@ -146,10 +146,16 @@ void de_node_resolve_orphans(struct de_node *node)
         DE_ASSERT(proposal->index > 0);
         if (proposal->index <= node->commit) {
             const uint64_t term = de_raft_term_at(node->raft, proposal->index);
+            int status = 0;
 
             if (term != 0 && term != proposal->term) {
+                status = DENGINE_E_SUPERSEDED;
+            } else if (proposal->index <= node->view.base_index) {
+                status = DENGINE_E_UNKNOWN; /* the snapshot that was installed has it, or not */
+            }
+            if (status != 0) {
                 (void)de_proposal_list_take(&node->orphans, proposal->index, proposal->term);
-                de_node_end_proposal(node, proposal, DENGINE_E_SUPERSEDED);
+                de_node_end_proposal(node, proposal, status);
             }
         }
         proposal = next;

@@ -18,6 +18,7 @@ void de_node_get_status(const struct de_node *node, struct de_node_status *statu
     status->no_space = de_node_short_of_space(node);
     status->stopped = node->stopped;
     status->halt_err = node->halt_err;
+    de_node_snapshots_status(node, &status->snapshot);
 }
 
 const struct de_raft *de_node_raft(const struct de_node *node)

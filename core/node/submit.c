@@ -65,6 +65,7 @@ void de_node_end_all(struct de_node *node, int status)
     de_node_end_list(node, &node->waiting_reads, status);
     de_node_end_list(node, &node->asked_reads, status);
     de_node_end_list(node, &node->confirmed_reads, status);
+    de_node_snapshots_end(node, status);
     de_node_backlog_clear(node);
     DE_ASSERT_IMPLIES(!node->applying, node->pending_requests == 0);
 }
@@ -80,6 +81,8 @@ static struct de_request_list *list_of(struct de_node *node, const struct de_req
     case DE_REQUEST_CHANGE:
     case DE_REQUEST_TRANSFER:
         break;
+    case DE_REQUEST_SNAPSHOT:
+        return &node->snapshots.asked;
     }
     DE_ASSERT(request->type == DE_REQUEST_CHANGE || request->type == DE_REQUEST_TRANSFER);
     return &node->waiting_admin;
@@ -91,13 +94,16 @@ static int check_request(const struct de_node *node, const struct de_request *re
     const uint64_t bytes = command_bytes(request);
 
     DE_ASSERT(request->done != NULL);
-    DE_ASSERT(request->type >= DE_REQUEST_WRITE && request->type <= DE_REQUEST_TRANSFER);
+    DE_ASSERT(request->type >= DE_REQUEST_WRITE && request->type <= DE_REQUEST_SNAPSHOT);
     DE_ASSERT_IMPLIES(request->type == DE_REQUEST_CHANGE, request->change != NULL);
     if (node->halt_err != 0) {
         return DENGINE_E_HALTED;
     }
     if (node->stopped) {
         return DENGINE_E_SHUTDOWN;
+    }
+    if (request->type == DE_REQUEST_SNAPSHOT && node->snapshots.store.ops == NULL) {
+        return DENGINE_E_INVALID;
     }
     if (bytes > node->limits.batch_bytes_max) {
         return DENGINE_E_TOO_LARGE;

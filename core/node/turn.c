@@ -23,8 +23,15 @@ void de_node_retry(struct de_node *node, uint64_t now_ns)
 
     DE_ASSERT(node->inside);
     DE_ASSERT(at > now_ns);
-    if (at < node->retry_ns) {
-        node->retry_ns = at;
+    de_node_wake_at(node, at);
+}
+
+void de_node_wake_at(struct de_node *node, uint64_t at_ns)
+{
+    DE_ASSERT(node->inside);
+    DE_ASSERT(at_ns > 0);
+    if (at_ns < node->retry_ns) {
+        node->retry_ns = at_ns;
     }
 }
 
@@ -130,12 +137,14 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     de_node_ask_reads(node, now_ns);
     take_admin(node, now_ns);
     de_node_finish_reads(node);
+    de_node_snapshots_turn(node, now_ns);
     de_node_start_apply(node, now_ns);
     de_node_backlog_turn(node, now_ns);
     if (!de_node_running(node)) {
         return;
     }
     DE_ASSERT(node->applied <= node->commit);
+    de_entry_cache_drop(&node->cache, min_u64(node->applied, node->view.base_index));
     de_entry_cache_evict(&node->cache, node->limits.cache_bytes_max,
                          min_u64(node->applied, node->view.durable_index));
     de_node_notify(node);

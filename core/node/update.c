@@ -29,6 +29,9 @@ void de_node_execute(struct de_node *node, bool own, uint64_t now_ns)
         node->commit = update->commit;
         de_node_resolve_orphans(node);
     }
+    if (update->snapshot_to != 0) {
+        de_node_send_snapshot(node, update->snapshot_to);
+    }
     de_node_update_reads(node);
     de_node_settle_change(node, now_ns);
     de_node_settle_transfer(node, now_ns);

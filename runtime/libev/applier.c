@@ -9,20 +9,31 @@
 /* How often a job that found no room is tried again. */
 #define DE_LOOK_S 1
 
+/* One or the other. */
+struct work {
+    struct de_apply_job *job;
+    struct de_node_task *task;
+};
+
 struct de_applier {
     struct de_applier_options options;
     struct de_worker worker;
     struct de_post done_post;
     struct de_post full_post;
     /* Guarded by worker.mutex: */
-    struct de_apply_job *job;  /* to do */
-    struct de_apply_job *done; /* done, not yet told */
-    bool full;                 /* the job under way waits for room */
-    bool full_posted;          /* full_post is in the loop's queue */
-    bool giving_up;            /* nothing waits for room any more */
+    struct work work; /* to do */
+    struct work done; /* done, not yet told */
+    bool full;        /* the job under way waits for room */
+    bool full_posted; /* full_post is in the loop's queue */
+    bool giving_up;   /* nothing waits for room any more */
     /* The loop's: */
     bool full_told;
 };
+
+static bool is_empty(const struct work *work)
+{
+    return work->job == NULL && work->task == NULL;
+}
 
 /* Under the lock. */
 static void set_full(struct de_applier *applier, bool full)
@@ -64,23 +75,27 @@ static void *applier_main(void *argument)
 
     (void)pthread_mutex_lock(&applier->worker.mutex);
     for (;;) {
-        struct de_apply_job *job;
+        struct work work;
 
-        while (applier->job == NULL && !applier->worker.stopping) {
+        while (is_empty(&applier->work) && !applier->worker.stopping) {
             (void)pthread_cond_wait(&applier->worker.changed, &applier->worker.mutex);
         }
-        job = applier->job;
-        if (job == NULL) {
+        work = applier->work;
+        if (is_empty(&work)) {
             break;
         }
-        applier->job = NULL;
+        applier->work = (struct work){NULL, NULL};
         (void)pthread_mutex_unlock(&applier->worker.mutex);
-        run(applier, job);
+        if (work.job != NULL) {
+            run(applier, work.job);
+        } else {
+            de_node_task_run(work.task);
+        }
         (void)pthread_mutex_lock(&applier->worker.mutex);
         if (applier->full) {
             set_full(applier, false);
         }
-        applier->done = job;
+        applier->done = work;
         de_loop_post(applier->options.loop, &applier->done_post);
     }
     (void)pthread_mutex_unlock(&applier->worker.mutex);
@@ -91,14 +106,18 @@ static void *applier_main(void *argument)
 static void tell_done(struct de_post *post)
 {
     struct de_applier *applier = DE_CONTAINER_OF(post, struct de_applier, done_post);
-    struct de_apply_job *job;
+    struct work done;
 
     (void)pthread_mutex_lock(&applier->worker.mutex);
-    job = applier->done;
-    applier->done = NULL;
+    done = applier->done;
+    applier->done = (struct work){NULL, NULL};
     (void)pthread_mutex_unlock(&applier->worker.mutex);
-    DE_ASSERT(job != NULL);
-    applier->options.applied(applier->options.context, job);
+    DE_ASSERT(!is_empty(&done));
+    if (done.job != NULL) {
+        applier->options.applied(applier->options.context, done.job);
+    } else {
+        applier->options.task_done(applier->options.context, done.task);
+    }
 }
 
 /* On the loop. "Full" comes while the job is under way: a post of its end stands behind this. */
@@ -136,13 +155,25 @@ int de_applier_new(const struct de_applier_options *options, struct de_applier *
     return 0;
 }
 
-void de_applier_run(struct de_applier *applier, struct de_apply_job *job)
+static void give(struct de_applier *applier, struct work work)
 {
     (void)pthread_mutex_lock(&applier->worker.mutex);
-    DE_ASSERT(applier->job == NULL && !applier->worker.stopping);
-    applier->job = job;
+    DE_ASSERT(is_empty(&applier->work) && !applier->worker.stopping);
+    applier->work = work;
     (void)pthread_cond_signal(&applier->worker.changed);
     (void)pthread_mutex_unlock(&applier->worker.mutex);
+}
+
+void de_applier_run(struct de_applier *applier, struct de_apply_job *job)
+{
+    DE_ASSERT(job != NULL);
+    give(applier, (struct work){job, NULL});
+}
+
+void de_applier_task(struct de_applier *applier, struct de_node_task *task)
+{
+    DE_ASSERT(task != NULL);
+    give(applier, (struct work){NULL, task});
 }
 
 void de_applier_give_up(struct de_applier *applier)
@@ -157,7 +188,7 @@ void de_applier_stop(struct de_applier *applier)
 {
     if (applier != NULL) {
         de_worker_stop(&applier->worker);
-        DE_ASSERT(applier->job == NULL && applier->done == NULL);
+        DE_ASSERT(is_empty(&applier->work) && is_empty(&applier->done));
     }
 }
 

@@ -7,11 +7,6 @@
 #include "core/base/assert.h"
 #include "runtime/libev/worker.h"
 
-/* Writes handed to the store in one call, sharing one flush: so many, and so many bytes, save that
- * one write of any size may go alone. */
-#define DE_WRITES_MAX       64
-#define DE_WRITES_BYTES_MAX (4u * 1024 * 1024)
-
 /* How often a store that is short of room is asked to look again. */
 #define DE_LOOK_S 1
 
@@ -28,6 +23,11 @@ struct read_list {
     uint32_t count;
 };
 
+struct task_list {
+    struct de_node_task *first;
+    struct de_node_task **last;
+};
+
 struct de_log_writer {
     struct de_log_writer_options options;
     struct de_worker worker;
@@ -35,8 +35,10 @@ struct de_log_writer {
     /* Guarded by worker.mutex: */
     struct persist_list persists; /* to do */
     struct read_list reads;
+    struct task_list tasks;
     struct persist_list persisted; /* done, not yet told */
     struct read_list read;
+    struct task_list tasks_done;
     bool posted;    /* done_post is in the loop's queue */
     bool blocked;   /* persists wait for room */
     bool giving_up; /* nothing waits for room any more */
@@ -63,25 +65,57 @@ static void list_append(struct persist_list *list, struct persist_list *more)
     }
 }
 
-/* Moves out what is to be done, under the lock. */
-static void take_locked(struct de_log_writer *writer, struct persist_list *persists,
-                        struct read_list *reads)
+static void tasks_init(struct task_list *list)
 {
-    list_init(persists);
-    list_append(persists, &writer->persists);
-    *reads = writer->reads;
-    writer->reads.count = 0;
+    list->first = NULL;
+    list->last = &list->first;
 }
 
-static size_t write_bytes(const struct dengine_log_write *write)
+static void tasks_push(struct task_list *list, struct de_node_task *task)
 {
-    size_t bytes = 0;
-    size_t i;
+    task->next = NULL;
+    *list->last = task;
+    list->last = &task->next;
+}
 
-    for (i = 0; i < write->entry_count; i++) {
-        bytes += write->entries[i].data.size;
+static struct de_node_task *tasks_pop(struct task_list *list)
+{
+    struct de_node_task *task = list->first;
+
+    if (task != NULL) {
+        list->first = task->next;
+        if (list->first == NULL) {
+            list->last = &list->first;
+        }
     }
-    return bytes;
+    return task;
+}
+
+static void tasks_move(struct task_list *to, struct task_list *from)
+{
+    struct de_node_task *task;
+
+    while ((task = tasks_pop(from)) != NULL) {
+        tasks_push(to, task);
+    }
+}
+
+/* What the thread does in one turn, or tells of one. */
+struct round {
+    struct persist_list persists;
+    struct read_list reads;
+    struct task_list tasks;
+};
+
+/* Moves out what is to be done, under the lock. */
+static void take_locked(struct de_log_writer *writer, struct round *round)
+{
+    list_init(&round->persists);
+    list_append(&round->persists, &writer->persists);
+    round->reads = writer->reads;
+    writer->reads.count = 0;
+    tasks_init(&round->tasks);
+    tasks_move(&round->tasks, &writer->tasks);
 }
 
 /* Moves the first count jobs of a list to the end of another. */
@@ -104,24 +138,11 @@ static void list_move(struct persist_list *from, size_t count, struct persist_li
 static int write_all(struct de_log_writer *writer, struct persist_list *list,
                      struct persist_list *written)
 {
-    struct dengine_log_store log = writer->options.log;
-    struct dengine_log_write writes[DE_WRITES_MAX];
-
     list_init(written);
     while (list->first != NULL) {
-        const struct de_persist_job *job;
         size_t count = 0;
-        size_t bytes = 0;
-        int err;
+        const int err = de_persist_jobs_run(list->first, writer->options.log, &count);
 
-        for (job = list->first; job != NULL && count < DE_WRITES_MAX; job = job->next) {
-            bytes += write_bytes(&job->write);
-            if (count > 0 && bytes > DE_WRITES_BYTES_MAX) {
-                break;
-            }
-            writes[count++] = job->write;
-        }
-        err = log.ops->write(log.object, writes, count);
         if (err != 0) {
             return err;
         }
@@ -139,16 +160,17 @@ static void post_locked(struct de_log_writer *writer)
 }
 
 /* Hands results to the loop, under the lock. */
-static void finish_locked(struct de_log_writer *writer, struct persist_list *persists,
-                          const struct read_list *reads)
+static void finish_locked(struct de_log_writer *writer, struct persist_list *written,
+                          struct round *round)
 {
     uint32_t i;
 
-    list_append(&writer->persisted, persists);
-    for (i = 0; i < reads->count; i++) {
+    list_append(&writer->persisted, written);
+    for (i = 0; i < round->reads.count; i++) {
         DE_ASSERT(writer->read.count < DE_READS_MAX);
-        writer->read.jobs[writer->read.count++] = reads->jobs[i];
+        writer->read.jobs[writer->read.count++] = round->reads.jobs[i];
     }
+    tasks_move(&writer->tasks_done, &round->tasks);
     post_locked(writer);
 }
 
@@ -185,7 +207,8 @@ static void note_room_locked(struct de_log_writer *writer)
 
 static bool has_work_locked(const struct de_log_writer *writer)
 {
-    return writer->reads.count > 0 || (writer->persists.first != NULL && !writer->blocked);
+    return writer->reads.count > 0 || writer->tasks.first != NULL ||
+           (writer->persists.first != NULL && !writer->blocked);
 }
 
 /* Waits for work; returns under the lock: true, there is some, or it is time to look for room;
@@ -209,11 +232,12 @@ static bool wait_locked(struct de_log_writer *writer)
     return has_work_locked(writer);
 }
 
-/* What was waiting goes through the store: first the writes, then the reads. */
-static void work(struct de_log_writer *writer, struct persist_list *persists,
-                 const struct read_list *reads, int status)
+/* What was waiting goes through the store: the writes, the reads, the tasks. */
+static void work(struct de_log_writer *writer, struct round *round, int status)
 {
     struct dengine_log_store log = writer->options.log;
+    struct persist_list *persists = &round->persists;
+    struct de_node_task *task;
     struct persist_list written;
     int err = 0;
 
@@ -222,8 +246,11 @@ static void work(struct de_log_writer *writer, struct persist_list *persists,
         /* After a failure nothing is written any more: it would leave a gap. */
         err = write_all(writer, persists, &written);
     }
-    for (uint32_t i = 0; i < reads->count; i++) {
-        de_log_read_job_run(reads->jobs[i], log);
+    for (uint32_t i = 0; i < round->reads.count; i++) {
+        de_log_read_job_run(round->reads.jobs[i], log);
+    }
+    for (task = round->tasks.first; task != NULL; task = task->next) {
+        de_node_task_run(task);
     }
     (void)pthread_mutex_lock(&writer->worker.mutex);
     if (err == DENGINE_E_NO_SPACE && !writer->giving_up) {
@@ -236,7 +263,7 @@ static void work(struct de_log_writer *writer, struct persist_list *persists,
         }
         list_append(&written, persists);
     }
-    finish_locked(writer, &written, reads);
+    finish_locked(writer, &written, round);
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 }
 
@@ -266,16 +293,15 @@ static void tidy(struct de_log_writer *writer)
 static void *writer_main(void *argument)
 {
     struct de_log_writer *writer = argument;
-    struct persist_list persists;
-    struct read_list reads;
+    struct round round;
 
     (void)pthread_mutex_lock(&writer->worker.mutex);
     while (wait_locked(writer)) {
         const int status = writer->status;
 
-        take_locked(writer, &persists, &reads);
+        take_locked(writer, &round);
         (void)pthread_mutex_unlock(&writer->worker.mutex);
-        work(writer, &persists, &reads, status);
+        work(writer, &round, status);
         tidy(writer);
         (void)pthread_mutex_lock(&writer->worker.mutex);
     }
@@ -288,26 +314,28 @@ static void tell_done(struct de_post *post)
 {
     struct de_log_writer *writer = DE_CONTAINER_OF(post, struct de_log_writer, done_post);
     const struct de_log_writer_options *options = &writer->options;
-    struct persist_list persisted;
-    struct read_list read;
+    struct round round;
     struct de_persist_job *job;
+    struct de_node_task *task;
     char message[sizeof(writer->message)];
     uint32_t i;
     int status;
     enum dengine_log_room room;
 
     (void)pthread_mutex_lock(&writer->worker.mutex);
-    list_init(&persisted);
-    list_append(&persisted, &writer->persisted);
-    read = writer->read;
+    list_init(&round.persists);
+    list_append(&round.persists, &writer->persisted);
+    round.reads = writer->read;
     writer->read.count = 0;
+    tasks_init(&round.tasks);
+    tasks_move(&round.tasks, &writer->tasks_done);
     writer->posted = false;
     status = writer->status;
     room = writer->room;
     (void)snprintf(message, sizeof(message), "%s", writer->message);
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 
-    job = persisted.first;
+    job = round.persists.first;
     while (job != NULL) {
         struct de_persist_job *next = job->next;
 
@@ -315,8 +343,11 @@ static void tell_done(struct de_post *post)
         options->persisted(options->context, job, status, status == 0 ? "" : message);
         job = next;
     }
-    for (i = 0; i < read.count; i++) {
-        options->log_read(options->context, read.jobs[i]);
+    for (i = 0; i < round.reads.count; i++) {
+        options->log_read(options->context, round.reads.jobs[i]);
+    }
+    while ((task = tasks_pop(&round.tasks)) != NULL) {
+        options->task_done(options->context, task);
     }
     if (room != writer->room_told) {
         writer->room_told = room;
@@ -340,6 +371,8 @@ int de_log_writer_new(const struct de_log_writer_options *options, struct de_log
     writer->done_post.run = tell_done;
     list_init(&writer->persists);
     list_init(&writer->persisted);
+    tasks_init(&writer->tasks);
+    tasks_init(&writer->tasks_done);
     if (!de_worker_start(&writer->worker, writer_main, writer)) {
         free(writer);
         return DENGINE_E_NO_MEMORY;
@@ -369,6 +402,15 @@ void de_log_writer_read(struct de_log_writer *writer, struct de_log_read_job *jo
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 }
 
+void de_log_writer_task(struct de_log_writer *writer, struct de_node_task *task)
+{
+    (void)pthread_mutex_lock(&writer->worker.mutex);
+    DE_ASSERT(!writer->worker.stopping);
+    tasks_push(&writer->tasks, task);
+    (void)pthread_cond_signal(&writer->worker.changed);
+    (void)pthread_mutex_unlock(&writer->worker.mutex);
+}
+
 void de_log_writer_give_up(struct de_log_writer *writer)
 {
     (void)pthread_mutex_lock(&writer->worker.mutex);
@@ -383,6 +425,7 @@ void de_log_writer_stop(struct de_log_writer *writer)
     if (writer != NULL) {
         de_worker_stop(&writer->worker);
         DE_ASSERT(writer->persisted.first == NULL && writer->read.count == 0);
+        DE_ASSERT(writer->tasks_done.first == NULL);
     }
 }
 

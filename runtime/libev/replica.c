@@ -10,11 +10,13 @@
 #include "runtime/libev/log_writer.h"
 #include "runtime/libev/loop.h"
 #include "runtime/libev/publisher.h"
+#include "runtime/libev/snapshot_worker.h"
 
 struct de_replica {
     struct de_loop *loop;
     struct de_log_writer *log_writer;
     struct de_applier *applier;
+    struct de_snapshot_worker *snapshot_worker;
     struct de_peer_transport *transport; /* NULL: alone */
     const char *listen_address;
     struct de_publisher publisher;
@@ -96,6 +98,25 @@ static void env_read_log(void *context, struct de_log_read_job *job)
     de_log_writer_read(replica->log_writer, job);
 }
 
+static void env_run_task(void *context, struct de_node_task *task)
+{
+    struct de_replica *replica = context;
+
+    switch ((enum de_node_worker)task->worker) {
+    case DE_WORKER_LOG:
+        de_log_writer_task(replica->log_writer, task);
+        break;
+    case DE_WORKER_APPLIER:
+        de_applier_task(replica->applier, task);
+        break;
+    case DE_WORKER_SNAPSHOTS:
+        de_snapshot_worker_run(replica->snapshot_worker, task);
+        break;
+    case DE_WORKERS:
+        DE_ASSERT(false);
+    }
+}
+
 static void env_changed(void *context, const struct de_node_status *status)
 {
     struct de_replica *replica = context;
@@ -164,6 +185,13 @@ static void on_applied(void *context, struct de_apply_job *job)
     struct de_replica *replica = context;
 
     de_node_applied(replica->node, job, de_clock_now_ns());
+}
+
+static void on_task_done(void *context, struct de_node_task *task)
+{
+    struct de_replica *replica = context;
+
+    de_node_task_done(replica->node, task, de_clock_now_ns());
 }
 
 static void on_receive(void *context, const struct de_peer_message *message)
@@ -267,13 +295,19 @@ static int make_threads(struct de_replica *replica, const struct de_replica_opti
     writer.context = replica;
     writer.persisted = on_persisted;
     writer.log_read = on_log_read;
+    writer.task_done = on_task_done;
     writer.room = on_log_room;
     writer.failed = on_log_failed;
     applier.loop = replica->loop;
     applier.context = replica;
     applier.applied = on_applied;
     applier.full = on_machine_full;
+    applier.task_done = on_task_done;
     err = de_applier_new(&applier, &replica->applier);
+    if (err == 0 && options->snapshots.ops != NULL) {
+        err =
+            de_snapshot_worker_new(replica->loop, on_task_done, replica, &replica->snapshot_worker);
+    }
     return err != 0 ? err : de_log_writer_new(&writer, &replica->log_writer);
 }
 
@@ -290,12 +324,14 @@ static void on_boot(struct de_post *post)
     node.initial_membership = options->initial_membership;
     node.machine = options->machine;
     node.log = options->log;
+    node.snapshots = options->snapshots;
     node.env.context = replica;
     node.env.send = env_send;
     node.env.arm = env_arm;
     node.env.persist = env_persist;
     node.env.apply = env_apply;
     node.env.read_log = env_read_log;
+    node.env.run_task = env_run_task;
     node.env.changed = env_changed;
     node.env.lease = env_lease;
     node.env.halted = env_halted;
@@ -369,12 +405,15 @@ static void stop_threads(struct de_replica *replica, uint32_t grace_ms)
     }
     de_applier_stop(replica->applier);
     de_log_writer_stop(replica->log_writer);
+    de_snapshot_worker_stop(replica->snapshot_worker);
     if (replica->loop != NULL) {
         de_loop_stop(replica->loop);
     }
     de_applier_free(replica->applier);
     de_log_writer_free(replica->log_writer);
+    de_snapshot_worker_free(replica->snapshot_worker);
     replica->applier = NULL;
+    replica->snapshot_worker = NULL;
     replica->log_writer = NULL;
 }
 

@@ -1,5 +1,5 @@
-/* runtime/libev/replica.h - one node of a cluster, running: loop, log writer, applier and, when it
- * has an address, gRPC, around a node and the stores it was handed.
+/* runtime/libev/replica.h - one node of a cluster, running: loop, log writer, applier, snapshot
+ * worker and, when it has an address, gRPC, around a node and the stores it was handed.
  *
  * Threads: any call from any thread, save that stop and free come from one thread and last. */
 #ifndef DE_RUNTIME_LIBEV_REPLICA_H
@@ -26,6 +26,7 @@ struct de_replica_options {
     struct de_membership initial_membership;
     struct dengine_state_machine machine; /* stays the caller's, as the log does */
     struct dengine_log_store log;
+    struct dengine_snapshot_store snapshots; /* ops NULL: none */
     /* NULL: opens no port and starts no gRPC; then there may be no peers. */
     const char *listen_address;          /* must live until de_replica_listen */
     const struct de_peer_address *peers; /* the other members; borrowed */

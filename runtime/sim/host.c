@@ -208,6 +208,7 @@ static void end_life(struct de_host *host)
     de_sim_pool_clear(&host->node_pool);
     de_sim_pool_clear(&host->kv_pool);
     host->node = NULL;
+    memset(host->tasks, 0, sizeof(host->tasks));
     host->persist_head = NULL;
     host->persist_tail = NULL;
     host->writing = NULL;

@@ -42,6 +42,8 @@ enum de_host_event {
     DE_HOST_LOG_READ_DONE = 8,
     DE_HOST_UNREACHABLE = 9,
     DE_HOST_LOOK = 21, /* whether there is room again */
+    DE_HOST_TASK_RUN = 22,
+    DE_HOST_TASK_DONE = 23,
 };
 
 /* What all hosts of a run share. */
@@ -92,6 +94,9 @@ struct dengine_state_machine de_host_probe(struct de_host *host);
 void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice bytes);
 /* All requests of this life are forgotten; with ended_required each must have ended. */
 void de_host_requests_clear(struct de_host *host, bool ended_required);
+/* The workers of the node, as far as they run tasks (host_task.c). */
+void de_host_run_task(void *context, struct de_node_task *task);
+void de_host_register_tasks(struct de_kernel *kernel, struct de_host *hosts);
 /* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */
 void de_host_stepped(struct de_host *host);
 /* A delay of about mean_ns, drawn at the address of this host's next job. */
@@ -99,6 +104,8 @@ uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns);
 /* Posts an event bound to this life of host. */
 void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64_t content,
                   void *data);
+/* The host of event when its replica may act now; NULL: it is paused, and the event waits. */
+struct de_host *de_host_awake(void *context, const struct de_sim_event *event);
 /* The same for a processor's hop between two threads. */
 uint64_t de_host_hop(struct de_host *host);
 /* Kernel time at which the host's own clock shows about clock_ns (not before now); UINT64_MAX while
@@ -133,6 +140,10 @@ struct de_host {
     struct dengine_state_machine machine; /* the real one, behind the probe */
     struct dengine_log_store log;
     struct de_node *node;
+    struct de_host_tasks {
+        struct de_node_task *head; /* under way, and those that wait for it */
+        struct de_node_task *tail;
+    } tasks[DE_WORKERS];
     struct de_persist_job *persist_head;
     struct de_persist_job *persist_tail;
     struct de_persist_job *writing; /* linked; written, completion under way */

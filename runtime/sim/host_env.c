@@ -138,16 +138,15 @@ static void env_halted(void *context, int err, const char *reason)
 
 struct de_node_env de_host_env(struct de_host *host)
 {
-    struct de_node_env env = {host,         env_send,    env_arm,   env_persist, env_apply,
-                              env_read_log, env_changed, env_lease, env_halted};
+    struct de_node_env env = {host,         env_send,         env_arm,     env_persist, env_apply,
+                              env_read_log, de_host_run_task, env_changed, env_lease,   env_halted};
 
     return env;
 }
 
 /* ---- handlers ---- */
 
-/* The host of event when its replica may act now. While it is paused the event waits. */
-static struct de_host *awake(void *context, const struct de_sim_event *event)
+struct de_host *de_host_awake(void *context, const struct de_sim_event *event)
 {
     struct de_host *host = (struct de_host *)context + event->entity;
     struct de_kernel *kernel = host->shared->kernel;
@@ -166,7 +165,7 @@ static struct de_host *awake(void *context, const struct de_sim_event *event)
 
 static void run_timer(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
     uint64_t clock_ns;
 
     if (host == NULL || event->time_ns != host->timer_at_ns) {
@@ -185,7 +184,7 @@ static void run_timer(void *context, const struct de_sim_event *event)
 
 static void run_flush(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host != NULL) {
         host->flush_posted = false;
@@ -194,40 +193,39 @@ static void run_flush(void *context, const struct de_sim_event *event)
     }
 }
 
-/* Takes what waits as one group and writes it. Returns the store's status. */
+/* Writes the first group of what waits, and takes it. Returns the store's status. */
 static int write_group(struct de_host *host)
 {
-    struct dengine_log_write *writes;
-    struct de_persist_job *job;
-    size_t count = 0;
+    struct de_persist_job *last = host->persist_head;
     int err;
 
-    for (job = host->persist_head; job != NULL; job = job->next) {
-        count++;
-    }
-    DE_ASSERT(count > 0 && host->writing == NULL);
-    writes = de_sim_allocate(count * sizeof(*writes));
-    count = 0;
-    for (job = host->persist_head; job != NULL; job = job->next) {
-        writes[count++] = job->write;
+    DE_ASSERT(host->persist_head != NULL && host->writing == NULL);
+    err = de_persist_jobs_run(host->persist_head, host->log, &host->writing_count);
+    for (size_t i = 1; i < host->writing_count; i++) {
+        last = last->next;
     }
     host->writing = host->persist_head;
-    host->writing_count = count;
-    host->persist_head = NULL;
-    host->persist_tail = NULL;
-    err = host->log.ops->write(host->log.object, writes, count);
-    de_sim_free(writes);
+    host->persist_head = last->next;
+    last->next = NULL;
+    if (host->persist_head == NULL) {
+        host->persist_tail = NULL;
+    }
     return err;
 }
 
 /* What found no room goes back to where it was. */
 static void keep_group(struct de_host *host)
 {
-    DE_ASSERT(host->persist_head == NULL && host->writing != NULL);
+    struct de_persist_job *last = host->writing;
+
+    DE_ASSERT(host->writing != NULL);
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    last->next = host->persist_head;
     host->persist_head = host->writing;
-    host->persist_tail = host->writing;
-    while (host->persist_tail->next != NULL) {
-        host->persist_tail = host->persist_tail->next;
+    if (host->persist_tail == NULL) {
+        host->persist_tail = last;
     }
     host->writing = NULL;
     host->writing_count = 0;
@@ -283,7 +281,7 @@ static void tell_room(struct de_host *host)
 
 static void run_look(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host == NULL) {
         return;
@@ -302,7 +300,7 @@ static void run_look(void *context, const struct de_sim_event *event)
 
 static void run_persist(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
     const struct de_host_shared *shared;
     uint64_t latency_ns;
     int err;
@@ -340,7 +338,7 @@ static void run_persist(void *context, const struct de_sim_event *event)
 
 static void run_persisted(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
     int status = -(int)event->content;
     uint64_t life;
 
@@ -368,7 +366,7 @@ static void run_persisted(void *context, const struct de_sim_event *event)
 
 static void run_apply(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host == NULL) {
         return;
@@ -392,7 +390,7 @@ static void run_apply(void *context, const struct de_sim_event *event)
 
 static void run_applied(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host == NULL) {
         return;
@@ -407,7 +405,7 @@ static void run_applied(void *context, const struct de_sim_event *event)
 
 static void run_log_read(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host != NULL) {
         de_log_read_job_run(event->data, host->log);
@@ -417,7 +415,7 @@ static void run_log_read(void *context, const struct de_sim_event *event)
 
 static void run_log_was_read(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host != NULL) {
         de_node_log_read(host->node, event->data, de_host_clock(host));
@@ -427,7 +425,7 @@ static void run_log_was_read(void *context, const struct de_sim_event *event)
 
 static void run_unreachable(void *context, const struct de_sim_event *event)
 {
-    struct de_host *host = awake(context, event);
+    struct de_host *host = de_host_awake(context, event);
 
     if (host != NULL) {
         de_node_unreachable(host->node, event->content, de_host_clock(host));
@@ -456,4 +454,5 @@ void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
     for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {
         de_kernel_set_handler(kernel, table[i].kind, &table[i].handler);
     }
+    de_host_register_tasks(kernel, hosts);
 }
