@@ -125,6 +125,7 @@ static void reply_of(struct de_node *node, const struct de_receive *receive,
         .offset = receive->have,
     };
 
+    DE_ASSERT(receive->have <= receive->image_bytes);
     DE_ASSERT(receive->have <= receive->expected);
     reply(node, &standing, answer);
 }
@@ -284,6 +285,7 @@ static void begin(struct de_node *node, const struct de_peer_message *message, u
 
     DE_ASSERT(node->snapshots.receive == NULL);
     DE_ASSERT(message->chunk.image_bytes > 0);
+    DE_ASSERT(message->raft.from != node->raft_options.id);
     if (receive == NULL) {
         node->dropped_messages++;
         return;
@@ -354,6 +356,9 @@ static void take_chunk(struct de_node *node, struct de_receive *receive,
 
 static bool is_busy_installing(const struct de_node *node)
 {
+    DE_ASSERT(node->inside);
+    DE_ASSERT_IMPLIES(node->snapshots.staged.index != 0,
+                      node->snapshots.staged.configuration != NULL);
     return node->snapshots.staged.index != 0 || node->applied < node->view.base_index;
 }
 
@@ -368,6 +373,7 @@ void de_node_on_chunk(struct de_node *node, const struct de_peer_message *messag
     };
 
     DE_ASSERT(message->raft.type == DE_NODE_MSG_CHUNK);
+    DE_ASSERT(standing.image_bytes > 0 && standing.index > 0);
     if (node->snapshots.store.ops == NULL || node->view.role == DE_RAFT_LEADER) {
         node->dropped_messages++;
         return;
@@ -405,4 +411,5 @@ void de_node_end_receive(struct de_node *node)
     if (receive != NULL && !receive->busy) {
         end_receive(node, receive);
     }
+    DE_ASSERT(node->snapshots.receive == NULL || node->snapshots.receive->busy);
 }

@@ -144,6 +144,7 @@ static void start_task(struct de_node *node, struct de_send *send,
 static void close_send(struct de_node *node, struct de_send *send)
 {
     DE_ASSERT(!send->busy);
+    DE_ASSERT(send->stage != DE_SEND_FREE && send->stage != DE_SEND_CLOSE);
     send->stage = DE_SEND_CLOSE;
     if (send->reader == NULL) {
         release(node, send);
@@ -192,6 +193,8 @@ static void send_chunk(struct de_node *node, struct de_send *send, struct dengin
 
 static uint64_t silence_ns(const struct de_node *node)
 {
+    DE_ASSERT(node->raft_options.heartbeat_interval_ns > 0);
+    DE_ASSERT(node->raft_options.heartbeat_interval_ns < UINT64_MAX / 2);
     return 2 * node->raft_options.heartbeat_interval_ns;
 }
 
@@ -224,6 +227,7 @@ static void account(struct de_node *node, uint32_t bytes, uint64_t now_ns)
 static void read_was_done(struct de_node *node, struct de_send *send, uint64_t now_ns)
 {
     DE_ASSERT(send->stage == DE_SEND_STREAM);
+    DE_ASSERT(send->read_size <= send->capacity);
     if (send->status != 0) {
         report(node, send, false, send->status);
         return;
@@ -243,6 +247,7 @@ static bool is_leading(const struct de_node *node, const struct de_send *send)
     bool member = false;
 
     DE_ASSERT(send->peer != 0);
+    DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
     for (uint32_t i = 0; i < configuration->count; i++) {
         member = member || configuration->members[i].id == send->peer;
     }
@@ -396,6 +401,7 @@ void de_node_on_chunk_reply(struct de_node *node, const struct de_peer_message *
 {
     struct de_send *send = find(node, message->raft.from);
 
+    DE_ASSERT(message->raft.last_index > 0);
     DE_ASSERT(message->raft.type == DE_NODE_MSG_CHUNK_REPLY);
     if (send == NULL || send->stage != DE_SEND_STREAM || send->index != message->raft.last_index ||
         send->snapshot_term != message->raft.last_term ||
@@ -429,6 +435,7 @@ void de_node_end_sends(struct de_node *node)
         if (send->stage != DE_SEND_FREE && !send->busy) {
             close_send(node, send);
         }
+        DE_ASSERT(send->busy || send->stage == DE_SEND_FREE);
     }
 }
 
@@ -436,6 +443,7 @@ uint32_t de_node_sends(const struct de_node *node)
 {
     uint32_t count = 0;
 
+    DE_ASSERT(node != NULL);
     for (uint32_t i = 0; i < DE_RAFT_MEMBERS_MAX; i++) {
         const uint32_t stage = node->snapshots.sends[i].stage;
 

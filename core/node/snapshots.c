@@ -55,21 +55,31 @@ void de_node_applied_configuration(struct de_node *node, struct de_entry_buffer 
     node->snapshots.configuration = configuration;
 }
 
+/* Whether what came from the network makes sense. */
+static bool is_sound(const struct de_node *node, const struct de_peer_message *message)
+{
+    const struct de_raft_message *raft = &message->raft;
+    const struct de_peer_chunk *chunk = &message->chunk;
+
+    DE_ASSERT(node->raft_options.id != 0);
+    DE_ASSERT(chunk->data.data != NULL || chunk->data.size == 0);
+    return raft->cluster_id == node->raft_options.cluster_id && raft->to == node->raft_options.id &&
+           raft->from != 0 && raft->from != raft->to && raft->last_index != 0 &&
+           raft->last_term != 0 && chunk->image_bytes != 0 && chunk->offset <= chunk->image_bytes &&
+           chunk->data.size <= DE_CHUNK_BYTES_MAX &&
+           chunk->data.size <= chunk->image_bytes - chunk->offset;
+}
+
 bool de_node_receive_chunk(struct de_node *node, const struct de_peer_message *message,
                            uint64_t now_ns)
 {
-    const struct de_raft_message *raft = &message->raft;
-
     DE_ASSERT(de_node_running(node));
-    DE_ASSERT(raft->type == DE_NODE_MSG_CHUNK || raft->type == DE_NODE_MSG_CHUNK_REPLY);
-    if (raft->cluster_id != node->raft_options.cluster_id || raft->to != node->raft_options.id ||
-        raft->from == 0 || raft->from == raft->to || raft->last_index == 0 ||
-        raft->last_term == 0 || message->chunk.image_bytes == 0 ||
-        message->chunk.offset > message->chunk.image_bytes ||
-        message->chunk.data.size > DE_CHUNK_BYTES_MAX) {
+    DE_ASSERT(message->raft.type == DE_NODE_MSG_CHUNK ||
+              message->raft.type == DE_NODE_MSG_CHUNK_REPLY);
+    if (!is_sound(node, message)) {
         return false;
     }
-    if (raft->type == DE_NODE_MSG_CHUNK) {
+    if (message->raft.type == DE_NODE_MSG_CHUNK) {
         de_node_on_chunk(node, message, now_ns);
     } else {
         de_node_on_chunk_reply(node, message, now_ns);

@@ -15,7 +15,8 @@ import tree as tidy
 
 # Public headers that are declarations only: what every layer may know.
 PURE = ["include/dengine/%s.h" % n
-        for n in ("types", "error", "file", "log_store", "kv_store", "state_machine")]
+        for n in ("types", "error", "file", "log_store", "kv_store", "snapshot_store",
+                  "state_machine")]
 PUBLIC = ["include/dengine/"]
 CORE = ["core/"]
 
