@@ -9,7 +9,8 @@
  * (pages may have been dropped and marked clean, see "Can Applications Recover from fsync
  * Failures?", USENIX ATC 2020).
  *
- * Threads: one directory object and its files are used by one thread at a time. */
+ * Threads: one directory object and its files are used by one thread at a time; beside it any
+ * thread may open, read, size and close files of its own with DENGINE_FILE_READ. */
 #ifndef DENGINE_FILE_H
 #define DENGINE_FILE_H
 

@@ -86,7 +86,7 @@ struct dengine_snapshot_store_ops {
     void (*close_reader)(void *store, struct dengine_snapshot_reader *reader);
 
     /* One sentence about the last error of the calling thread's last call, "" when there was none;
-     * lives until its next call. */
+     * lives until its next call. Calls that return nothing leave it as it is. */
     const char *(*message)(void *store);
     /* Frees everything. No writer, receiver or reader may be open. */
     void (*close)(void *store);

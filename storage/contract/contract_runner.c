@@ -17,6 +17,11 @@ struct kv_run {
     const struct de_kv_contract_case *one;
 };
 
+struct snapshot_run {
+    const struct de_snapshot_contract *contract;
+    const struct de_snapshot_contract_case *one;
+};
+
 static void run_log_case(void **state)
 {
     const struct log_run *run = *state;
@@ -30,6 +35,16 @@ static void run_log_case(void **state)
 static void run_kv_case(void **state)
 {
     const struct kv_run *run = *state;
+    struct de_contract_report report = {""};
+
+    if (!run->one->run(run->contract, &report)) {
+        fail_msg("%s", report.message);
+    }
+}
+
+static void run_snapshot_case(void **state)
+{
+    const struct snapshot_run *run = *state;
     struct de_contract_report report = {""};
 
     if (!run->one->run(run->contract, &report)) {
@@ -69,4 +84,21 @@ int de_run_kv_contract(const struct de_kv_contract *contract)
         tests[i].initial_state = &runs[i];
     }
     return _cmocka_run_group_tests("kv_contract", tests, count, NULL, NULL);
+}
+
+int de_run_snapshot_contract(const struct de_snapshot_contract *contract)
+{
+    struct CMUnitTest tests[CASES_MAX] = {{0}};
+    struct snapshot_run runs[CASES_MAX];
+    size_t count;
+    const struct de_snapshot_contract_case *cases = de_snapshot_contract_cases(&count);
+
+    for (size_t i = 0; i < count && i < CASES_MAX; i++) {
+        runs[i].contract = contract;
+        runs[i].one = &cases[i];
+        tests[i].name = cases[i].name;
+        tests[i].test_func = run_snapshot_case;
+        tests[i].initial_state = &runs[i];
+    }
+    return _cmocka_run_group_tests("snapshot_contract", tests, count, NULL, NULL);
 }

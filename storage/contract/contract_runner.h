@@ -11,6 +11,7 @@ extern "C" {
 /* Run every case as a test of its own; return the number of failures. */
 int de_run_log_contract(const struct de_log_contract *contract);
 int de_run_kv_contract(const struct de_kv_contract *contract);
+int de_run_snapshot_contract(const struct de_snapshot_contract *contract);
 
 #ifdef __cplusplus
 }
