@@ -128,19 +128,26 @@ static void run_step(void *context, const struct de_sim_event *event)
     }
 }
 
+/* After the healing only the core: a fault from before may have come out only now. */
+static bool may_restart(const struct de_nemesis *nemesis, uint32_t id)
+{
+    return !nemesis->healed || (nemesis->core >> id & 1) != 0;
+}
+
 static void run_restart(void *context, const struct de_sim_event *event)
 {
     struct de_nemesis *nemesis = context;
     struct de_host *host = &nemesis->hosts[event->entity];
 
-    if (!nemesis->healed && !host->running && !host->lost && host->lives == event->content) {
+    if (may_restart(nemesis, event->entity) && !host->running && !host->lost &&
+        host->lives == event->content) {
         de_host_start(host);
     }
 }
 
 void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id)
 {
-    if (!nemesis->healed) {
+    if (may_restart(nemesis, id)) {
         de_nemesis_restart_later(nemesis, id, nemesis->down_ns[id]);
     }
 }

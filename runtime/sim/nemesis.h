@@ -49,7 +49,8 @@ struct de_nemesis {
     uint32_t cut_off; /* 0 = nobody */
     uint32_t cut_friend;
     uint64_t reactions;
-    bool healed; /* from then on no fault starts and nobody restarts by itself */
+    bool healed;   /* from then on no fault starts and only the core restarts by itself */
+    uint32_t core; /* once healed; mask of ids */
     uint64_t started;
 };
 

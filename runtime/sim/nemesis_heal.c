@@ -87,6 +87,7 @@ uint32_t de_nemesis_heal(struct de_nemesis *nemesis)
     de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_HEAL, 0);
     core = choose_core(nemesis, &dice);
     nemesis->healed = true;
+    nemesis->core = core;
     nemesis->churning = false;
     de_network_heal(nemesis->network);
     for (uint32_t id = 1; id <= nemesis->nodes; id++) {

@@ -28,6 +28,8 @@ struct world {
     struct de_host hosts[DE_ORACLE_NODES_MAX + 1];
     uint32_t core; /* healed nodes, bit mask */
     uint64_t healed_ns;
+    uint64_t newest_term; /* of the core, and since when there is no newer one */
+    uint64_t newest_since_ns;
 };
 
 static void world_deliver(void *context, uint32_t from, uint32_t to, struct dengine_slice bytes)
@@ -179,6 +181,20 @@ static bool all_read(struct world *world)
     return world->workload.final_done;
 }
 
+/* The core has stayed in one term for longer than three of the longest election time-outs: nobody,
+ * broken as he may be, ends leaderships again and again. */
+static bool settled(struct world *world)
+{
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        if ((world->core >> id & 1) != 0 && world->oracle.nodes[id].term > world->newest_term) {
+            world->newest_term = world->oracle.nodes[id].term;
+            world->newest_since_ns = world->kernel.now_ns;
+        }
+    }
+    return world->kernel.now_ns >=
+           world->newest_since_ns + 3 * world->cluster.raft.election_timeout_max_ns;
+}
+
 /* All of the core have committed and applied everything that is committed anywhere. */
 static bool converged(struct world *world)
 {
@@ -220,7 +236,9 @@ static void run_healed(struct world *world)
         liveness(world, "recovers", "no write has been done in time after a quorum was healed");
         return;
     }
-    (void)run_until(world, world->kernel.now_ns + DE_NS_PER_S, NULL);
+    if (!run_until(world, world->kernel.now_ns + bound_ns, settled)) {
+        liveness(world, "settles", "terms go on changing after a quorum was healed");
+    }
     de_workload_stop(&world->workload);
     if (!run_until(world, world->kernel.now_ns + bound_ns, idle)) {
         liveness(world, "answers", "a client's operation does not end after a quorum was healed");

@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Runs every mutant and says how many seeds it takes to find it.
+
+usage: mutants.py BUILD_DIRECTORY SOURCE_ROOT [--write] [--only WORD] [--budget SEEDS] [--jobs N]
+
+BUILD_DIRECTORY is where the programs dengine-sim-mutant-* are (build/release/sim-tests). Each
+mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenarios in turn until a
+seed fails. Prints the table; with --write it becomes docs/mutants.md. Exits 1 when a mutant
+survives one of its budgets.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import mutate  # noqa: E402
+
+BASES = (0, 100000, 200000, 300000, 400000)
+DOCUMENT = "docs/mutants.md"
+
+
+def run(program, base, budget):
+    """(seeds until the first failure or None, oracle, seconds) from one base."""
+    command = [
+        str(program), "run", "--scenario", "all", "--seeds", f"{base + 1}..{base + budget}",
+        "--jobs", "1", "--json",
+    ]  # fmt: skip
+    started = time.monotonic()
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.monotonic() - started
+    for line in result.stdout.splitlines():
+        record = json.loads(line)
+        if record["status"] != 0:
+            return record["seed"] - base, record["oracle"], seconds
+    if result.returncode != 0:
+        sys.exit(f"{program}: status {result.returncode}: {result.stderr[-500:]}")
+    return None, "-", seconds
+
+
+def percentile(values, share):
+    """The nearest rank: the smallest value that so large a share of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * share // 100) - 1)]
+
+
+class Mutant:
+    def __init__(self, path):
+        self.stem = path.stem
+        self.fields, _ = mutate.parse(path.read_text())
+        self.runs = []
+
+    def found(self):
+        return [seeds for seeds, _, _ in self.runs if seeds is not None]
+
+    def row(self, budget):
+        seeds = [seeds if seeds is not None else budget + 1 for seeds, _, _ in self.runs]
+        oracles = sorted({oracle for found, oracle, _ in self.runs if found is not None})
+        survived = len(self.runs) - len(self.found())
+        shown = [str(s) if s <= budget else f"> {budget}" for s in
+                 (int(statistics.median(seeds)), percentile(seeds, 90))]  # fmt: skip
+        seconds = statistics.median(seconds for _, _, seconds in self.runs)
+        mark = f" ({survived} of {len(self.runs)} bases: not found)" if survived else ""
+        return (f"| {self.fields['number']} | {self.fields['title']} | {', '.join(oracles)}{mark} "
+                f"| {shown[0]} | {shown[1]} | {seconds:.1f} |")
+
+
+def table(mutants, budget):
+    lines = ["| # | bug | found by | seeds, median | seeds, p90 | seconds, median |",
+             "|---|---|---|---|---|---|"]
+    lines += [mutant.row(budget) for mutant in mutants]
+    every = [seeds if seeds is not None else budget + 1
+             for mutant in mutants for seeds, _, _ in mutant.runs]
+    killed = sum(1 for mutant in mutants if len(mutant.found()) == len(mutant.runs))
+    lines += [
+        "",
+        f"{killed} of {len(mutants)} found from all {len(BASES)} bases; over all runs the median "
+        f"is {int(statistics.median(every))} seeds, the 90th percentile {percentile(every, 90)}.",
+    ]
+    return "\n".join(lines)
+
+
+INTRODUCTION = """# Mutants
+
+Known bugs of others (and some of our own), put back one at a time, and what the simulator makes of
+them. Each is a file of `sim-tests/mutants/`: a path, texts and what stands in their place, and the
+reason. The engine carries no switches for them; the build applies a file to a copy of one source
+(`sim-tests/scripts/mutate.py`) and fails loudly when the text is no longer there.
+
+This page is written by `sim-tests/scripts/mutants.py build/release/sim-tests . --write`. A run
+takes one seed after the other, all scenarios in turn, at most {budget}, on one core; each mutant is
+run from {bases} bases of seeds. *Found by* names the oracles that failed first, `assert` an
+assertion of the engine itself. The 90th percentile of five is their worst.
+
+"""
+
+
+def document(mutants, budget):
+    text = INTRODUCTION.format(budget=budget, bases=len(BASES)) + table(mutants, budget)
+    text += "\n\n## What each one is\n"
+    for mutant in mutants:
+        fields = mutant.fields
+        text += f"\n**{fields['number']} {fields['title']}** "
+        text += f"(`{fields['path']}`): {fields['reason']}\n"
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("source", type=pathlib.Path)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--budget", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    paths = sorted((arguments.source / "sim-tests" / "mutants").glob("*.mutant"))
+    mutants = [Mutant(path) for path in paths if arguments.only in path.stem]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        jobs = {}
+        for mutant in mutants:
+            program = (arguments.build / f"dengine-sim-mutant-{mutant.stem}").resolve()
+            jobs[mutant] = [pool.submit(run, program, base, arguments.budget) for base in BASES]
+        for mutant, futures in jobs.items():
+            mutant.runs = [future.result() for future in futures]
+            print(mutant.row(arguments.budget), flush=True)
+    print(table(mutants, arguments.budget).rsplit("\n", 1)[1])
+    if arguments.write:
+        target = arguments.source / DOCUMENT
+        target.write_text(document(mutants, arguments.budget))
+    sys.exit(0 if all(len(mutant.found()) == len(BASES) for mutant in mutants) else 1)
+
+
+if __name__ == "__main__":
+    main()
