@@ -25,7 +25,9 @@ static bool note_echoes(struct de_raft *raft, struct de_progress *peer,
 }
 
 /* Raft 5.3: step back to where the logs can agree. A refusal says nothing about what the member
- * has, so it never raises match. */
+ * has, so it never raises match. What a member echoes only grows in its life: a refusal below match
+ * that echoes nothing newer than the acknowledgement of match was overtaken by it. One that does
+ * comes from a member that has lost what it acknowledged. */
 static void on_refusal(struct de_raft *raft, struct de_progress *peer,
                        const struct de_raft_message *reply)
 {
@@ -36,6 +38,9 @@ static void on_refusal(struct de_raft *raft, struct de_progress *peer,
     uint64_t agree = reply->hint_index;
     if (agree >= raft->log.base_index) {
         agree = de_term_runs_not_above(&raft->log, agree, reply->hint_term);
+    }
+    if (agree < match && reply->sent_ns <= peer->match_echo_ns) {
+        return;
     }
     de_progress_refused(peer, agree);
     DE_ASSERT(peer->match == match);
@@ -54,6 +59,9 @@ void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *repl
     if (reply->rejected) {
         on_refusal(raft, peer, reply);
         return;
+    }
+    if (reply->match >= peer->match && peer->match_echo_ns < reply->sent_ns) {
+        peer->match_echo_ns = reply->sent_ns;
     }
     de_progress_acknowledged(peer, reply->match);
     /* Whatever became of the snapshot: the member has what it was for. */

@@ -8,7 +8,7 @@ int de_not_leader(const struct de_raft *raft)
     return raft->leader == 0 ? DENGINE_E_NO_LEADER : DENGINE_E_NOT_LEADER;
 }
 
-/* The bytes of all entries; false when one of them is not for a client to propose. */
+/* What all entries take; false when one of them is not for a client to propose. */
 static bool add_up(const struct de_raft_event *event, uint64_t *bytes)
 {
     *bytes = 0;
@@ -19,10 +19,10 @@ static bool add_up(const struct de_raft_event *event, uint64_t *bytes)
         if (event->entries[i].type != DENGINE_ENTRY_COMMAND) {
             return false;
         }
-        *bytes += event->entries[i].bytes;
+        *bytes += event->entries[i].bytes + DE_RAFT_ENTRY_OVERHEAD;
     }
     DE_ASSERT(event->entry_count > 0);
-    DE_ASSERT(*bytes <= (uint64_t)UINT32_MAX * event->entry_count);
+    DE_ASSERT(*bytes >= (uint64_t)DE_RAFT_ENTRY_OVERHEAD * event->entry_count);
     return true;
 }
 
@@ -30,7 +30,9 @@ static bool add_up(const struct de_raft_event *event, uint64_t *bytes)
  * size: else it could never be. */
 static bool has_room(const struct de_raft *raft, uint64_t bytes)
 {
-    uint64_t pending = de_sizes_between(&raft->sizes, raft->commit + 1, raft->log.last_index);
+    uint64_t entries = raft->log.last_index - raft->commit;
+    uint64_t pending = de_sizes_between(&raft->sizes, raft->commit + 1, raft->log.last_index) +
+                       entries * DE_RAFT_ENTRY_OVERHEAD;
 
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(raft->commit <= raft->log.last_index);

@@ -54,6 +54,9 @@ extern "C" {
 /* Members of a configuration, learners and both halves of a joint one together. */
 #define DE_RAFT_MEMBERS_MAX 32
 
+/* What an entry takes beside its payload: so a limit in bytes also limits how many there are. */
+#define DE_RAFT_ENTRY_OVERHEAD 64
+
 /* What a member is; a voter of both halves has both voter bits. */
 enum de_raft_member_flag {
     DE_RAFT_VOTER = 1,     /* votes in the (new) configuration */
@@ -263,9 +266,11 @@ struct de_raft_options {
     uint32_t append_bytes_max;    /* payload in one APPEND, as far as entry sizes are known */
     uint32_t window_messages_max; /* APPENDs in flight to one peer */
     uint64_t window_bytes_max;    /* payload in flight to one peer */
-    uint64_t uncommitted_bytes_max; /* beyond it proposals are refused as BUSY */
-    uint32_t term_runs_max;         /* how many term changes the log in memory may hold; >= 16 */
-    uint32_t size_ring;             /* entries whose sizes are remembered; a power of two */
+    /* Payload of uncommitted entries, and DE_RAFT_ENTRY_OVERHEAD for each of them. Beyond it
+     * proposals are refused as BUSY. */
+    uint64_t uncommitted_bytes_max;
+    uint32_t term_runs_max; /* how many term changes the log in memory may hold; >= 16 */
+    uint32_t size_ring;     /* entries whose sizes are remembered; a power of two */
 };
 
 /* Entries [first_index, next run's first_index) have this term. */
