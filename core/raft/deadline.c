@@ -24,6 +24,20 @@ static void end_patience(struct de_raft *raft)
     DE_ASSERT(raft->configurations.current.count <= DE_RAFT_MEMBERS_MAX);
 }
 
+/* A leader that can write nothing can apply nothing, and so serve nobody, while the others may well
+ * go on committing, and have no reason to elect another one. It has as long as they would give it
+ * if it were silent. Who is alone has nobody to hand over to. */
+static uint64_t disk_due(const struct de_raft *raft)
+{
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(raft->disk_since_ns <= raft->now_ns);
+    if (raft->tickets.count == 0 ||
+        de_quorum_is_alone(&raft->configurations.current, raft->options.id)) {
+        return UINT64_MAX;
+    }
+    return raft->disk_since_ns + raft->options.election_timeout_max_ns;
+}
+
 static void passed_as_leader(struct de_raft *raft)
 {
     struct de_leadership *leading = &raft->leading;
@@ -33,6 +47,10 @@ static void passed_as_leader(struct de_raft *raft)
         /* Thesis 6.2: cut off from a quorum it can serve nobody, and clients should look
          * elsewhere. */
         de_become_follower(raft, raft->term, 0);
+        return;
+    }
+    if (raft->now_ns >= disk_due(raft)) {
+        de_transfer_step_aside(raft);
         return;
     }
     if (leading->transfer_to != 0 && raft->now_ns >= leading->transfer_until_ns) {
@@ -59,7 +77,7 @@ void de_deadline_passed(struct de_raft *raft)
 
 static uint64_t next_as_leader(const struct de_raft *raft)
 {
-    uint64_t next_ns = de_check_quorum_due(raft);
+    uint64_t next_ns = earlier(de_check_quorum_due(raft), disk_due(raft));
 
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     if (raft->configurations.current.count > 1 || next_ns != UINT64_MAX) {

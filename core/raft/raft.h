@@ -31,7 +31,8 @@
  *     or an update installs a snapshot in place of the log).
  *
  * Always on: pre-vote (thesis 9.6), check-quorum (thesis 6.2), leader stickiness (Raft 6), no vote
- * for one maximum election timeout after a restart (a lease may be outstanding).
+ * for one maximum election timeout after a restart (a lease may be outstanding). A leader steps
+ * aside when none of its writes under way has completed for one maximum election timeout.
  *
  * Time is monotonic nanoseconds of the owner's one clock, given with each event and never going
  * back. Only differences are used.

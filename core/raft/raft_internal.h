@@ -118,6 +118,7 @@ struct de_raft {
     struct de_sizes sizes;
     struct de_tickets tickets;
     struct de_configurations configurations;
+    uint64_t disk_since_ns; /* writes are under way, and none has completed since then */
 
     /* Raft, figure 2: volatile state. */
     uint32_t role; /* enum de_raft_role */
@@ -232,8 +233,8 @@ int de_transfer(struct de_raft *raft, const struct de_raft_event *event);
 void de_transfer_on_timeout_now(struct de_raft *raft, const struct de_raft_message *message);
 void de_transfer_settle(struct de_raft *raft);
 void de_transfer_abort(struct de_raft *raft);
-/* The voter whose log is the longest, of those that are not us; 0 = none. */
-uint64_t de_transfer_best(const struct de_raft *raft);
+/* Steps down, for somebody else to lead. */
+void de_transfer_step_aside(struct de_raft *raft);
 
 /* change.c */
 int de_change(struct de_raft *raft, const struct de_raft_event *event);

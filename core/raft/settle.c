@@ -14,13 +14,8 @@ static void settle_as_leader(struct de_raft *raft)
     de_replicate_settle(raft);
     de_transfer_settle(raft);
     if (de_change_is_removed(raft)) {
-        /* Thesis 4.2.2. The others know that it is committed from the appends just sent; the one
-         * with the longest log need not wait for its timer. */
-        uint64_t heir = de_transfer_best(raft);
-        if (heir != 0) {
-            (void)de_update_message(raft, DE_RAFT_MSG_TIMEOUT_NOW, heir);
-        }
-        de_become_follower(raft, raft->term, 0);
+        /* Thesis 4.2.2. The others know that it is committed from the appends just sent. */
+        de_transfer_step_aside(raft);
     }
 }
 

@@ -83,8 +83,12 @@ static int on_deadline(struct de_raft *raft, const struct de_raft_event *event)
 /* R5: the ticket says what is durable, whatever has happened to the log since. */
 static int on_persisted(struct de_raft *raft, const struct de_raft_event *event)
 {
+    uint32_t count = raft->tickets.count;
     bool was_issued = de_tickets_persisted(&raft->tickets, event->ticket);
 
+    if (raft->tickets.count < count) {
+        raft->disk_since_ns = raft->now_ns;
+    }
     DE_ASSERT(raft->tickets.durable_index <= raft->log.last_index);
     DE_ASSERT(raft->tickets.durable_term <= raft->term);
     return was_issued ? 0 : DENGINE_E_INVALID;

@@ -4,7 +4,8 @@
  * else it might never catch up. After one election timeout the leader gives up and goes on. */
 #include "core/raft/raft_internal.h"
 
-uint64_t de_transfer_best(const struct de_raft *raft)
+/* The voter whose log is the longest, of those that are not us; 0 = none. */
+static uint64_t best_heir(const struct de_raft *raft)
 {
     const struct de_raft_configuration *configuration = &raft->configurations.current;
     const struct de_progress *best = NULL;
@@ -32,7 +33,7 @@ int de_transfer(struct de_raft *raft, const struct de_raft_event *event)
     if (raft->role != DE_RAFT_LEADER) {
         return de_not_leader(raft);
     }
-    uint64_t target = event->peer != 0 ? event->peer : de_transfer_best(raft);
+    uint64_t target = event->peer != 0 ? event->peer : best_heir(raft);
     int at = target != 0 ? de_configuration_find(configuration, target) : -1;
     if (at < 0 || target == raft->options.id ||
         (configuration->members[at].flags & DE_RAFT_VOTER) == 0) {
@@ -55,6 +56,20 @@ void de_transfer_abort(struct de_raft *raft)
     raft->leading.transfer_to = 0;
     raft->leading.transfer_until_ns = 0;
     raft->leading.transfer_due = false;
+}
+
+/* We lead no longer, from this step on. The voter with the longest log need not wait for its timer.
+ */
+void de_transfer_step_aside(struct de_raft *raft)
+{
+    uint64_t heir = best_heir(raft);
+
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    if (heir != 0) {
+        (void)de_update_message(raft, DE_RAFT_MSG_TIMEOUT_NOW, heir);
+    }
+    de_become_follower(raft, raft->term, 0);
+    DE_ASSERT(de_lease_until(raft) == 0);
 }
 
 void de_transfer_settle(struct de_raft *raft)

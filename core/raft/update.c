@@ -128,6 +128,9 @@ static void close_persist(struct de_raft *raft)
     if (persist->hard_state_changed || persist->truncate_from != 0 ||
         persist->source != DE_RAFT_NO_ENTRIES || persist->install_index != 0 ||
         config_is_settled(raft)) {
+        if (raft->tickets.count == 0) {
+            raft->disk_since_ns = raft->now_ns;
+        }
         persist->ticket =
             de_tickets_issue(&raft->tickets, raft->log.last_index, raft->term, raft->vote);
     }
