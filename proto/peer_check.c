@@ -19,7 +19,7 @@ const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS] = {
     SCALAR(20, DE_PEER_BOOL, raft.granted),     SCALAR(21, DE_PEER_BOOL, raft.rejected),
     SCALAR(22, DE_PEER_BOOL, raft.transfer),    SCALAR(24, DE_PEER_BOOL, raft.recovering),
     SCALAR(25, DE_PEER_U64, chunk.image_bytes), SCALAR(26, DE_PEER_U64, chunk.offset),
-    SCALAR(27, DE_PEER_U32, chunk.answer),
+    SCALAR(27, DE_PEER_U32, chunk.answer),      SCALAR(29, DE_PEER_U64, raft.promise_ns),
 };
 
 static bool entries_hold(const struct de_peer_message *message)

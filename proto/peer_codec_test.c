@@ -106,6 +106,7 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     raft->match = any_number(&random);
     raft->hint_index = any_number(&random);
     raft->hint_term = any_number(&random);
+    raft->promise_ns = any_number(&random);
     raft->entries = NULL;
     raft->entry_count = 0;
     raft->configuration = NULL;
@@ -149,7 +150,7 @@ static void assert_scalars_equal(const struct de_raft_message *a, const struct d
     assert_int_equal(a->type, b->type);
     assert_true(a->pre_vote == b->pre_vote && a->granted == b->granted);
     assert_true(a->rejected == b->rejected && a->transfer == b->transfer);
-    assert_true(a->recovering == b->recovering);
+    assert_true(a->recovering == b->recovering && a->promise_ns == b->promise_ns);
     assert_true(a->cluster_id == b->cluster_id && a->from == b->from && a->to == b->to);
     assert_true(a->term == b->term);
     assert_true(a->prev_index == b->prev_index && a->prev_term == b->prev_term);
@@ -271,6 +272,7 @@ static void test_protobuf_reads_it(void **state)
         assert_true(peer->pre_vote == raft->pre_vote && peer->granted == raft->granted);
         assert_true(peer->rejected == raft->rejected && peer->transfer == raft->transfer);
         assert_true(peer->recovering == raft->recovering);
+        assert_true(peer->promise_ns == raft->promise_ns);
         assert_true(peer->image_bytes == sample.message.chunk.image_bytes);
         assert_true(peer->offset == sample.message.chunk.offset);
         assert_int_equal(peer->answer, sample.message.chunk.answer);

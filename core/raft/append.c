@@ -238,6 +238,7 @@ void de_append_settle(struct de_raft *raft)
     struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_APPEND_REPLY, raft->leader);
     reply->round = following->echo_round;
     reply->sent_ns = following->echo_ns;
+    reply->promise_ns = raft->options.election_timeout_min_ns;
     if (following->answer_due && following->answer_rejects) {
         reply->rejected = true;
         reply->hint_index = following->hint_index;

@@ -8,7 +8,7 @@ static bool note_echoes(struct de_raft *raft, struct de_progress *peer,
                         const struct de_raft_message *reply)
 {
     if (reply->round > raft->reads.round || reply->sent_ns > raft->now_ns ||
-        reply->match > raft->log.last_index) {
+        reply->match > raft->log.last_index || reply->promise_ns >= DE_INDEX_MAX) {
         de_drop(raft); /* answers nothing that we have sent */
         return false;
     }
@@ -18,6 +18,7 @@ static bool note_echoes(struct de_raft *raft, struct de_progress *peer,
     }
     if (peer->echo_ns < reply->sent_ns) {
         peer->echo_ns = reply->sent_ns;
+        peer->promise_ns = reply->promise_ns;
     }
     DE_ASSERT(peer->echo_round <= raft->reads.round);
     DE_ASSERT(peer->echo_ns <= raft->now_ns);

@@ -38,6 +38,7 @@ struct de_progress {
     uint64_t commit_sent;       /* commit index it was told last */
     uint64_t heard_ns;          /* when it last answered, on our clock */
     uint64_t echo_ns;           /* newest of our own send times that it echoed (lease) */
+    uint64_t promise_ns;        /* how long after that it votes for nobody */
     uint64_t match_echo_ns;     /* the send time that it echoed when it acknowledged match */
     uint64_t echo_round;        /* newest read round that it echoed */
     uint64_t snapshot_until_ns; /* SNAPSHOT: patience ends */

@@ -147,6 +147,8 @@ struct de_raft_message {
     uint64_t match;
     uint64_t hint_index;
     uint64_t hint_term;
+    /* APPEND_REPLY: for so long after it got what it echoes its sender votes for nobody (lease). */
+    uint64_t promise_ns;
 
     /* APPEND, received: metas of the entries prev_index + 1 .. last_index, borrowed. An outgoing
      * APPEND has none: it is a range (R3). */

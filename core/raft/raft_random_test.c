@@ -38,8 +38,9 @@ static void vary_options(struct de_world *world, struct de_random *random)
 
     for (uint32_t i = 0; i < world->server_count; i++) {
         struct de_raft_options *options = &world->servers[i].options;
-        options->election_timeout_min_ns = timeout_ns;
-        options->election_timeout_max_ns = timeout_ns * 2;
+        /* Members need not agree on it. */
+        options->election_timeout_min_ns = timeout_ns + de_random_below(random, timeout_ns);
+        options->election_timeout_max_ns = options->election_timeout_min_ns * 2;
         options->heartbeat_interval_ns = timeout_ns / 4;
         options->append_entries_max = 1 + (uint32_t)de_random_below(random, 8);
         options->append_bytes_max = 1 + (uint32_t)de_random_below(random, 1000);
