@@ -9,7 +9,7 @@
 #include "core/base/assert.h"
 
 /* Longest key (dengine/client.h). */
-#define KEY_BYTES_MAX 510
+#define KEY_BYTES_MAX 500
 
 /* ---- values ---- */
 

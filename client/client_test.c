@@ -178,7 +178,7 @@ static void test_bad_arguments_never_start(void **state)
 
 static void test_the_longest_key_is_taken(void **state)
 {
-    static const char key[510] = "k";
+    static const char key[500] = "k";
     struct fake fake = make_fake();
 
     (void)state;

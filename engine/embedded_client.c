@@ -164,17 +164,17 @@ static struct embedded_call *new_call(struct dengine *engine, const struct de_cl
 
 static int start_write(struct dengine *engine, const struct de_client_call *from)
 {
-    struct de_kv_command command = {0};
+    struct de_kv_command command;
     struct embedded_call *call;
     int err;
 
-    command.type = from->type == DE_CLIENT_PUT      ? DE_KV_PUT
-                   : from->type == DE_CLIENT_DELETE ? DE_KV_DELETE
-                                                    : DE_KV_CAS;
-    command.key = from->key;
-    command.value = from->value;
-    command.expect_absent = from->expect_absent;
-    command.expected = from->expected;
+    if (from->type == DE_CLIENT_PUT) {
+        command = de_kv_put(from->key, from->value);
+    } else if (from->type == DE_CLIENT_DELETE) {
+        command = de_kv_delete(from->key);
+    } else {
+        command = de_kv_cas(from->key, from->expect_absent ? NULL : &from->expected, from->value);
+    }
     err = de_kv_command_check(&command, (size_t)engine->plan.value_bytes_max);
     if (err != 0) {
         if (err == DENGINE_E_TOO_LARGE) {

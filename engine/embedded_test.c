@@ -145,7 +145,7 @@ static void limits_are_told_apart(void **state)
 
     assert_non_null(big);
     memset(key, 'k', sizeof(key));
-    assert_int_equal(dengine_put(client, DENGINE_BYTES(key, 510), DENGINE_BYTES(big, size), NULL),
+    assert_int_equal(dengine_put(client, DENGINE_BYTES(key, 500), DENGINE_BYTES(big, size), NULL),
                      0);
     assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_BYTES(big, size + 1), NULL),
                      DENGINE_E_TOO_LARGE);

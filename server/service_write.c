@@ -7,6 +7,8 @@
 #include "d_engine/client.pb-c.h"
 #include "server/service_internal.h"
 
+#define NS_PER_S UINT64_C(1000000000)
+
 struct write_call {
     struct de_replica_request request;
     struct de_service *service;
@@ -61,32 +63,31 @@ static struct dengine_slice slice_of(const ProtobufCBinaryData *data)
 static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_command *command,
                       const char **message)
 {
-    *command = (struct de_kv_command){0};
+    const DEngine__Client__WriteCommand__CompareAndSwap *cas = NULL;
+    struct dengine_slice expected = {NULL, 0};
+
     switch (from->operation_case) {
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT:
-        if (from->insert->ttl_secs != 0) {
-            /* Better no entry than one that never expires. */
-            *message = "ttl_secs is not supported by this version";
+        if (from->insert->ttl_secs > DE_KV_TTL_MAX_NS / NS_PER_S) {
+            *message = "ttl_secs is more than 288230376, the most that is allowed";
             return DENGINE_E_INVALID;
         }
-        command->type = DE_KV_PUT;
-        command->key = slice_of(&from->insert->key);
-        command->value = slice_of(&from->insert->value);
+        *command = de_kv_put(slice_of(&from->insert->key), slice_of(&from->insert->value));
+        command->op.ttl_ns = from->insert->ttl_secs * NS_PER_S;
         return 0;
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE:
-        command->type = DE_KV_DELETE;
-        command->key = slice_of(&from->delete_->key);
+        *command = de_kv_delete(slice_of(&from->delete_->key));
         return 0;
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_COMPARE_AND_SWAP:
-        command->type = DE_KV_CAS;
-        command->key = slice_of(&from->compare_and_swap->key);
-        command->value = slice_of(&from->compare_and_swap->new_value);
-        command->expect_absent =
-            from->compare_and_swap->has_expected_value_case ==
-            D_ENGINE__CLIENT__WRITE_COMMAND__COMPARE_AND_SWAP__HAS_EXPECTED_VALUE__NOT_SET;
-        if (!command->expect_absent) {
-            command->expected = slice_of(&from->compare_and_swap->expected_value);
-        }
+        cas = from->compare_and_swap;
+        expected = slice_of(&cas->expected_value);
+        *command = de_kv_cas(
+            slice_of(&cas->key),
+            cas->has_expected_value_case ==
+                    D_ENGINE__CLIENT__WRITE_COMMAND__COMPARE_AND_SWAP__HAS_EXPECTED_VALUE__NOT_SET
+                ? NULL
+                : &expected,
+            slice_of(&cas->new_value));
         return 0;
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__NOT_SET:
     case _D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__CASE_IS_INT_SIZE:
@@ -127,11 +128,11 @@ static void reply_limit(struct de_service *service, struct de_rpc_call *call, in
 {
     char message[160];
 
-    if (command->key.size == 0) {
+    if (command->op.key.size == 0) {
         (void)snprintf(message, sizeof message, "the key is empty");
-    } else if (command->key.size > DE_KV_USER_KEY_MAX) {
+    } else if (command->op.key.size > DE_KV_USER_KEY_MAX) {
         (void)snprintf(message, sizeof message, "the key has %zu bytes, at most %d are allowed",
-                       command->key.size, DE_KV_USER_KEY_MAX);
+                       command->op.key.size, DE_KV_USER_KEY_MAX);
     } else {
         (void)snprintf(message, sizeof message,
                        "the value is longer than limits.value_bytes_max, "

@@ -98,12 +98,10 @@ static void run_for(struct bench *bench, uint64_t time_ns)
 
 static void send_put(struct bench *bench, const char *value)
 {
-    struct de_kv_command command = {.type = DE_KV_PUT};
+    const struct de_kv_command command = de_kv_put(dengine_str("k"), dengine_str(value));
     uint8_t bytes[64];
     struct de_rpc_request request = {DE_REQUEST_WRITE, 1, {bytes, 0}};
 
-    command.key = dengine_str("k");
-    command.value = dengine_str(value);
     request.body.size = de_kv_command_encode(&command, bytes, sizeof(bytes));
     (void)de_network_send(&bench->network, CLIENT, 1, de_rpc_request_encode(&request));
 }

@@ -52,6 +52,7 @@ enum dengine_outcome dengine_outcome(int err)
     case DENGINE_E_IO:
     case DENGINE_E_PROTOCOL:
     case DENGINE_E_INTERNAL:
+    case DENGINE_E_STALE: /* it was decided once; how, is forgotten */
         return DENGINE_OUTCOME_UNKNOWN;
     default:
         break;

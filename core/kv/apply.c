@@ -15,127 +15,105 @@ int de_kv_op_begin(void *object)
     if (rc != 0) {
         return de_kv_break(kv, rc, NULL);
     }
+    de_kv_forget_kept(kv);
+    kv->failed = 0;
+    kv->undoing = false;
     kv->batch_open = true;
     kv->open = kv->mark;
+    kv->entry_bytes = 0;
+    kv->deadlines_changed = false;
     DE_ASSERT(kv->broken == 0);
     return 0;
 }
 
-static bool equal(struct dengine_slice a, struct dengine_slice b)
+/* Only what asks for more than its outcome gets an answer. */
+static int run_write(struct de_kv *kv, const struct de_kv_command *command)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-/* The record under key as the open batch sees it, borrowed until the next call on the store.
- * NOT_FOUND; or the state machine is broken. */
-static int get_record(struct de_kv *kv, struct dengine_slice key, struct de_kv_record *record)
-{
-    struct dengine_slice bytes = {NULL, 0};
-    int rc;
+    const bool answer = command->op.want_previous || command->op.type == DE_KV_DELETE_RANGE;
+    int rc = answer ? de_kv_answer_ops_begin(kv, 1) : 0;
 
     DE_ASSERT(kv->batch_open);
-    DE_ASSERT(key.size > 1);
-    rc = kv->store.ops->get(kv->store.object, key, &bytes);
-    if (rc == DENGINE_E_NOT_FOUND) {
-        return rc;
-    }
-    if (rc != 0) {
-        return de_kv_break(kv, rc, NULL);
-    }
-    rc = de_kv_record_decode(bytes, record);
-    return rc == 0 ? 0 : de_kv_break(kv, rc, "a stored record cannot be read");
+    DE_ASSERT(command->op.type <= DE_KV_DELETE_RANGE);
+    return rc == 0 ? de_kv_run_op(kv, &command->op, answer) : rc;
 }
 
-static int put_record(struct de_kv *kv, struct dengine_slice key, const struct de_kv_record *record)
+static int run_cas(struct de_kv *kv, const struct de_kv_command *command, bool *succeeded)
 {
-    const size_t size = DE_KV_RECORD_HEADER_BYTES + record->value.size;
-    int rc;
-
-    DE_ASSERT(kv->batch_open);
-    DE_ASSERT(record->value.size <= DE_KV_VALUE_MAX);
-    if (size > kv->record_capacity) {
-        uint8_t *grown = de_reallocate(&kv->allocator, kv->record, size);
-
-        if (grown == NULL) {
-            return de_kv_break(kv, DENGINE_E_NO_MEMORY, "no memory for a record");
-        }
-        kv->record = grown;
-        kv->record_capacity = size;
-    }
-    de_kv_record_encode_header(record, kv->record);
-    if (record->value.size > 0) {
-        memcpy(kv->record + DE_KV_RECORD_HEADER_BYTES, record->value.data, record->value.size);
-    }
-    rc = kv->store.ops->put(kv->store.object, key, dengine_bytes(kv->record, size));
-    return rc == 0 ? 0 : de_kv_break(kv, rc, NULL);
-}
-
-/* Stores value as the next version of what is there; old NULL: nothing is. */
-static int put_next(struct de_kv *kv, uint64_t index, struct dengine_slice key,
-                    struct dengine_slice value, const struct de_kv_record *old)
-{
-    struct de_kv_record record = {
-        .value = value,
-        .create_revision = index,
-        .mod_revision = index,
-        .version = 1,
-    };
-
-    DE_ASSERT(index > 0);
-    if (old != NULL) {
-        DE_ASSERT(old->mod_revision <= index);
-        record.create_revision = old->create_revision;
-        record.version = old->version + 1;
-    }
-    return put_record(kv, key, &record);
-}
-
-static int apply_put(struct de_kv *kv, uint64_t index, struct dengine_slice key,
-                     const struct de_kv_command *command)
-{
-    struct de_kv_record old;
-    int rc = get_record(kv, key, &old);
-
-    DE_ASSERT(command->type == DE_KV_PUT);
-    if (rc != 0 && rc != DENGINE_E_NOT_FOUND) {
-        return rc;
-    }
-    DE_ASSERT(kv->broken == 0);
-    return put_next(kv, index, key, command->value, rc == 0 ? &old : NULL);
-}
-
-/* Deleting what is not there is no error and changes nothing. */
-static int apply_delete(struct de_kv *kv, struct dengine_slice key)
-{
-    int rc;
-
-    DE_ASSERT(kv->batch_open);
-    DE_ASSERT(key.size > 1);
-    rc = kv->store.ops->remove(kv->store.object, key);
-    if (rc != 0 && rc != DENGINE_E_NOT_FOUND) {
-        return de_kv_break(kv, rc, NULL);
-    }
-    return 0;
-}
-
-static int apply_cas(struct de_kv *kv, uint64_t index, struct dengine_slice key,
-                     const struct de_kv_command *command, bool *succeeded)
-{
-    struct de_kv_record old;
-    int rc = get_record(kv, key, &old);
-    bool exists;
+    struct de_kv_op get = {.type = DE_KV_GET, .key = command->op.key};
+    int rc = de_kv_holds(kv, &command->compare, succeeded);
 
     DE_ASSERT(command->type == DE_KV_CAS);
-    if (rc != 0 && rc != DENGINE_E_NOT_FOUND) {
-        return rc;
+    DE_ASSERT(command->op.type == DE_KV_PUT);
+    if (rc != 0 || *succeeded) {
+        return rc == 0 ? run_write(kv, command) : rc;
     }
-    DE_ASSERT(kv->broken == 0);
-    exists = rc == 0;
-    *succeeded = command->expect_absent ? !exists : exists && equal(old.value, command->expected);
-    if (!*succeeded) {
+    if (!command->op.want_previous) {
         return 0;
     }
-    return put_next(kv, index, key, command->value, exists ? &old : NULL);
+    rc = de_kv_answer_ops_begin(kv, 1);
+    return rc == 0 ? de_kv_run_op(kv, &get, true) : rc;
+}
+
+static int run(struct de_kv *kv, const struct de_kv_command *command, bool *succeeded)
+{
+    DE_ASSERT(kv->failed == 0);
+    DE_ASSERT(*succeeded);
+    switch (command->type) {
+    case DE_KV_WRITE:
+        return run_write(kv, command);
+    case DE_KV_CAS:
+        return run_cas(kv, command, succeeded);
+    case DE_KV_TXN:
+        return de_kv_run_txn(kv, command, succeeded);
+    case DE_KV_LEASE_GRANT:
+        return de_kv_run_grant(kv, command);
+    case DE_KV_LEASE_KEEP:
+        return de_kv_run_keep(kv, command);
+    case DE_KV_LEASE_REVOKE:
+        return de_kv_run_revoke(kv, command);
+    default:
+        DE_ASSERT(command->type == DE_KV_EXPIRE); /* the decoder lets no other through */
+        return de_kv_run_expire(kv);
+    }
+}
+
+/* Runs a command that has not been run before; failed, or 0 and the result. */
+static int run_once(struct de_kv *kv, const struct de_kv_command *command,
+                    struct dengine_result *result)
+{
+    struct dengine_slice answer;
+    int rc;
+
+    de_kv_answer_clear(kv);
+    kv->command_keys = 0;
+    rc = run(kv, command, &result->succeeded);
+    if (kv->failed != 0) {
+        return kv->failed;
+    }
+    DE_ASSERT(!kv->undoing);
+    result->status = rc;
+    if (rc != 0) {
+        result->succeeded = false;
+        de_kv_answer_clear(kv);
+    }
+    answer = dengine_bytes(kv->answer.bytes, kv->answer.size);
+    rc = de_kv_keep(kv, answer, result);
+    if (rc == 0 && command->session != 0 && result->status != DENGINE_E_BUSY) {
+        rc = de_kv_session_remember(kv, command, result);
+    }
+    return rc;
+}
+
+static void move_on(struct de_kv *kv, const struct dengine_position *at)
+{
+    DE_ASSERT(at->index > kv->mark.index && at->index >= kv->open.index);
+    DE_ASSERT(at->time_ns >= kv->open.time_ns);
+    if (at->index > kv->open.index) {
+        kv->entry_bytes = 0;
+    }
+    kv->open.index = at->index;
+    kv->open.term = at->term;
+    kv->open.time_ns = at->time_ns;
 }
 
 int de_kv_op_apply(void *object, const struct dengine_position *at, struct dengine_slice bytes,
@@ -143,42 +121,37 @@ int de_kv_op_apply(void *object, const struct dengine_position *at, struct dengi
 {
     struct de_kv *kv = object;
     struct de_kv_command command;
-    uint8_t buffer[DENGINE_KV_KEY_MAX];
-    struct dengine_slice key;
+    bool recalled = false;
+    int rc = 0;
 
     if (kv->broken != 0) {
         return kv->broken;
     }
     DE_ASSERT(kv->batch_open);
-    DE_ASSERT(at->index > kv->mark.index && at->index >= kv->open.index);
-    kv->open.index = at->index;
-    kv->open.term = at->term;
-    DE_ASSERT(at->time_ns >= kv->open.time_ns);
-    kv->open.time_ns = at->time_ns;
+    move_on(kv, at);
     *result = (struct dengine_result){.succeeded = true, .revision = at->index};
     if (de_kv_command_decode(bytes, &command) != 0) {
         /* Every replica reads the same bytes, so every replica refuses it. */
-        result->status = DENGINE_E_INVALID;
-        result->succeeded = false;
+        rc = DENGINE_E_INVALID;
+    } else if (command.session != 0) {
+        rc = de_kv_session_recall(kv, &command, &recalled, result);
+    }
+    if (kv->failed != 0 || recalled) {
+        return kv->failed;
+    }
+    if (rc != 0) {
+        *result = (struct dengine_result){.status = rc, .revision = at->index};
         return 0;
     }
-    key = de_kv_user_key(command.key, buffer);
-    switch (command.type) {
-    case DE_KV_PUT:
-        return apply_put(kv, at->index, key, &command);
-    case DE_KV_DELETE:
-        return apply_delete(kv, key);
-    default:
-        DE_ASSERT(command.type == DE_KV_CAS); /* the decoder lets no other through */
-        return apply_cas(kv, at->index, key, &command, &result->succeeded);
-    }
+    return run_once(kv, &command, result);
 }
 
 int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
 {
     struct de_kv *kv = object;
     uint8_t state[DE_KV_STATE_BYTES];
-    int rc;
+    uint64_t wake_ns = kv->wake_ns;
+    int rc = 0;
 
     if (kv->broken != 0) {
         return kv->broken;
@@ -188,12 +161,14 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
     DE_ASSERT(term >= kv->open.term);
     kv->open.index = index;
     kv->open.term = term;
+    if (kv->deadlines_changed) {
+        rc = de_kv_first_deadline(kv, &wake_ns);
+    }
     /* In the transaction of the data: a crash shows both or neither. */
     de_kv_state_encode(&kv->open, state);
-    rc =
-        kv->store.ops->put(kv->store.object, de_kv_state_key(), dengine_bytes(state, sizeof state));
+    rc = rc == 0 ? de_kv_put_bytes(kv, de_kv_state_key(), dengine_bytes(state, sizeof state)) : rc;
     if (rc != 0) {
-        return de_kv_break(kv, rc, NULL);
+        return rc;
     }
     kv->batch_open = false;
     rc = kv->store.ops->commit(kv->store.object);
@@ -201,6 +176,7 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
         return de_kv_break(kv, rc, NULL);
     }
     kv->mark = kv->open;
+    kv->wake_ns = wake_ns;
     DE_ASSERT(kv->mark.index == index && kv->mark.term == term);
     return 0;
 }

@@ -21,6 +21,7 @@ int de_kv_break(struct de_kv *kv, int err, const char *text)
 {
     DE_ASSERT(err != 0);
     DE_ASSERT(err != DENGINE_E_NOT_FOUND); /* an answer, not a failure */
+    kv->failed = err;
     if (kv->broken == 0) {
         /* Without room nothing has happened yet: the batch may be tried again. */
         kv->broken = err == DENGINE_E_NO_SPACE ? 0 : err;
@@ -50,11 +51,16 @@ static int op_applied(void *object, uint64_t *index, uint64_t *term)
 
 static void op_clock(void *object, struct dengine_machine_clock *clock)
 {
+    static const uint8_t expire[] = {DE_KV_COMMAND_VERSION, DE_KV_EXPIRE, 0, 0};
     const struct de_kv *kv = object;
 
     DE_ASSERT(!kv->batch_open);
     DE_ASSERT(clock != NULL);
-    *clock = (struct dengine_machine_clock){.time_ns = kv->mark.time_ns, .wake_ns = UINT64_MAX};
+    *clock = (struct dengine_machine_clock){
+        .time_ns = kv->mark.time_ns,
+        .wake_ns = kv->wake_ns,
+        .wake_command = dengine_bytes(expire, sizeof expire),
+    };
 }
 
 static const char *op_message(void *object)
@@ -85,26 +91,62 @@ static int expect_empty(struct dengine_kv_store store, struct dengine_kv_view *v
     return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
 }
 
-/* Reads what has been applied. A store without our mark must be empty, else it is somebody's. */
-static int load_state(struct de_kv *kv)
+/* The first deadline there is. */
+static int find_deadline(struct de_kv *kv, struct dengine_kv_view *view)
 {
-    const struct dengine_kv_store_ops *ops = kv->store.ops;
-    struct dengine_kv_view *view = NULL;
-    struct dengine_slice value = {NULL, 0};
-    int rc;
+    const struct dengine_kv_store store = kv->store;
+    struct dengine_kv_cursor *cursor = NULL;
+    struct dengine_kv_pair pair;
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+    uint64_t lease = 0;
+    int rc = store.ops->cursor_open(store.object, view, &cursor);
 
-    DE_ASSERT(kv->mark.index == 0 && !kv->batch_open);
-    rc = ops->view_open(kv->store.object, &view);
+    DE_ASSERT(view != NULL);
+    kv->wake_ns = UINT64_MAX;
     if (rc != 0) {
         return rc;
     }
-    rc = ops->view_get(kv->store.object, view, de_kv_state_key(), &value);
+    rc = store.ops->cursor_seek(store.object, cursor, de_kv_deadline_key(0, 0, buffer), &pair);
     if (rc == 0) {
-        rc = de_kv_state_decode(value, &kv->mark);
-    } else if (rc == DENGINE_E_NOT_FOUND) {
-        rc = expect_empty(kv->store, view);
+        uint64_t deadline_ns = 0;
+
+        kv->wake_ns = de_kv_deadline_of(pair.key, &deadline_ns, &lease) ? deadline_ns : UINT64_MAX;
     }
-    ops->view_close(kv->store.object, view);
+    store.ops->cursor_close(store.object, cursor);
+    DE_ASSERT_IMPLIES(kv->wake_ns != UINT64_MAX, lease > 0);
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
+}
+
+/* A store without our mark must be empty, else it is somebody's. */
+static int load_from(struct de_kv *kv, struct dengine_kv_view *view)
+{
+    const struct dengine_kv_store_ops *ops = kv->store.ops;
+    struct dengine_slice value = {NULL, 0};
+    int rc = ops->view_get(kv->store.object, view, de_kv_state_key(), &value);
+
+    DE_ASSERT(!kv->batch_open);
+    memset(&kv->mark, 0, sizeof kv->mark);
+    kv->wake_ns = UINT64_MAX;
+    if (rc == DENGINE_E_NOT_FOUND) {
+        return expect_empty(kv->store, view);
+    }
+    rc = rc == 0 ? de_kv_state_decode(value, &kv->mark) : rc;
+    return rc == 0 ? find_deadline(kv, view) : rc;
+}
+
+/* Reads what has been applied. */
+static int load_state(struct de_kv *kv)
+{
+    struct dengine_kv_view *view = NULL;
+    int rc = kv->store.ops->view_open(kv->store.object, &view);
+
+    DE_ASSERT(!kv->batch_open);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = load_from(kv, view);
+    kv->store.ops->view_close(kv->store.object, view);
+    DE_ASSERT_IMPLIES(rc == 0 && kv->mark.leases > 0, kv->wake_ns != UINT64_MAX);
     return rc;
 }
 
@@ -146,10 +188,13 @@ void de_kv_free(struct de_kv *kv)
     if (kv->restore != NULL) {
         de_kv_op_restore_abort(kv);
     }
-    DE_ASSERT((kv->record == NULL) == (kv->record_capacity == 0));
     DE_ASSERT_IMPLIES(kv->broken != 0, !kv->batch_open);
     allocator = kv->allocator;
-    de_release(&allocator, kv->record);
+    de_kv_forget_kept(kv);
+    de_release(&allocator, kv->record.bytes);
+    de_release(&allocator, kv->answer.bytes);
+    de_release(&allocator, kv->keys.bytes);
+    de_release(&allocator, kv->undo.bytes);
     de_release(&allocator, kv);
 }
 

@@ -6,8 +6,23 @@
  * version (1 after creation, then one more with each change). A revision is a Raft log index, so
  * every change has one global order and mod_revision serves as a fencing token.
  *
- * Commands are applied in log order; commands of one entry see the effects of the earlier ones in
- * the same entry and share its revision.
+ * Commands (command.h) are applied in log order; commands of one entry see the effects of the
+ * earlier ones in the same entry and share its revision. A command takes effect as a whole or, with
+ * an error as its status, not at all.
+ *
+ * Leases: a key may be attached to a lease, and ends with it. A lease is past its deadline when
+ * cluster time is (dengine/state_machine.h); it ends, on every replica alike, when a later entry
+ * says EXPIRE and the deadline, as it then is, lies at or before the stamp of that entry. So a
+ * lease that was renewed before that entry lives on, whoever proposed it and whatever they had
+ * seen. An EXPIRE does bounded work, and the leader proposes the next one while anything is due. A
+ * put with a time to live makes a lease of its own with that one key. Any other put detaches the
+ * key from the lease it had.
+ *
+ * Sessions: a lease granted with a session remembers the result of each command that names it and a
+ * sequence number. The same number again gives the same result and does nothing. Each such command
+ * also says up to which number the client has its results: these are forgotten (STALE, if one comes
+ * again), and at most DE_KV_SESSION_WINDOW numbers beyond them are let in (BUSY). When the lease
+ * has ended, the answer is NO_SESSION. A result of BUSY is not remembered.
  *
  * Threads: what the state machine does comes from the applier; a save is read and ended in a thread
  * of its own, which is also where the allocator then frees it; de_kv_view_* may be used in any
@@ -15,56 +30,26 @@
 #ifndef DE_CORE_KV_KV_H
 #define DE_CORE_KV_KV_H
 
-#include <dengine/kv_store.h>
-#include <dengine/state_machine.h>
-
 #include "core/base/allocator.h"
+#include "core/kv/answer.h"
+#include "core/kv/command.h"
+#include "core/kv/record.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Longest key of a user: the store's limit less the one-byte name space in front. */
-#define DE_KV_USER_KEY_MAX (DENGINE_KV_KEY_MAX - 1)
-
-enum de_kv_command_type {
-    DE_KV_PUT = 1,
-    DE_KV_DELETE = 2,
-    DE_KV_CAS = 3,
-};
-
-/* One command, decoded. */
-struct de_kv_command {
-    uint32_t type;
-    struct dengine_slice key;      /* 1 .. DE_KV_USER_KEY_MAX bytes */
-    struct dengine_slice value;    /* PUT, CAS: the new value */
-    bool expect_absent;            /* CAS: the key must not exist; `expected` is ignored */
-    struct dengine_slice expected; /* CAS: the value that must be there */
-};
-
-/* Bytes that the encoded command takes. */
-size_t de_kv_command_size(const struct de_kv_command *command);
-
-/* Encodes into a buffer of at least de_kv_command_size() bytes; returns the bytes written. INVALID
- * commands (no key, key too long, unknown type) must be refused before: see de_kv_command_check. */
-size_t de_kv_command_encode(const struct de_kv_command *command, void *buffer, size_t capacity);
-
-/* 0, INVALID (empty key, unknown type) or TOO_LARGE (key, or value over value_max bytes). */
-int de_kv_command_check(const struct de_kv_command *command, size_t value_max);
-
-/* Decodes; slices borrow from bytes. VERSION or PROTOCOL when it is not a command. */
-int de_kv_command_decode(struct dengine_slice bytes, struct de_kv_command *command);
-
-/* One key as stored, decoded; borrows from the view. */
-struct de_kv_record {
-    struct dengine_slice value;
-    uint64_t create_revision;
-    uint64_t mod_revision;
-    uint64_t version;
-    uint64_t lease; /* 0 = none */
-};
-
 struct de_kv;
+
+/* Leases in the cluster; BUSY beyond. */
+#define DE_KV_LEASES_MAX 1000000
+/* Results that one session has outstanding. */
+#define DE_KV_SESSION_WINDOW 64
+/* What one EXPIRE or LEASE_REVOKE does at most; the rest is for the next EXPIRE. */
+#define DE_KV_EXPIRE_LEASES_MAX 256
+#define DE_KV_EXPIRE_KEYS_MAX   512
+/* Bytes that one transaction may overwrite or remove; TOO_LARGE beyond. */
+#define DE_KV_UNDO_BYTES_MAX ((size_t)64 << 20)
 
 /* Makes a state machine over store, which stays the caller's and must outlive it. CORRUPT or
  * VERSION when the store holds something else. */

@@ -53,26 +53,20 @@ static int apply(struct fixture *f, uint64_t index, const struct de_kv_command *
 
 static struct de_kv_command put_of(const char *key, const char *value)
 {
-    struct de_kv_command command = {
-        DE_KV_PUT, dengine_str(key), dengine_str(value), false, {NULL, 0}};
-
-    return command;
+    return de_kv_put(dengine_str(key), dengine_str(value));
 }
 
 static struct de_kv_command delete_of(const char *key)
 {
-    struct de_kv_command command = {DE_KV_DELETE, dengine_str(key), {NULL, 0}, false, {NULL, 0}};
-
-    return command;
+    return de_kv_delete(dengine_str(key));
 }
 
 /* expected NULL: absent. */
 static struct de_kv_command cas_of(const char *key, const char *expected, const char *value)
 {
-    struct de_kv_command command = {DE_KV_CAS, dengine_str(key), dengine_str(value),
-                                    expected == NULL, dengine_str(expected ? expected : "")};
+    const struct dengine_slice slice = dengine_str(expected != NULL ? expected : "");
 
-    return command;
+    return de_kv_cas(dengine_str(key), expected != NULL ? &slice : NULL, dengine_str(value));
 }
 
 /* One command as one entry. */

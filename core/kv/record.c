@@ -3,15 +3,16 @@
 #include "core/base/assert.h"
 #include "core/base/codec.h"
 #include "core/base/crc32c.h"
+#include "core/kv/command.h"
 
 static const uint8_t state_key[] = {DE_KV_SPACE_META, 's', 't', 'a', 't', 'e'};
 static const uint8_t state_magic[4] = {'D', 'E', 'K', 'V'};
 
 enum {
-    STATE_CRC_OFFSET = 32,
+    STATE_CRC_OFFSET = 48,
 };
 
-DE_STATIC_ASSERT(DE_KV_USER_KEY_MAX + 1 == DENGINE_KV_KEY_MAX, "one byte of name space");
+DE_STATIC_ASSERT(2 + 8 + DE_KV_USER_KEY_MAX <= DENGINE_KV_KEY_MAX, "what stands before a key");
 DE_STATIC_ASSERT(STATE_CRC_OFFSET + 4 == DE_KV_STATE_BYTES, "the CRC comes last");
 
 struct dengine_slice de_kv_state_key(void)
@@ -73,11 +74,14 @@ void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes)
 {
     DE_ASSERT(bytes != NULL);
     DE_ASSERT(mark->index > 0 && mark->term > 0); /* no entry is of term 0 */
+    DE_ASSERT(mark->leases <= mark->last_lease);
     memcpy(bytes, state_magic, sizeof state_magic);
     de_store_u32(bytes + 4, DE_KV_FORMAT_VERSION);
     de_store_u64(bytes + 8, mark->index);
     de_store_u64(bytes + 16, mark->term);
     de_store_u64(bytes + 24, mark->time_ns);
+    de_store_u64(bytes + 32, mark->last_lease);
+    de_store_u64(bytes + 40, mark->leases);
     de_store_u32(bytes + STATE_CRC_OFFSET, de_crc32c(0, bytes, STATE_CRC_OFFSET));
 }
 
@@ -101,7 +105,12 @@ int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
     mark->index = de_load_u64(at + 8);
     mark->term = de_load_u64(at + 16);
     mark->time_ns = de_load_u64(at + 24);
-    return mark->index > 0 && mark->term > 0 ? 0 : DENGINE_E_CORRUPT; /* of no entry */
+    mark->last_lease = de_load_u64(at + 32);
+    mark->leases = de_load_u64(at + 40);
+    /* No entry has such numbers; leases are numbered from 1. */
+    return mark->index > 0 && mark->term > 0 && mark->leases <= mark->last_lease
+               ? 0
+               : DENGINE_E_CORRUPT;
 }
 
 int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark)
@@ -118,5 +127,5 @@ int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struc
     if (key.size == sizeof state_key && memcmp(at, state_key, sizeof state_key) == 0) {
         return de_kv_state_decode(value, mark);
     }
-    return DENGINE_E_CORRUPT;
+    return de_kv_own_pair_check(key, value);
 }

@@ -28,6 +28,7 @@ struct de_kv_restore {
     size_t value_capacity;
     uint64_t records;
     struct de_kv_mark mark; /* what "\0state" says; index 0: it has not come */
+    uint64_t wake_ns;       /* the first deadline that has come; UINT64_MAX: none */
     int failed;             /* 0, or what the first failure was */
 };
 
@@ -59,6 +60,7 @@ int de_kv_op_restore_begin(void *object)
         return DENGINE_E_NO_MEMORY;
     }
     memset(made, 0, sizeof *made);
+    made->wake_ns = UINT64_MAX;
     enter(made, PART_HEADER, DE_KV_STREAM_HEADER_BYTES);
     rc = kv->store.ops->replace_begin(kv->store.object);
     if (rc != 0) {
@@ -113,9 +115,15 @@ static int pair(struct de_kv *kv, struct de_kv_restore *restore)
 {
     const struct dengine_slice key = dengine_bytes(restore->key, restore->key_size);
     const struct dengine_slice value = dengine_bytes(restore->value, restore->value_size);
+    uint64_t deadline_ns = 0;
+    uint64_t lease = 0;
     int rc = de_kv_pair_check(key, value, &restore->mark);
 
     DE_ASSERT(restore->part == PART_VALUE);
+    DE_ASSERT(key.size >= 1);
+    if (de_kv_deadline_of(key, &deadline_ns, &lease) && deadline_ns < restore->wake_ns) {
+        restore->wake_ns = deadline_ns;
+    }
     if (rc == 0) {
         rc = kv->store.ops->replace_put(kv->store.object, key, value);
         if (rc == DENGINE_E_INVALID) {
@@ -282,6 +290,7 @@ int de_kv_op_restore_commit(void *object, uint64_t index, uint64_t term)
     rc = kv->store.ops->replace_commit(kv->store.object);
     if (rc == 0) {
         kv->mark = restore->mark;
+        kv->wake_ns = restore->wake_ns;
     } else {
         de_kv_note(kv, kv->store.ops->message(kv->store.object));
     }

@@ -52,7 +52,7 @@ static void teardown(struct fixture *f)
 
 static void put(struct fixture *f, uint64_t index, const char *key, struct dengine_slice value)
 {
-    struct de_kv_command command = {DE_KV_PUT, dengine_str(key), value, false, {NULL, 0}};
+    const struct de_kv_command command = de_kv_put(dengine_str(key), value);
     const size_t capacity = de_kv_command_size(&command);
     uint8_t *bytes = malloc(capacity);
     const struct dengine_position at = {index, 2, 10 * index};

@@ -3,7 +3,7 @@
  * A dengine_client comes from an embedded engine (dengine_client_of, in dengine/dengine.h) or from
  * a list of endpoints (dengine_connect). All other calls are the same for both.
  *
- * Keys are 1..510 bytes, values 0..(limit of the cluster, 1 MiB unless configured) bytes; any
+ * Keys are 1..500 bytes, values 0..(limit of the cluster, 1 MiB unless configured) bytes; any
  * bytes.
  *
  * Every call ends by its deadline. A call that changes something says which of three it was (see

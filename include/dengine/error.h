@@ -39,7 +39,10 @@ extern "C" {
     X(PROTOCOL, -24, "the peer broke the protocol")                                                \
     X(COMPACTED, -25, "the requested position has been compacted away")                            \
     X(CANCELED, -26, "canceled")                                                                   \
-    X(INTERNAL, -27, "internal error")
+    X(INTERNAL, -27, "internal error")                                                             \
+    X(NO_LEASE, -28, "there is no such lease, or it has ended")                                    \
+    X(STALE, -29, "the result of this sequence number was acknowledged and is forgotten")          \
+    X(NO_SESSION, -30, "there is no such session, or it has ended")
 
 enum dengine_error {
     DENGINE_OK = 0,

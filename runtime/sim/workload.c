@@ -79,23 +79,24 @@ static struct de_packet *make_request(const struct de_workload *workload,
 {
     struct de_rpc_request request = {DE_REQUEST_READ, client->attempt,
                                      dengine_str(client->key->name)};
-    struct de_kv_command command = {0};
-    char value[VALUE_BYTES_MAX];
-    char expected[VALUE_BYTES_MAX];
+    const struct dengine_slice key = dengine_str(client->key->name);
+    struct de_kv_command command;
+    struct dengine_slice value = {NULL, 0};
+    struct dengine_slice expected = {NULL, 0};
+    char value_text[VALUE_BYTES_MAX];
+    char expected_text[VALUE_BYTES_MAX];
     uint8_t encoded[4 * VALUE_BYTES_MAX];
 
     if (client->function != DE_HISTORY_READ) {
-        command.type = client->function == DE_HISTORY_WRITE ? DE_KV_PUT
-                       : client->function == DE_HISTORY_CAS ? DE_KV_CAS
-                                                            : DE_KV_DELETE;
-        command.key = dengine_str(client->key->name);
-        if (command.type != DE_KV_DELETE) {
-            command.value = dengine_bytes(value, print_value(workload, client->value, value));
-        }
-        command.expect_absent = command.type == DE_KV_CAS && client->expected == 0;
-        if (command.type == DE_KV_CAS && client->expected != 0) {
-            command.expected =
-                dengine_bytes(expected, print_value(workload, client->expected, expected));
+        value = dengine_bytes(value_text, print_value(workload, client->value, value_text));
+        if (client->function == DE_HISTORY_WRITE) {
+            command = de_kv_put(key, value);
+        } else if (client->function == DE_HISTORY_DELETE) {
+            command = de_kv_delete(key);
+        } else {
+            expected.data = expected_text;
+            expected.size = print_value(workload, client->expected, expected_text);
+            command = de_kv_cas(key, client->expected == 0 ? NULL : &expected, value);
         }
         DE_ASSERT(de_kv_command_size(&command) <= sizeof(encoded));
         request.type = DE_REQUEST_WRITE;
