@@ -94,6 +94,7 @@ static int undo_last(struct de_kv *kv)
 
     DE_ASSERT(!kv->undoing);
     DE_ASSERT(size <= kv->undo.size);
+    DE_ASSERT(key.size >= 1 && key.size <= DENGINE_KV_KEY_MAX);
     kv->undo.size -= size;
     if (value == 0) {
         return de_kv_remove_bytes(kv, key);

@@ -95,6 +95,7 @@ void de_kv_answer_op_end(struct de_kv *kv, uint64_t count, bool more)
 {
     DE_ASSERT(kv->op_answer > 0);
     DE_ASSERT(kv->op_answer + DE_KV_OP_ANSWER_HEAD_BYTES <= kv->answer.size);
+    DE_ASSERT(de_load_u32(kv->answer.bytes + kv->op_answer + 12) <= count || count == 0);
     kv->answer.bytes[kv->op_answer + 1] = more ? 1 : 0;
     de_store_u64(kv->answer.bytes + kv->op_answer + 4, count);
     kv->op_answer = 0;
@@ -132,6 +133,7 @@ int de_kv_keep(struct de_kv *kv, struct dengine_slice bytes, struct dengine_resu
     kv->kept = kept;
     kv->entry_bytes += bytes.size;
     DE_ASSERT(kv->entry_bytes <= DENGINE_RESULTS_BYTES_MAX);
+    DE_ASSERT(result->bytes.size == 0); /* one answer each */
     result->bytes = dengine_bytes(kept + 1, bytes.size);
     return 0;
 }

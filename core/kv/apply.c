@@ -16,11 +16,13 @@ int de_kv_op_begin(void *object)
         return de_kv_break(kv, rc, NULL);
     }
     de_kv_forget_kept(kv);
+    de_kv_events_drop(kv, NULL); /* of a batch that failed */
     kv->failed = 0;
     kv->undoing = false;
     kv->batch_open = true;
     kv->open = kv->mark;
     kv->entry_bytes = 0;
+    DE_ASSERT(kv->kept == NULL && kv->first_event == NULL);
     kv->deadlines_changed = false;
     DE_ASSERT(kv->broken == 0);
     return 0;
@@ -81,6 +83,7 @@ static int run(struct de_kv *kv, const struct de_kv_command *command, bool *succ
 static int run_once(struct de_kv *kv, const struct de_kv_command *command,
                     struct dengine_result *result)
 {
+    struct de_kv_event *last = kv->last_event;
     struct dengine_slice answer;
     int rc;
 
@@ -91,10 +94,12 @@ static int run_once(struct de_kv *kv, const struct de_kv_command *command,
         return kv->failed;
     }
     DE_ASSERT(!kv->undoing);
+    DE_ASSERT(rc <= 0 && rc != DENGINE_E_NOT_FOUND);
     result->status = rc;
     if (rc != 0) {
         result->succeeded = false;
         de_kv_answer_clear(kv);
+        de_kv_events_drop(kv, last);
     }
     answer = dengine_bytes(kv->answer.bytes, kv->answer.size);
     rc = de_kv_keep(kv, answer, result);
@@ -177,6 +182,7 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
     }
     kv->mark = kv->open;
     kv->wake_ns = wake_ns;
+    de_kv_events_publish(kv);
     DE_ASSERT(kv->mark.index == index && kv->mark.term == term);
     return 0;
 }

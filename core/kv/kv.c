@@ -191,11 +191,19 @@ void de_kv_free(struct de_kv *kv)
     DE_ASSERT_IMPLIES(kv->broken != 0, !kv->batch_open);
     allocator = kv->allocator;
     de_kv_forget_kept(kv);
+    de_kv_events_drop(kv, NULL);
     de_release(&allocator, kv->record.bytes);
     de_release(&allocator, kv->answer.bytes);
     de_release(&allocator, kv->keys.bytes);
     de_release(&allocator, kv->undo.bytes);
     de_release(&allocator, kv);
+}
+
+void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink)
+{
+    DE_ASSERT(!kv->batch_open);
+    DE_ASSERT(sink.publish != NULL && sink.reset != NULL);
+    kv->sink = sink;
 }
 
 struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)

@@ -33,6 +33,7 @@
 #include "core/base/allocator.h"
 #include "core/kv/answer.h"
 #include "core/kv/command.h"
+#include "core/kv/event.h"
 #include "core/kv/record.h"
 
 #ifdef __cplusplus
@@ -57,6 +58,9 @@ int de_kv_new(struct dengine_kv_store store, const struct de_allocator *allocato
               struct de_kv **kv);
 void de_kv_free(struct de_kv *kv);
 
+/* From now on tells sink what batches do. Before the first begin. */
+void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink);
+
 /* The table to hand to a node. Lives as long as kv. */
 struct dengine_state_machine de_kv_state_machine(struct de_kv *kv);
 
@@ -65,6 +69,7 @@ struct de_kv_view {
     struct de_kv *kv;
     struct dengine_kv_view *view;
     uint64_t revision; /* applied index that the view shows */
+    uint64_t time_ns;  /* cluster time then */
 };
 
 int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view);
@@ -75,6 +80,38 @@ int de_kv_view_iterate(struct de_kv_view *view, struct dengine_slice from,
                        int (*visit)(void *context, struct dengine_slice key,
                                     const struct de_kv_record *record),
                        void *context);
+
+/* A walk over the keys from <= key < end. */
+struct de_kv_scan {
+    struct dengine_slice from; /* "": from the first key there is */
+    struct dengine_slice end;  /* "": to the last */
+    bool from_excluded;        /* from itself not: to go on behind the last key of a page */
+    bool reverse;              /* from the last to the first */
+    uint64_t limit;            /* pairs at most; 0 = no limit */
+};
+
+/* Visits pairs until visit returns non-zero, which is then returned. *more: the limit was reached
+ * and there is another pair. To read on in another view: from = the last key seen, excluded (in
+ * reverse: end = that key). A key that is there all the time is then seen exactly once. TOO_LARGE
+ * for a key that is longer than keys are. visit NULL: only *count. */
+int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
+                    int (*visit)(void *context, struct dengine_slice key,
+                                 const struct de_kv_record *record),
+                    void *context, uint64_t *count, bool *more);
+
+/* The end of the range of all keys that begin with prefix, in buffer of DE_KV_USER_KEY_MAX bytes;
+ * "" when they go on to the last key. */
+struct dengine_slice de_kv_prefix_end(struct dengine_slice prefix, uint8_t *buffer);
+
+/* A lease, also one that is ending; NO_LEASE. */
+int de_kv_view_lease(struct de_kv_view *view, uint64_t id, struct de_kv_lease *lease);
+/* The leases from id on. */
+int de_kv_view_leases(struct de_kv_view *view, uint64_t id,
+                      int (*visit)(void *context, uint64_t id, const struct de_kv_lease *lease),
+                      void *context);
+/* The keys that end with a lease. */
+int de_kv_view_lease_keys(struct de_kv_view *view, uint64_t id,
+                          int (*visit)(void *context, struct dengine_slice key), void *context);
 void de_kv_view_close(struct de_kv_view *view);
 
 #ifdef __cplusplus

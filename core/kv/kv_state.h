@@ -46,11 +46,14 @@ struct de_kv {
     struct de_kv_buffer answer; /* of the command under way (answering.c) */
     size_t op_answer;           /* where the answer of the operation under way begins */
     struct de_kv_kept *kept;
-    size_t entry_bytes;       /* kept of the entry under way */
-    struct de_kv_buffer keys; /* to be removed: u16 size and bytes of each */
-    uint32_t command_keys;    /* read or removed by ranges of the command under way */
-    struct de_kv_buffer undo; /* (access.c) */
-    bool undoing;             /* changes are noted there */
+    size_t entry_bytes;              /* kept of the entry under way */
+    struct de_kv_buffer keys;        /* to be removed: u16 size and bytes of each */
+    uint32_t command_keys;           /* read or removed by ranges of the command under way */
+    struct de_kv_buffer undo;        /* (access.c) */
+    bool undoing;                    /* changes are noted there */
+    struct de_kv_sink sink;          /* publish NULL: nobody watches */
+    struct de_kv_event *first_event; /* of the open batch */
+    struct de_kv_event *last_event;
     char message[DE_KV_MESSAGE_BYTES];
 };
 
@@ -80,6 +83,16 @@ int de_kv_iterate_bytes(struct de_kv *kv, struct dengine_slice from,
 /* From now on, note what changes, and undo it or not. */
 void de_kv_undo_begin(struct de_kv *kv);
 int de_kv_undo_end(struct de_kv *kv, bool undo);
+
+/* ---- event.c ---- */
+
+/* Adds a copy of what to the events of the batch; *added NULL: nobody watches. Failed without
+ * memory. */
+int de_kv_event_add(struct de_kv *kv, const struct de_kv_event *what, struct de_kv_event **added);
+/* Takes back the events after that one; NULL: all. */
+void de_kv_events_drop(struct de_kv *kv, struct de_kv_event *after);
+/* Hands the events of the committed batch to who watches. */
+void de_kv_events_publish(struct de_kv *kv);
 
 /* ---- answering.c: what the command under way answers ---- */
 

@@ -233,6 +233,7 @@ static int end(struct de_kv *kv, uint64_t id, struct de_kv_lease *lease, uint32_
         return rc == 0 ? unmake(kv, id, lease) : rc;
     }
     DE_ASSERT(*budget == 0);
+    DE_ASSERT(lease->keys > 0 || lease->remembered > 0);
     lease->ending = true;
     return move_deadline(kv, id, lease, expired ? lease->deadline_ns : 0);
 }
@@ -252,6 +253,7 @@ int de_kv_lease_detach(struct de_kv *kv, uint64_t id, struct dengine_slice key)
     }
     DE_ASSERT(lease.keys > 0);
     lease.keys--;
+    DE_ASSERT_IMPLIES(lease.single, lease.keys == 0);
     return lease.single ? unmake(kv, id, &lease) : de_kv_lease_put(kv, id, &lease);
 }
 
@@ -389,6 +391,7 @@ int de_kv_run_expire(struct de_kv *kv)
         if (rc != 0 || !first.found || first.deadline_ns > kv->open.time_ns) {
             break;
         }
+        DE_ASSERT(first.id <= kv->open.last_lease);
         rc = load_known(kv, first.id, &lease);
         /* A revoked lease has deadline 0: its keys do not expire. */
         rc = rc == 0 ? end(kv, first.id, &lease, &budget, first.deadline_ns != 0) : rc;

@@ -118,6 +118,7 @@ int de_kv_session_recall(struct de_kv *kv, const struct de_kv_command *command, 
     }
     rc = find(kv, command, result);
     *recalled = rc == 0;
+    DE_ASSERT_IMPLIES(*recalled, result->revision <= kv->open.index);
     if (rc != DENGINE_E_NOT_FOUND) {
         return rc;
     }
@@ -145,6 +146,7 @@ int de_kv_session_remember(struct de_kv *kv, const struct de_kv_command *command
         return rc;
     }
     DE_ASSERT(lease.session && lease.remembered < DE_KV_SESSION_WINDOW);
+    DE_ASSERT(command->sequence > lease.acknowledged);
     lease.remembered++;
     rc = de_kv_lease_put(kv, command->session, &lease);
     kv->record.size = 0;

@@ -109,6 +109,7 @@ int de_kv_run_txn(struct de_kv *kv, const struct de_kv_command *command, bool *s
     if (rc != 0) {
         return rc;
     }
+    DE_ASSERT(kv->failed == 0);
     de_kv_undo_begin(kv);
     rc = run_list(kv, *succeeded ? &command->then_ops : &command->else_ops);
     if (kv->failed != 0) {

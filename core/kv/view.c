@@ -13,6 +13,7 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
     view->kv = kv;
     view->view = NULL;
     view->revision = 0;
+    view->time_ns = 0;
     rc = store.ops->view_open(store.object, &view->view);
     if (rc != 0) {
         return rc;
@@ -23,6 +24,7 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
     if (rc == 0) {
         rc = de_kv_state_decode(state, &mark);
         view->revision = mark.index;
+        view->time_ns = mark.time_ns;
     } else if (rc == DENGINE_E_NOT_FOUND) {
         rc = 0;
     }

@@ -65,6 +65,28 @@ static int answer_previous(struct de_kv *kv, const struct de_kv_op *op,
     return rc;
 }
 
+/* Notes a put; old NULL: nothing was there. */
+static int note_put(struct de_kv *kv, struct dengine_slice key, const struct de_kv_record *record,
+                    const struct de_kv_record *old, struct de_kv_event **event)
+{
+    struct de_kv_event what = {
+        .type = DE_KV_EVENT_PUT,
+        .had_previous = old != NULL,
+        .revision = record->mod_revision,
+        .create_revision = record->create_revision,
+        .version = record->version,
+        .key = key,
+        .value = record->value,
+    };
+
+    DE_ASSERT(record->version >= 1);
+    DE_ASSERT_IMPLIES(old == NULL, record->version == 1);
+    if (old != NULL) {
+        what.previous = old->value;
+    }
+    return de_kv_event_add(kv, &what, event);
+}
+
 static int run_put(struct de_kv *kv, const struct de_kv_op *op, bool answer)
 {
     struct de_kv_record old = {.lease = 0};
@@ -74,6 +96,7 @@ static int run_put(struct de_kv *kv, const struct de_kv_op *op, bool answer)
         .mod_revision = kv->open.index,
         .version = 1,
     };
+    struct de_kv_event *event = NULL;
     int rc = de_kv_get_record(kv, op->key, &old);
     const bool had = rc == 0;
 
@@ -83,26 +106,45 @@ static int run_put(struct de_kv *kv, const struct de_kv_op *op, bool answer)
     }
     if (had) {
         DE_ASSERT(old.mod_revision <= kv->open.index);
+        DE_ASSERT(old.create_revision <= old.mod_revision);
         record.create_revision = old.create_revision;
         record.version = old.version + 1;
     }
     rc = answer ? answer_previous(kv, op, had ? &old : NULL) : 0;
+    rc = rc == 0 ? note_put(kv, op->key, &record, had ? &old : NULL, &event) : rc;
     if (rc != 0) {
         return rc;
     }
     /* From here on old.value may be gone. */
     rc = de_kv_lease_attach(kv, op, old.lease, &record.lease);
+    if (event != NULL) {
+        event->lease = record.lease;
+    }
+    DE_ASSERT_IMPLIES(rc == 0, (record.lease != 0) == (op->lease != 0 || op->ttl_ns != 0));
     return rc == 0 ? put_record(kv, op->key, &record) : rc;
 }
 
 int de_kv_remove_key(struct de_kv *kv, struct dengine_slice key, const struct de_kv_record *old,
                      bool expired)
 {
+    const struct de_kv_event what = {
+        .type = DE_KV_EVENT_DELETE,
+        .expired = expired,
+        .had_previous = true,
+        .revision = kv->open.index,
+        .create_revision = old->create_revision,
+        .version = old->version,
+        .lease = old->lease,
+        .key = key,
+        .previous = old->value,
+    };
     uint8_t buffer[DENGINE_KV_KEY_MAX];
+    struct de_kv_event *event = NULL;
+    int rc = de_kv_event_add(kv, &what, &event);
 
     DE_ASSERT(old->version >= 1);
     DE_ASSERT_IMPLIES(expired, old->lease != 0);
-    return de_kv_remove_bytes(kv, de_kv_user_key(key, buffer));
+    return rc == 0 ? de_kv_remove_bytes(kv, de_kv_user_key(key, buffer)) : rc;
 }
 
 /* Removes a key with its attachment. */
@@ -184,6 +226,7 @@ int de_kv_keep_key(struct de_kv *kv, struct dengine_slice key)
     at[1] = (uint8_t)(key.size >> 8);
     memcpy(at + 2, key.data, key.size);
     kv->keys.size += 2 + key.size;
+    DE_ASSERT(kv->keys.size <= kv->keys.capacity);
     return 0;
 }
 
@@ -269,6 +312,7 @@ static int run_delete_range(struct de_kv *kv, const struct de_kv_op *op)
     int rc = de_kv_answer_op_begin(kv, DE_KV_DELETE_RANGE);
 
     DE_ASSERT(op->type == DE_KV_DELETE_RANGE);
+    DE_ASSERT(op->limit == 0 && !op->keys_only && !op->count_only);
     rc = rc == 0 ? visit_range(&range) : rc;
     if (rc == 0) {
         de_kv_answer_op_end(kv, range.count, false);

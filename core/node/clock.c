@@ -15,6 +15,7 @@
 static uint64_t newest_stamp(const struct de_node *node)
 {
     const struct de_entry_cache *cache = &node->cache;
+    uint64_t stamp_ns = node->boot_stamp_ns;
 
     DE_ASSERT(cache->first + cache->count == node->view.last_index + 1);
     for (uint64_t i = cache->count; i > 0; i--) {
@@ -22,10 +23,11 @@ static uint64_t newest_stamp(const struct de_node *node)
 
         DE_ASSERT(buffer != NULL);
         if (buffer->type == DENGINE_ENTRY_COMMAND) {
-            return de_batch_time_ns(dengine_bytes(de_entry_buffer_data(buffer), buffer->size));
+            stamp_ns = de_batch_time_ns(dengine_bytes(de_entry_buffer_data(buffer), buffer->size));
+            break;
         }
     }
-    return node->boot_stamp_ns > node->clock.time_ns ? node->boot_stamp_ns : node->clock.time_ns;
+    return stamp_ns > node->clock.time_ns ? stamp_ns : node->clock.time_ns;
 }
 
 void de_node_take_office(struct de_node *node, uint64_t now_ns)
@@ -35,12 +37,14 @@ void de_node_take_office(struct de_node *node, uint64_t now_ns)
         return;
     }
     DE_ASSERT(node->view.term > node->office.term);
+    DE_ASSERT(node->clock.time_ns <= DE_BATCH_TIME_MAX_NS);
     node->office = (struct de_node_office){
         .term = node->view.term,
         .since_ns = now_ns,
         .time_ns = newest_stamp(node),
     };
     node->office.stamp_ns = node->office.time_ns;
+    DE_ASSERT(node->office.stamp_ns >= node->clock.time_ns);
 }
 
 void de_node_clock_moved(struct de_node *node, uint64_t now_ns)
