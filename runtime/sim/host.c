@@ -110,6 +110,10 @@ static bool open_log(struct de_host *host, char *message, size_t message_size, b
     de_log_mirror_init(&found);
     found.term = state.hard_state.term;
     found.vote = state.hard_state.vote;
+    if (state.first_index > 1) {
+        de_oracle_prefix(shared->oracle, shared->kernel->now_ns, host->id, state.first_index - 1,
+                         state.base_term, &found);
+    }
     if (state.last_index >= state.first_index) {
         uint64_t fails_in = host->disk.fails_in[DE_DISK_READ];
 
@@ -130,6 +134,7 @@ static void open_machine(struct de_host *host)
     const struct de_host_shared *shared = host->shared;
     uint64_t index = 0;
     uint64_t term = 0;
+    uint64_t digest = 0;
     int err;
 
     if (!host->kv_exists) {
@@ -142,7 +147,9 @@ static void open_machine(struct de_host *host)
     host->machine = de_kv_state_machine(host->kv);
     err = host->machine.ops->applied(host->machine.object, &index, &term);
     DE_ASSERT(err == 0);
-    de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index);
+    err = host->machine.ops->digest(host->machine.object, &digest);
+    DE_ASSERT(err == 0);
+    de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index, digest);
 }
 
 static void node_options(struct de_host *host, struct de_node_options *options)
@@ -158,7 +165,8 @@ static void node_options(struct de_host *host, struct de_node_options *options)
     options->env = de_host_env(host);
     options->allocator = host->node_pool.allocator;
     options->machine = de_host_probe(host);
-    options->log = host->log;
+    options->log = de_host_log_probe(host);
+    options->snapshots = de_host_snapshot_probe(host);
 }
 
 void de_host_start(struct de_host *host)
@@ -182,6 +190,11 @@ void de_host_start(struct de_host *host)
         return;
     }
     open_machine(host);
+    err = de_host_open_snapshots(host, message, sizeof(message));
+    if (err != 0) {
+        boot_failed(host, "durability", "cannot open its snapshots after a crash", message, err);
+        return;
+    }
     node_options(host, &options);
     err = de_node_new(&options, de_host_clock(host), &host->node, message, sizeof(message));
     if (err != 0) {
@@ -197,6 +210,7 @@ static void end_life(struct de_host *host)
 {
     de_kernel_end_life(host->shared->kernel, host->id);
     de_disk_kill(&host->disk);
+    de_host_kill_snapshots(host);
     if (host->log.ops != NULL) {
         host->log.ops->close(host->log.object);
         host->log.ops = NULL;

@@ -83,6 +83,19 @@ enum de_host_trap {
     DE_TRAP_AFTER_APPLY = 4, /* applied, completion not yet told */
 };
 
+/* What is open in the snapshot store and in the state machine when a process dies. */
+#define DE_HOST_READERS_MAX 64u
+
+struct de_host_snapshots {
+    struct dengine_snapshot_store store; /* the real one; ops NULL: none */
+    struct dengine_snapshot_writer *writer;
+    struct dengine_snapshot_receiver *receiver;
+    struct dengine_snapshot_reader *readers[DE_HOST_READERS_MAX];
+    size_t reader_count;
+    struct dengine_machine_save *save; /* of the state machine */
+    bool restoring;                    /* the state machine is */
+};
+
 struct de_host_request;
 struct de_host;
 
@@ -90,6 +103,15 @@ struct de_host;
 struct de_node_env de_host_env(struct de_host *host);
 /* The state machine of host behind a probe that tells the oracle (host_probe.c). */
 struct dengine_state_machine de_host_probe(struct de_host *host);
+/* The snapshot store of host behind a probe, which knows what is open (host_snapshots.c); opened
+ * first. False: it cannot be opened, and message says why. */
+int de_host_open_snapshots(struct de_host *host, char *message, size_t message_size);
+struct dengine_snapshot_store de_host_snapshot_probe(struct de_host *host);
+/* Gives up what is open, and the store with it. */
+void de_host_kill_snapshots(struct de_host *host);
+/* The log store as the node sees it: the oracle learns of compactions and of resets at boot
+ * (host_log.c). */
+struct dengine_log_store de_host_log_probe(struct de_host *host);
 /* A client's request (host_request.c); submits it to the node. */
 void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice bytes);
 /* All requests of this life are forgotten; with ended_required each must have ended. */
@@ -138,6 +160,7 @@ struct de_host {
     struct de_sim_pool kv_pool;
     struct de_kv *kv;
     struct dengine_state_machine machine; /* the real one, behind the probe */
+    struct de_host_snapshots snapshots;
     struct dengine_log_store log;
     struct de_node *node;
     struct de_host_tasks {

@@ -77,7 +77,12 @@ static void env_persist(void *context, struct de_persist_job *job)
     struct de_host *host = context;
     const struct de_host_shared *shared = host->shared;
 
-    de_oracle_submitted(shared->oracle, shared->kernel->now_ns, host->id, &job->write);
+    if (job->install_index != 0) {
+        de_oracle_installing(shared->oracle, shared->kernel->now_ns, host->id,
+                             &job->write.hard_state, job->install_index, job->install_term);
+    } else {
+        de_oracle_submitted(shared->oracle, shared->kernel->now_ns, host->id, &job->write);
+    }
     job->next = NULL;
     if (host->persist_tail != NULL) {
         host->persist_tail->next = job;

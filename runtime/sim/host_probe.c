@@ -1,4 +1,5 @@
 /* The state machine of a host behind a probe: the oracle sees what is applied. */
+#include "core/base/assert.h"
 #include "runtime/sim/host.h"
 
 static int probe_applied(void *object, uint64_t *index, uint64_t *term)
@@ -48,6 +49,78 @@ static int probe_commit(void *object, uint64_t index, uint64_t term)
     return err;
 }
 
+static int probe_save_begin(void *object, struct dengine_machine_save **save, uint64_t *index,
+                            uint64_t *term)
+{
+    struct de_host *host = object;
+    int err;
+
+    DE_ASSERT(host->snapshots.save == NULL && !host->snapshots.restoring);
+    err = host->machine.ops->save_begin(host->machine.object, save, index, term);
+    if (err == 0) {
+        host->snapshots.save = *save;
+    }
+    return err;
+}
+
+static int probe_save_read(void *object, struct dengine_machine_save *save, void *buffer,
+                           size_t capacity, size_t *size)
+{
+    struct de_host *host = object;
+
+    DE_ASSERT(host->snapshots.save == save);
+    return host->machine.ops->save_read(host->machine.object, save, buffer, capacity, size);
+}
+
+static void probe_save_end(void *object, struct dengine_machine_save *save)
+{
+    struct de_host *host = object;
+
+    DE_ASSERT(host->snapshots.save == save);
+    host->snapshots.save = NULL;
+    host->machine.ops->save_end(host->machine.object, save);
+}
+
+static int probe_restore_begin(void *object)
+{
+    struct de_host *host = object;
+    int err = host->machine.ops->restore_begin(host->machine.object);
+
+    host->snapshots.restoring = err == 0;
+    return err;
+}
+
+static int probe_restore_write(void *object, struct dengine_slice bytes)
+{
+    struct de_host *host = object;
+
+    return host->machine.ops->restore_write(host->machine.object, bytes);
+}
+
+static int probe_restore_commit(void *object, uint64_t index, uint64_t term)
+{
+    struct de_host *host = object;
+    uint64_t digest = 0;
+    int err = host->machine.ops->restore_commit(host->machine.object, index, term);
+
+    host->snapshots.restoring = false;
+    if (err == 0) {
+        err = host->machine.ops->digest(host->machine.object, &digest);
+        DE_ASSERT(err == 0);
+        de_oracle_applied(host->shared->oracle, host->shared->kernel->now_ns, host->id, index,
+                          digest);
+    }
+    return err;
+}
+
+static void probe_restore_abort(void *object)
+{
+    struct de_host *host = object;
+
+    host->snapshots.restoring = false;
+    host->machine.ops->restore_abort(host->machine.object);
+}
+
 static void probe_clock(void *object, struct dengine_machine_clock *clock)
 {
     struct de_host *host = object;
@@ -78,6 +151,13 @@ struct dengine_state_machine de_host_probe(struct de_host *host)
         .commit = probe_commit,
         .clock = probe_clock,
         .digest = probe_digest,
+        .save_begin = probe_save_begin,
+        .save_read = probe_save_read,
+        .save_end = probe_save_end,
+        .restore_begin = probe_restore_begin,
+        .restore_write = probe_restore_write,
+        .restore_commit = probe_restore_commit,
+        .restore_abort = probe_restore_abort,
         .message = probe_message,
     };
     struct dengine_state_machine machine = {&ops, host};

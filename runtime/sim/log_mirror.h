@@ -1,6 +1,7 @@
 /* runtime/sim/log_mirror.h - what an oracle remembers of a log: of each entry its term and a hash,
  * and of the hard state term and vote. A mirror follows the writes given to a log store; it knows
- * nothing of files. Logs begin at index 1. One thread. */
+ * nothing of files. Logs begin at index 1: what a snapshot has taken the place of is remembered as
+ * well. One thread. */
 #ifndef DE_RUNTIME_SIM_LOG_MIRROR_H
 #define DE_RUNTIME_SIM_LOG_MIRROR_H
 

@@ -20,6 +20,8 @@
  *   apply-committed      only committed entries are applied, in order, none twice
  *   state-digest         equal applied index, equal state
  *   acknowledged         an acknowledged write stands at its revision in the committed log
+ *   installed            a snapshot takes the place of committed entries only
+ *   covered              the log forgets only what a durable snapshot covers
  *   halted               no node halts: there is no fault in a run that allows it
  *
  * A failure goes to the verdict; later checks are then meaningless and the run ends. One thread. */
@@ -96,6 +98,19 @@ void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t nod
                          const struct dengine_log_write *write);
 /* The store has acknowledged the oldest count writes. */
 void de_oracle_durable(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, size_t count);
+/* node hands its log store a reset: the log goes on after the snapshot at (index, term). */
+void de_oracle_installing(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                          const struct dengine_hard_state *hard_state, uint64_t index,
+                          uint64_t term);
+/* The log store of node is to forget entries up to (index, term), or has a snapshot of that. */
+void de_oracle_compacting(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                          uint64_t term, uint64_t snapshot_index);
+/* node has made, or received, a durable snapshot at (index, term). */
+void de_oracle_snapshot(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                        uint64_t term);
+/* Fills an empty mirror with what a snapshot at (index, term) takes the place of. */
+void de_oracle_prefix(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                      uint64_t term, struct de_log_mirror *mirror);
 void de_oracle_crashed(struct de_oracle *oracle, uint32_t node);
 /* node boots and has found this on its disk. */
 void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
@@ -117,7 +132,7 @@ void de_oracle_committed(struct de_oracle *oracle, uint64_t now_ns, uint32_t nod
                          const struct de_raft_view *view);
 /* The state machine of node was opened and says that it has applied up to index. */
 void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
-                              uint64_t index);
+                              uint64_t index, uint64_t digest);
 /* The state machine of node is given a command of the entry (index, term). */
 void de_oracle_applying(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
                         uint64_t term, struct dengine_slice command);

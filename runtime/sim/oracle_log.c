@@ -75,6 +75,80 @@ static void match_entry(struct de_oracle *oracle, uint64_t now_ns, uint32_t node
     }
 }
 
+static bool is_committed(const struct de_oracle *oracle, uint64_t index, uint64_t term)
+{
+    return index > 0 && index <= oracle->committed_count &&
+           oracle->committed[index - 1].entry.term == term;
+}
+
+void de_oracle_snapshot(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                        uint64_t term)
+{
+    if (!is_committed(oracle, index, term)) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "installed",
+                        "node %u has a snapshot at index %llu of term %llu, which is not committed",
+                        node, (unsigned long long)index, (unsigned long long)term);
+    }
+}
+
+void de_oracle_compacting(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                          uint64_t term, uint64_t snapshot_index)
+{
+    if (!is_committed(oracle, index, term) || index > snapshot_index) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "covered",
+                        "node %u lets its log forget entries up to index %llu of term %llu; its "
+                        "newest durable snapshot is at index %llu",
+                        node, (unsigned long long)index, (unsigned long long)term,
+                        (unsigned long long)snapshot_index);
+    }
+}
+
+void de_oracle_prefix(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                      uint64_t term, struct de_log_mirror *mirror)
+{
+    DE_ASSERT(mirror->last == 0);
+    if (!is_committed(oracle, index, term)) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "installed",
+                        "the log of node %u goes on after index %llu of term %llu, which is not "
+                        "committed",
+                        node, (unsigned long long)index, (unsigned long long)term);
+    }
+    for (uint64_t i = 1; i <= index; i++) {
+        const struct de_mirror_entry nothing = {0, 0};
+
+        de_log_mirror_add(mirror,
+                          i <= oracle->committed_count ? oracle->committed[i - 1].entry : nothing);
+    }
+}
+
+/* A write that puts the committed entries in the place of all there is. */
+void de_oracle_installing(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                          const struct dengine_hard_state *hard_state, uint64_t index,
+                          uint64_t term)
+{
+    struct de_oracle_node *state = &oracle->nodes[node];
+    struct de_mirror_write *mirrored;
+    struct de_log_mirror prefix;
+
+    de_log_mirror_init(&prefix);
+    de_oracle_prefix(oracle, now_ns, node, index, term, &prefix);
+    state->writes = de_sim_grow(state->writes, state->write_count, &state->write_capacity,
+                                sizeof(state->writes[0]));
+    mirrored = &state->writes[state->write_count++];
+    memset(mirrored, 0, sizeof(*mirrored));
+    mirrored->set_hard_state = true;
+    mirrored->term = hard_state->term;
+    mirrored->vote = hard_state->vote;
+    mirrored->truncate_from = 1;
+    mirrored->first_index = 1;
+    mirrored->entries = prefix.entries; /* taken over */
+    mirrored->entry_count = prefix.last;
+    if (mirrored->term < state->memory.term) {
+        fail(oracle, now_ns, "term-monotonic", "a node resets its log to a term it has left");
+    }
+    DE_ASSERT(de_log_mirror_write(&state->memory, mirrored));
+}
+
 void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
                          const struct dengine_log_write *write)
 {

@@ -72,17 +72,6 @@ void de_oracle_committed(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
     }
 }
 
-void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
-                              uint64_t index)
-{
-    oracle->nodes[id].applied = index;
-    if (index > oracle->committed_count) {
-        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "apply-committed",
-                        "node %u has applied up to index %llu; only %llu entries are committed", id,
-                        ULL(index), ULL(oracle->committed_count));
-    }
-}
-
 void de_oracle_applying(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, uint64_t index,
                         uint64_t term, struct dengine_slice command)
 {
@@ -118,6 +107,19 @@ void de_oracle_applied(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, u
                         id, ULL(index));
     }
     *known = mine;
+}
+
+void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
+                              uint64_t index, uint64_t digest)
+{
+    oracle->nodes[id].applied = index;
+    if (index > oracle->committed_count) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "apply-committed",
+                        "node %u has applied up to index %llu; only %llu entries are committed", id,
+                        ULL(index), ULL(oracle->committed_count));
+    } else if (index > 0) {
+        de_oracle_applied(oracle, now_ns, id, index, digest);
+    }
 }
 
 struct search {

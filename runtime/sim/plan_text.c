@@ -36,6 +36,11 @@
     X(cache_bytes_max, cluster.limits.cache_bytes_max, 1, UINT64_C(1) << 40)                       \
     X(apply_entries_max, cluster.limits.apply_entries_max, 1, 1 << 20)                             \
     X(persist_jobs_max, cluster.limits.persist_jobs_max, 1, 1024)                                  \
+    X(snapshot_log_bytes_min, cluster.limits.snapshot_log_bytes_min, 1, UINT64_C(1) << 40)         \
+    X(snapshot_trailing_entries, cluster.limits.snapshot_trailing_entries, 0, UINT64_C(1) << 40)   \
+    X(snapshot_chunk_bytes, cluster.limits.snapshot_chunk_bytes, 1, DE_CHUNK_BYTES_MAX)            \
+    X(snapshot_window_bytes, cluster.limits.snapshot_window_bytes, 1, UINT64_C(1) << 40)           \
+    X(snapshot_bytes_per_second, cluster.limits.snapshot_bytes_per_second, 0, UINT64_C(1) << 40)   \
     X(stream, cluster.network.stream, 0, 1)                                                        \
     X(evict_oldest, cluster.network.evict_oldest, 0, 1)                                            \
     X(latency_ns, cluster.network.latency_ns, 1, 60 * DE_NS_PER_S)                                 \

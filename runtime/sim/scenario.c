@@ -50,6 +50,22 @@ static const struct de_scenario scenarios[] = {
         .fault_gap_ns = 500 * DE_NS_PER_MS,
     },
     {
+        .name = "snapshot",
+        .text = "tiny logs: snapshots taken, sent, installed all the time, crashes between any two "
+                "steps",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 700000,
+        .cas_ppm = 100000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 300 * DE_NS_PER_MS,
+        .snapshots = true,
+    },
+    {
         .name = "disk",
         .text = "disks fail: power cuts, errors, rot, loss, no room; nothing acknowledged is lost",
         .nodes_max = 5,
@@ -170,6 +186,18 @@ static void draw_workload(struct de_dice *dice, const struct de_scenario *scenar
     workload->value_bytes_max = pick(dice, paddings, DE_ARRAY_SIZE(paddings));
 }
 
+/* From a snapshot for each entry to now and then; from a chunk for each byte, nearly, to one. */
+static void draw_snapshots(struct de_dice *dice, struct de_node_limits *limits)
+{
+    limits->snapshot_log_bytes_min = UINT64_C(1) << de_dice_between(dice, 4, 14);
+    limits->snapshot_trailing_entries = de_dice_chance(dice, 500000) ? 0 : de_dice_below(dice, 64);
+    limits->snapshot_chunk_bytes = UINT32_C(1) << de_dice_between(dice, 7, 12);
+    limits->snapshot_window_bytes =
+        limits->snapshot_chunk_bytes * (UINT64_C(1) << de_dice_below(dice, 4));
+    limits->snapshot_bytes_per_second =
+        de_dice_chance(dice, 800000) ? 0 : UINT64_C(1) << de_dice_between(dice, 14, 20);
+}
+
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
 {
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
@@ -190,6 +218,9 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
     cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
     cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);
+    if (scenario->snapshots) {
+        draw_snapshots(&dice, &cluster->limits);
+    }
     cluster->raft.id = 1;
     DE_ASSERT(de_raft_check_options(&cluster->raft, &reason) == 0);
 }

@@ -1,6 +1,7 @@
 #include "sim-tests/tool/stores.h"
 
 #include "storage/mem/mem_kv.h"
+#include "storage/snapshot/snapshot.h"
 #include "storage/wal/wal.h"
 
 static int open_wal(void *context, struct dengine_dir dir, const struct de_sim_log_options *wanted,
@@ -20,9 +21,19 @@ static int new_mem_kv(void *context, struct dengine_kv_store *store)
     return de_mem_kv_open(NULL, store);
 }
 
+static int open_snapshots(void *context, struct dengine_dir dir,
+                          const struct de_allocator *allocator,
+                          struct dengine_snapshot_store *store, char *message, size_t message_size)
+{
+    const struct de_snapshot_options options = {.allocator = allocator};
+
+    (void)context;
+    return de_snapshot_store_open(dir, &options, store, message, message_size);
+}
+
 struct de_sim_stores de_tool_stores(void)
 {
-    struct de_sim_stores stores = {NULL, open_wal, new_mem_kv};
+    struct de_sim_stores stores = {NULL, open_wal, new_mem_kv, open_snapshots};
 
     return stores;
 }
