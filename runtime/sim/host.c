@@ -22,6 +22,11 @@ void de_host_post(struct de_host *host, uint64_t delay_ns, uint32_t kind, uint64
     de_kernel_post_bound(kernel, kernel->now_ns + delay_ns, kind, host->id, content, data);
 }
 
+uint64_t de_host_chance(struct de_host *host, uint64_t below)
+{
+    return de_host_delay(host, UINT64_C(1) << 32) % below;
+}
+
 uint64_t de_host_hop(struct de_host *host)
 {
     return de_host_delay(host, host->shared->cpu_latency_ns * host->slowness);

@@ -81,6 +81,10 @@ enum de_host_trap {
     DE_TRAP_AFTER_WRITE = 2, /* written, completion not yet told */
     DE_TRAP_AFTER_SEND = 3,  /* just after a message left */
     DE_TRAP_AFTER_APPLY = 4, /* applied, completion not yet told */
+    /* The following where snapshots are taken of tiny logs. */
+    DE_TRAP_IN_TASK = 5,     /* in the midst of what a task does to the disk */
+    DE_TRAP_AFTER_STAGE = 6, /* a received snapshot is durable, and nobody knows yet */
+    DE_TRAP_IN_RESET = 7,    /* in the midst of emptying the log, or just after */
 };
 
 /* What is open in the snapshot store and in the state machine when a process dies. */
@@ -119,6 +123,8 @@ void de_host_requests_clear(struct de_host *host, bool ended_required);
 /* The workers of the node, as far as they run tasks (host_task.c). */
 void de_host_run_task(void *context, struct de_node_task *task);
 void de_host_register_tasks(struct de_kernel *kernel, struct de_host *hosts);
+/* A number below `below` at the address of this host's next job. */
+uint64_t de_host_chance(struct de_host *host, uint64_t below);
 /* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */
 void de_host_stepped(struct de_host *host);
 /* A delay of about mean_ns, drawn at the address of this host's next job. */

@@ -308,6 +308,7 @@ static void run_persist(void *context, const struct de_sim_event *event)
     struct de_host *host = de_host_awake(context, event);
     const struct de_host_shared *shared;
     uint64_t latency_ns;
+    bool resets;
     int err;
 
     if (host == NULL) {
@@ -316,6 +317,11 @@ static void run_persist(void *context, const struct de_sim_event *event)
     shared = host->shared;
     if (host->trap == DE_TRAP_IN_WRITE) {
         de_disk_die_in(&host->disk, de_host_delay(host, UINT64_C(1) << 32) % 4);
+    }
+    resets = host->persist_head->install_index != 0;
+    if (resets && host->trap == DE_TRAP_IN_RESET) {
+        de_disk_die_in(&host->disk, de_host_chance(host, 12));
+        host->trap_sprung = true;
     }
     err = write_group(host);
     if (err == DENGINE_E_NO_SPACE && host->trap != DE_TRAP_IN_WRITE) {
@@ -329,7 +335,7 @@ static void run_persist(void *context, const struct de_sim_event *event)
     if (err == 0 && host->trap == DE_TRAP_IN_WRITE) {
         (void)tidy(host);
     }
-    if (host->trap == DE_TRAP_IN_WRITE || host->trap == DE_TRAP_AFTER_WRITE) {
+    if (host->trap == DE_TRAP_IN_WRITE || host->trap == DE_TRAP_AFTER_WRITE || host->trap_sprung) {
         host->trap_sprung = true;
         de_host_stepped(host);
         return;

@@ -99,6 +99,7 @@ static int probe_receive_finish(void *object, struct dengine_snapshot_receiver *
     err = real_ops(host)->receive_finish(REAL(host), receiver, meta);
     if (err == 0) {
         tell(host, meta->index, meta->term);
+        host->trap_sprung = host->trap_sprung || host->trap == DE_TRAP_AFTER_STAGE;
     }
     return err;
 }

@@ -35,7 +35,15 @@ static void run_task(void *context, const struct de_sim_event *event)
         return;
     }
     DE_ASSERT(host->tasks[task->worker].head == task);
+    if (host->trap == DE_TRAP_IN_TASK && task->worker != DE_WORKER_APPLIER) {
+        de_disk_die_in(&host->disk, de_host_chance(host, 8));
+        host->trap_sprung = true;
+    }
     de_node_task_run(task);
+    if (host->trap_sprung) {
+        de_host_stepped(host);
+        return;
+    }
     mean_ns = task->worker == DE_WORKER_APPLIER
                   ? host->shared->cpu_latency_ns
                   : host->shared->disk_latency_ns * host->disk_slowness;

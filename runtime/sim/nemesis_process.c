@@ -53,7 +53,7 @@ static void stops_with(struct de_nemesis_work *work)
 
 void de_start_trap(struct de_nemesis_work *work)
 {
-    target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_AFTER_APPLY + 1));
+    target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_IN_RESET + 1));
     stops_with(work);
 }
 

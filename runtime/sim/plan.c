@@ -10,6 +10,7 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
     plan->chaos_ns = scenario->chaos_ns;
     de_cluster_draw(&plan->cluster, scenario, seed);
     de_schedule_init(&plan->schedule);
+    faults.traps = scenario->snapshots ? DE_TRAP_IN_RESET : DE_TRAP_AFTER_APPLY;
     faults.seed = seed;
     faults.nodes = plan->cluster.nodes;
     faults.clients = plan->cluster.workload.clients;

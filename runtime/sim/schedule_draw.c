@@ -140,7 +140,7 @@ static void parameters_TRAP(struct de_dice *dice, const struct de_schedule_optio
                             struct de_fault *fault)
 {
     parameters_CRASH(dice, options, fault);
-    fault->b = de_dice_between(dice, 1, 4);
+    fault->b = de_dice_between(dice, 1, options->traps == 0 ? 4 : options->traps);
 }
 
 static void parameters_CUT(struct de_dice *dice, const struct de_schedule_options *options,
