@@ -13,11 +13,6 @@
 
 #define MS_NS 1000000u
 
-/* Alone there is nobody to wait for: the node stands for election almost at once. */
-#define ALONE_TIMEOUT_MIN_NS (10u * MS_NS)
-#define ALONE_TIMEOUT_MAX_NS (20u * MS_NS)
-#define ALONE_HEARTBEAT_NS   (4u * MS_NS)
-
 /* The log writer puts at most this much into one group, save that one write may be longer; a group
  * has to fit into a segment, with room to spare for what surrounds the entries. */
 #define WAL_GROUP_BYTES (4u * 1024 * 1024)
@@ -248,6 +243,7 @@ static int plan_raft(const struct dengine_config *config, struct de_plan *plan, 
     raft->window_messages_max = (uint32_t)de_config_number(config, DE_CONFIG_APPENDS_IN_FLIGHT_MAX);
     raft->window_bytes_max = 8ull * raft->append_bytes_max;
     raft->uncommitted_bytes_max = plan->limits.pending_bytes_max + plan->limits.batch_bytes_max;
+    raft->hold_entries_max = 65536;
     raft->term_runs_max = 1024;
     raft->size_ring = 65536;
     if (raft->election_timeout_max_ns < raft->election_timeout_min_ns) {
@@ -257,11 +253,6 @@ static int plan_raft(const struct dengine_config *config, struct de_plan *plan, 
     if (2 * raft->heartbeat_interval_ns >= raft->election_timeout_min_ns) {
         return refuse(text, "raft.replication.rpc_append_entries_clock_in_ms must be less than "
                             "half of raft.election.election_timeout_min");
-    }
-    if (plan->alone) {
-        raft->election_timeout_min_ns = ALONE_TIMEOUT_MIN_NS;
-        raft->election_timeout_max_ns = ALONE_TIMEOUT_MAX_NS;
-        raft->heartbeat_interval_ns = ALONE_HEARTBEAT_NS;
     }
     /* An append may be full but for the last entry; a frame of many messages is cut at 1 MiB. */
     plan->message_bytes_max =

@@ -167,8 +167,9 @@ enum de_raft_event_type {
     DE_RAFT_EV_DEADLINE = 6,    /* the published deadline has passed */
     DE_RAFT_EV_PERSISTED = 7,   /* the persist parts up to `ticket` are durable, in order */
     DE_RAFT_EV_APPLIED = 8,     /* the state machine has applied up to `index` */
-    /* A snapshot at (index, term) is durable: compact the log. `configuration` is the one as of
-     * index; INVALID without one (a new server may not know any yet). */
+    /* A snapshot is durable that covers (index, term) at least: compact the log up to there, or as
+     * far as hold_entries_max allows. `configuration` is the one as of index; INVALID without one
+     * (a new server may not know any yet). */
     DE_RAFT_EV_SNAPSHOT_TAKEN = 9,
     /* A received snapshot at (index, term) with `configuration` is durable: install it, unless it
      * has been overtaken. It is committed, so it does not matter who sent it. */
@@ -272,6 +273,9 @@ struct de_raft_options {
     /* Payload of uncommitted entries, and DE_RAFT_ENTRY_OVERHEAD for each of them. Beyond it
      * proposals are refused as BUSY. */
     uint64_t uncommitted_bytes_max;
+    /* The leader keeps at most so many entries for members that it is feeding, although they might
+     * be compacted; 0 = none. Else one that is slow would be sent one snapshot after the other. */
+    uint64_t hold_entries_max;
     uint32_t term_runs_max; /* how many term changes the log in memory may hold; >= 16 */
     uint32_t size_ring;     /* entries whose sizes are remembered; a power of two */
 };

@@ -48,6 +48,7 @@ static void vary_options(struct de_world *world, struct de_random *random)
         options->window_bytes_max = 1 + de_random_below(random, 3000);
         options->seed = de_random_next(random);
         options->size_ring = UINT32_C(1) << de_random_below(random, 8);
+        options->hold_entries_max = de_random_below(random, 2) * de_random_below(random, 50);
         options->term_runs_max = 16 + (uint32_t)de_random_below(random, 64);
         world->servers[i].drift_ppm = (int32_t)de_random_below(random, 2001) - 1000;
     }

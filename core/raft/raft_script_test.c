@@ -136,6 +136,7 @@ static void set_options(const struct script *script, struct de_raft_options *opt
     options->uncommitted_bytes_max =
         option_number(script, "uncommitted", options->uncommitted_bytes_max);
     options->term_runs_max = (uint32_t)option_number(script, "runs", options->term_runs_max);
+    options->hold_entries_max = option_number(script, "hold", options->hold_entries_max);
     options->election_timeout_min_ns =
         option_number(script, "timeout-min", options->election_timeout_min_ns / MS) * MS;
 }

@@ -4,6 +4,45 @@
  * committed entries only, so installing one is right whoever sent it, and in whatever term. */
 #include "core/raft/raft_internal.h"
 
+/* What a member still needs of our log. While it is being sent a snapshot we do not know which one
+ * that is, but it covers what has been compacted by now. */
+static uint64_t needed_after(const struct de_raft *raft, const struct de_progress *peer)
+{
+    DE_ASSERT(peer->match <= raft->log.last_index);
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    if (peer->state == DE_PROGRESS_SNAPSHOT || peer->match < raft->log.base_index) {
+        return raft->log.base_index;
+    }
+    return peer->match;
+}
+
+/* How far the log may be compacted, of what its owner asks for. Who is being fed, and does answer,
+ * goes on from our log, after a snapshot too. That is old by the time it has been sent; if the log
+ * began after it, the next snapshot would be due, and so on for ever. A log that runs out of room
+ * for terms matters more. */
+static uint64_t hold_back(const struct de_raft *raft, uint64_t index)
+{
+    uint64_t last = raft->log.last_index;
+
+    DE_ASSERT(index <= last);
+    if (raft->role != DE_RAFT_LEADER || de_term_runs_free(&raft->log) < raft->log.capacity / 4) {
+        return index;
+    }
+    for (uint32_t i = 0; i < raft->configurations.current.count; i++) {
+        const struct de_progress *peer = &raft->peers[i];
+        if (peer->id == raft->options.id ||
+            raft->now_ns - peer->heard_ns >= raft->options.election_timeout_max_ns) {
+            continue;
+        }
+        uint64_t needed = needed_after(raft, peer);
+        if (needed < index && last - needed <= raft->options.hold_entries_max) {
+            index = needed;
+        }
+    }
+    DE_ASSERT(index >= raft->log.base_index);
+    return index;
+}
+
 /* Our own state machine has been saved: the log before it is not needed any more. */
 int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event)
 {
@@ -21,9 +60,12 @@ int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event)
     if (event->configuration == NULL || !de_configuration_is_valid(event->configuration)) {
         return DENGINE_E_INVALID;
     }
-    de_term_runs_compact(&raft->log, index);
-    raft->update->compact_to = index;
-    DE_ASSERT(raft->log.base_index == index && raft->log.base_term == event->term);
+    index = hold_back(raft, index);
+    if (index > raft->log.base_index) {
+        de_term_runs_compact(&raft->log, index);
+        raft->update->compact_to = index;
+    }
+    DE_ASSERT(raft->log.base_index == index);
     return 0;
 }
 
