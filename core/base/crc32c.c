@@ -53,6 +53,14 @@ __attribute__((target("sse4.2"))) uint32_t de_crc32c_hardware(uint32_t state, co
     }
     DE_ASSERT(wide <= UINT32_MAX);
     state = (uint32_t)wide;
+    if (size >= 4) {
+        uint32_t half;
+
+        memcpy(&half, data, sizeof half);
+        state = __builtin_ia32_crc32si(state, half);
+        data += 4;
+        size -= 4;
+    }
     for (; size > 0; size--, data++) {
         state = __builtin_ia32_crc32qi(state, *data);
     }

@@ -171,33 +171,19 @@ int de_wal_header_decode(const uint8_t *bytes, struct de_wal_header *header)
                : DENGINE_E_CORRUPT;
 }
 
-/* A group has a thousand records: these compile to one store each. */
-static inline void put_u32(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)value;
-    at[1] = (uint8_t)(value >> 8);
-    at[2] = (uint8_t)(value >> 16);
-    at[3] = (uint8_t)(value >> 24);
-}
-
 void de_wal_record_encode(struct de_wal_record *record, uint32_t salt, uint8_t *bytes)
 {
     DE_ASSERT(record->type >= DE_WAL_HARD_STATE && record->type <= DE_WAL_SYNCED);
     DE_ASSERT(record->group > 0);
     DE_ASSERT(record->flags <= DE_WAL_FLAG_LAST);
     DE_ASSERT(bytes != NULL);
-    put_u32(bytes + 4, record->data_crc);
-    put_u32(bytes + 8, record->length);
-    bytes[12] = DE_WAL_VERSION;
-    bytes[13] = record->type;
-    bytes[14] = record->flags;
-    bytes[15] = 0;
-    put_u32(bytes + 16, (uint32_t)record->group);
-    put_u32(bytes + 20, (uint32_t)(record->group >> 32));
-    put_u32(bytes + 24, record->number);
-    put_u32(bytes + 28, record->previous_crc);
+    de_wal_put_u64(bytes + 4, record->data_crc | (uint64_t)record->length << 32);
+    de_wal_put_u64(bytes + 12, DE_WAL_VERSION | (uint64_t)record->type << 8 |
+                                   (uint64_t)record->flags << 16 | record->group << 32);
+    de_wal_put_u64(bytes + 20, record->group >> 32 | (uint64_t)record->number << 32);
+    de_wal_put_u32(bytes + 28, record->previous_crc);
     record->header_crc = de_crc32c(salt, bytes + 4, DE_WAL_RECORD_BYTES - 4);
-    put_u32(bytes, record->header_crc);
+    de_wal_put_u32(bytes, record->header_crc);
 }
 
 bool de_wal_record_decode(const uint8_t *bytes, uint32_t salt, struct de_wal_record *record)

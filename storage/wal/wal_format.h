@@ -136,6 +136,29 @@ bool de_wal_record_decode(const uint8_t *bytes, uint32_t salt, struct de_wal_rec
 #define DE_WAL_COUNT_MAX (UINT64_MAX / 2)
 #define DE_WAL_FOUND_MAX (DE_WAL_COUNT_MAX / 2)
 
+/* A group has a thousand records: these compile to one store each. What is stored in one piece is
+ * also read in one piece by the checksum that follows; a processor forwards that, and nothing less,
+ * from its store buffer. */
+static inline void de_wal_put_u32(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+}
+
+static inline void de_wal_put_u64(uint8_t *at, uint64_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+    at[4] = (uint8_t)(value >> 32);
+    at[5] = (uint8_t)(value >> 40);
+    at[6] = (uint8_t)(value >> 48);
+    at[7] = (uint8_t)(value >> 56);
+}
+
 /* Bytes of a record with so much data, filled up to the next record. */
 static inline uint64_t de_wal_record_span(uint64_t length)
 {

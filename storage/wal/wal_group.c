@@ -149,9 +149,22 @@ static uint8_t *take(struct layout *layout, size_t size)
     return at;
 }
 
-/* Adds a record with `head` and, behind it, `tail` as its data. */
-static void put_record(struct layout *layout, uint8_t type, const uint8_t *head, uint32_t head_size,
-                       struct dengine_slice tail)
+/* Begins a record: its header and so many bytes of data, which the caller fills in, where they will
+ * be written from. */
+static uint8_t *open_record(struct layout *layout, uint32_t head_size)
+{
+    uint8_t *header;
+
+    DE_ASSERT(layout->number < layout->records);
+    DE_ASSERT(head_size <= RESET_BYTES);
+    header = take(layout, DE_WAL_RECORD_BYTES);
+    (void)take(layout, head_size);
+    return header + DE_WAL_RECORD_BYTES;
+}
+
+/* Ends the record whose first bytes of data are `head`; behind them comes `tail`. */
+static void close_record(struct layout *layout, uint8_t type, uint8_t *head, uint32_t head_size,
+                         struct dengine_slice tail)
 {
     struct de_wal_record record = {
         .length = head_size + (uint32_t)tail.size,
@@ -163,15 +176,9 @@ static void put_record(struct layout *layout, uint8_t type, const uint8_t *head,
     };
     uint64_t span = de_wal_record_span(record.length);
     size_t padding = (size_t)(span - DE_WAL_RECORD_BYTES - record.length);
-    uint8_t *header;
-    uint8_t *data;
 
-    DE_ASSERT(layout->number < layout->records);
     DE_ASSERT(padding < 8);
     DE_ASSERT(tail.size <= DE_LOG_DATA_MAX);
-    header = take(layout, DE_WAL_RECORD_BYTES);
-    data = take(layout, head_size);
-    memcpy(data, head, head_size);
     if (tail.size >= DIRECT_BYTES) {
         record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
         cut_slice(layout);
@@ -180,62 +187,64 @@ static void put_record(struct layout *layout, uint8_t type, const uint8_t *head,
         if (tail.size > 0) {
             memcpy(take(layout, tail.size), tail.data, tail.size);
         }
-        record.data_crc = de_crc32c(0, data, record.length);
+        record.data_crc = de_crc32c(0, head, record.length);
     }
-    de_wal_record_encode(&record, layout->place->salt, header);
+    de_wal_record_encode(&record, layout->place->salt, head - DE_WAL_RECORD_BYTES);
     memset(take(layout, padding), 0, padding);
     layout->place->chain = record.header_crc;
     layout->number++;
 }
 
-static void store_hard_state(uint8_t *at, const struct dengine_hard_state *hard_state)
+static void put_hard_state(uint8_t *at, const struct dengine_hard_state *hard_state)
 {
     DE_ASSERT(at != NULL && hard_state != NULL);
-    de_store_u64(at, hard_state->term);
-    de_store_u64(at + 8, hard_state->vote);
-    de_store_u64(at + 16, hard_state->commit);
+    de_wal_put_u64(at, hard_state->term);
+    de_wal_put_u64(at + 8, hard_state->vote);
+    de_wal_put_u64(at + 16, hard_state->commit);
 }
 
 static void put_write(struct layout *layout, const struct dengine_log_write *write)
 {
     const struct dengine_slice none = {NULL, 0};
-    uint8_t head[DE_WAL_ENTRY_BYTES];
+    uint8_t *head;
 
     if (write->set_hard_state) {
-        store_hard_state(head, &write->hard_state);
-        put_record(layout, DE_WAL_HARD_STATE, head, HARD_STATE_BYTES, none);
+        head = open_record(layout, HARD_STATE_BYTES);
+        put_hard_state(head, &write->hard_state);
+        close_record(layout, DE_WAL_HARD_STATE, head, HARD_STATE_BYTES, none);
     }
     if (write->truncate_from != 0) {
-        de_store_u64(head, write->truncate_from);
-        put_record(layout, DE_WAL_TRUNCATE, head, TRUNCATE_BYTES, none);
+        head = open_record(layout, TRUNCATE_BYTES);
+        de_wal_put_u64(head, write->truncate_from);
+        close_record(layout, DE_WAL_TRUNCATE, head, TRUNCATE_BYTES, none);
     }
     DE_ASSERT(write->entries != NULL || write->entry_count == 0);
     DE_ASSERT(write->first_index > 0 || write->entry_count == 0);
     for (size_t i = 0; i < write->entry_count; i++) {
         const struct dengine_entry *entry = &write->entries[i];
 
-        de_store_u64(head, write->first_index + i);
-        de_store_u64(head + 8, entry->term);
-        de_store_u32(head + 16, entry->type);
-        de_store_u32(head + 20, 0);
-        put_record(layout, DE_WAL_ENTRY, head, DE_WAL_ENTRY_BYTES, entry->data);
+        head = open_record(layout, DE_WAL_ENTRY_BYTES);
+        de_wal_put_u64(head, write->first_index + i);
+        de_wal_put_u64(head + 8, entry->term);
+        de_wal_put_u64(head + 16, entry->type);
+        close_record(layout, DE_WAL_ENTRY, head, DE_WAL_ENTRY_BYTES, entry->data);
     }
 }
 
 static void put_single(struct layout *layout, const struct de_wal_plan *plan)
 {
     const struct dengine_slice none = {NULL, 0};
-    uint8_t head[RESET_BYTES];
+    const uint32_t size = plan->type == DE_WAL_RESET ? RESET_BYTES : COMPACT_BYTES;
+    uint8_t *head = open_record(layout, size);
 
     DE_ASSERT(plan->type == DE_WAL_COMPACT || plan->type == DE_WAL_RESET);
-    de_store_u64(head, plan->index);
-    de_store_u64(head + 8, plan->term);
+    de_wal_put_u64(head, plan->index);
+    de_wal_put_u64(head + 8, plan->term);
     if (plan->type == DE_WAL_RESET) {
         DE_ASSERT(plan->hard_state != NULL);
-        store_hard_state(head + 16, plan->hard_state);
+        put_hard_state(head + 16, plan->hard_state);
     }
-    put_record(layout, plan->type, head, plan->type == DE_WAL_RESET ? RESET_BYTES : COMPACT_BYTES,
-               none);
+    close_record(layout, plan->type, head, size, none);
 }
 
 int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *plan,
