@@ -8,26 +8,36 @@
 #include <dengine/dengine.h>
 
 #include "benches/embedded_bench.h"
+#include "benches/store_bench.h"
 
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-    "Usage: dengine-bench embedded --data-dir DIR [OPTION]...\n"
+    "Usage: dengine-bench embedded|store --data-dir DIR [OPTION]...\n"
     "\n"
-    "Measures put, linearizable get and eventual get of an embedded engine, a cluster of one that\n"
+    "embedded measures put, linearizable get and eventual get of an embedded engine, a cluster of "
+    "one that\n"
     "acknowledges after fdatasync (DiskFirst). Each put measurement alternates with the bare "
     "disk:\n"
     "pwrite and fdatasync of the same bytes, as many in one flush as are in flight. Medians of "
     "all\n"
     "pairs, with minimum and maximum; operations that failed are counted as errors.\n"
     "\n"
+    "store measures the stores against what they stand on: groups of 1, 100 and 1000 entries in\n"
+    "the write-ahead log against pwrite and fdatasync of the same bytes, recovery of a log "
+    "against\n"
+    "reading its files, put and get of the state store against LMDB.\n"
+    "\n"
     "  --data-dir DIR     where the engine keeps its data; made if missing, kept afterwards\n"
-    "  --in-flight LIST   operations in flight, such as 1,100 (the default)\n"
-    "  --keys N           keys to draw from (10000)\n"
-    "  --value-bytes N    size of a value, up to 1000000 (256); a key has 8 bytes\n"
+    "                     (store: files in it are removed afterwards)\n"
+    "  --in-flight LIST   embedded: operations in flight, such as 1,100 (the default)\n"
+    "  --keys N           keys to draw from (10000; store: 100000)\n"
+    "  --value-bytes N    embedded: size of a value, up to 1000000 (256); a key has 8 bytes\n"
     "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
-    "  --seconds N        length of each measurement, 1..600 (1)\n"
-    "  --seed N           of the keys drawn (1)\n"
+    "  --seconds N        embedded: length of each measurement, 1..600 (1)\n"
+    "  --seed N           embedded: of the keys drawn (1)\n"
+    "  --groups N         store: groups in each measurement of the log (1000)\n"
+    "  --log-mib N        store: size of the log that is recovered (1024)\n"
     "  --json             one JSON object a line instead of text\n"
     "  --help, --version\n"
     "\n"
@@ -81,7 +91,8 @@ static int parse_in_flight(const char *text, struct de_embedded_bench *bench)
     return bench->in_flight_count > 0 ? 0 : fail("--in-flight takes a list of numbers%s", "");
 }
 
-static int parse_option(int option, const char *text, struct de_embedded_bench *bench)
+static int parse_option(int option, const char *text, struct de_embedded_bench *bench,
+                        struct de_store_bench *store)
 {
     uint32_t seed = 0;
     int status = 0;
@@ -89,10 +100,16 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
     case 'd':
         bench->directory = text;
         return 0;
+    case 'g':
+        return parse_number("groups", text, 1, 1000000, &store->groups);
+    case 'l':
+        return parse_number("log-mib", text, 64, 65536, &store->log_mib);
     case 'f':
         return parse_in_flight(text, bench);
     case 'k':
-        return parse_number("keys", text, 1, 100000000, &bench->keys);
+        status = parse_number("keys", text, 1, 100000000, &bench->keys);
+        store->keys = bench->keys;
+        return status;
     case 'b':
         return parse_number("value-bytes", text, 0, 1000000, &bench->value_bytes);
     case 'p':
@@ -122,6 +139,8 @@ int main(int argc, char **argv)
         {"pairs", required_argument, NULL, 'p'},
         {"seconds", required_argument, NULL, 's'},
         {"seed", required_argument, NULL, 'r'},
+        {"groups", required_argument, NULL, 'g'},
+        {"log-mib", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
@@ -136,6 +155,7 @@ int main(int argc, char **argv)
         .seconds = 1,
         .seed = 1,
     };
+    struct de_store_bench store = {.groups = 1000, .keys = 100000, .log_mib = 1024};
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -146,16 +166,23 @@ int main(int argc, char **argv)
             printf("dengine-bench %s\n", dengine_version());
             return 0;
         }
-        int status = parse_option(option, optarg, &bench);
+        int status = parse_option(option, optarg, &bench, &store);
         if (status != 0) {
             return status;
         }
     }
-    if (optind + 1 != argc || strcmp(argv[optind], "embedded") != 0) {
-        return fail("say what to measure: embedded%s", "");
+    if (optind + 1 != argc ||
+        (strcmp(argv[optind], "embedded") != 0 && strcmp(argv[optind], "store") != 0)) {
+        return fail("say what to measure: embedded or store%s", "");
     }
     if (bench.directory == NULL) {
         return fail("--data-dir is missing: say where the engine may keep its data%s", "");
+    }
+    if (strcmp(argv[optind], "store") == 0) {
+        store.directory = bench.directory;
+        store.pairs = bench.pairs;
+        store.json = bench.json;
+        return de_store_bench_run(&store);
     }
     return de_embedded_bench_run(&bench);
 }

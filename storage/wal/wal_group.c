@@ -58,8 +58,11 @@ static void add_record(uint64_t data_bytes, uint64_t *records, uint64_t *bytes)
     *bytes += de_wal_record_span(data_bytes);
 }
 
-void de_wal_plan_measure(const struct de_wal_plan *plan, uint64_t *records, uint64_t *bytes)
+void de_wal_plan_measure(struct de_wal_plan *plan)
 {
+    uint64_t *records = &plan->records;
+    uint64_t *bytes = &plan->bytes;
+
     *records = 0;
     *bytes = 0;
     DE_ASSERT(plan->type == 0 || plan->write_count == 0);
@@ -139,7 +142,7 @@ static void cut_slice(struct layout *layout)
     layout->slice_start = layout->used;
 }
 
-static uint8_t *take(struct layout *layout, size_t size)
+static inline uint8_t *take(struct layout *layout, size_t size)
 {
     uint8_t *at = layout->group->bytes + layout->used;
 
@@ -179,18 +182,23 @@ static void close_record(struct layout *layout, uint8_t type, uint8_t *head, uin
 
     DE_ASSERT(padding < 8);
     DE_ASSERT(tail.size <= DE_LOG_DATA_MAX);
+    DE_ASSERT(head_size % 8 == 0 && head == layout->group->bytes + layout->used - head_size);
     if (tail.size >= DIRECT_BYTES) {
         record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
         cut_slice(layout);
         add_slice(layout->group, tail.data, tail.size);
-    } else {
-        if (tail.size > 0) {
-            memcpy(take(layout, tail.size), tail.data, tail.size);
-        }
+        memset(take(layout, padding), 0, padding);
+    } else if (tail.size > 0) {
+        uint8_t *to = take(layout, tail.size + padding);
+
+        /* Eight zeros at the end, and then all but the padding is copied over: one store. */
+        de_wal_put_u64(to + tail.size + padding - 8, 0);
+        memcpy(to, tail.data, tail.size);
         record.data_crc = de_crc32c(0, head, record.length);
+    } else {
+        record.data_crc = de_crc32c(0, head, head_size);
     }
     de_wal_record_encode(&record, layout->place->salt, head - DE_WAL_RECORD_BYTES);
-    memset(take(layout, padding), 0, padding);
     layout->place->chain = record.header_crc;
     layout->number++;
 }
@@ -250,13 +258,11 @@ static void put_single(struct layout *layout, const struct de_wal_plan *plan)
 int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *plan,
                         struct de_wal_place *place, uint64_t offset, uint64_t limit)
 {
-    struct layout layout = {.group = group, .place = place};
-    uint64_t bytes;
+    struct layout layout = {.group = group, .place = place, .records = plan->records};
+    const uint64_t bytes = plan->bytes;
     uint64_t end;
-    int error;
+    int error = reserve(group, plan->records, plan->bytes);
 
-    de_wal_plan_measure(plan, &layout.records, &bytes);
-    error = reserve(group, layout.records, bytes);
     if (error != 0) {
         return error;
     }

@@ -19,6 +19,8 @@ struct de_wal_plan {
     uint64_t index;
     uint64_t term;
     const struct dengine_hard_state *hard_state; /* RESET */
+    uint64_t records;                            /* filled in by de_wal_plan_measure */
+    uint64_t bytes; /* from the first record to the end of the last; likewise */
 };
 
 struct de_wal_group {
@@ -43,12 +45,12 @@ struct de_wal_place {
 void de_wal_group_init(struct de_wal_group *group, const struct de_allocator *allocator);
 void de_wal_group_deinit(struct de_wal_group *group);
 
-/* How many records and bytes (from the first record to the end of the last) the plan takes. */
-void de_wal_plan_measure(const struct de_wal_plan *plan, uint64_t *records, uint64_t *bytes);
+/* Fills in how many records and bytes the plan takes. */
+void de_wal_plan_measure(struct de_wal_plan *plan);
 
-/* Lays the plan out, at least one record. The zeros after the last record reach to the end of a
- * page when the group starts at `offset`, but not beyond `limit`. The slices borrow the data of the
- * plan's entries. NO_MEMORY. */
+/* Lays the measured plan out, at least one record. The zeros after the last record reach to the end
+ * of a page when the group starts at `offset`, but not beyond `limit`. The slices borrow the data
+ * of the plan's entries. NO_MEMORY. */
 int de_wal_group_encode(struct de_wal_group *group, const struct de_wal_plan *plan,
                         struct de_wal_place *place, uint64_t offset, uint64_t limit);
 

@@ -109,14 +109,12 @@ int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *
     struct de_wal_header header;
     struct de_wal_place place = {NULL, wal->salt, wal->next_group, wal->chain};
     const struct de_wal_segment *segment = de_wal_current(wal);
-    uint64_t records;
-    uint64_t bytes;
+    const uint64_t bytes = plan->bytes;
     uint64_t at = wal->offset;
     int error;
 
     DE_ASSERT(wal->error == 0);
-    de_wal_plan_measure(plan, &records, &bytes);
-    DE_ASSERT(records > 0 && records <= UINT32_MAX);
+    DE_ASSERT(plan->records > 0 && plan->records <= UINT32_MAX);
     *offset = at;
     if (!fits(wal, plan, bytes)) {
         error = de_wal_spare_provide(wal, DE_WAL_HEADER_BYTES + bytes + RESERVE_BYTES);
@@ -219,7 +217,6 @@ int de_wal_write(void *store, const struct dengine_log_write *writes, size_t cou
     struct de_wal *wal = store;
     struct de_wal_plan plan = {.writes = writes, .write_count = count};
     uint64_t last = wal->state.last_index;
-    uint64_t records;
     uint64_t offset;
     size_t entries = 0;
     int error;
@@ -232,8 +229,8 @@ int de_wal_write(void *store, const struct dengine_log_write *writes, size_t cou
     if (error != 0) {
         return refuse(wal, error, "the write does not fit the log");
     }
-    de_wal_plan_measure(&plan, &records, &offset);
-    if (records == 0) {
+    de_wal_plan_measure(&plan);
+    if (plan.records == 0) {
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
@@ -274,6 +271,7 @@ int de_wal_compact(void *store, uint64_t index, uint64_t term)
     if (index < wal->state.first_index) {
         return 0;
     }
+    de_wal_plan_measure(&plan);
     error = de_wal_append(wal, &plan, &offset);
     if (error != 0) {
         return error;
@@ -303,6 +301,7 @@ int de_wal_reset(void *store, uint64_t index, uint64_t term,
     if (index > DE_LOG_INDEX_MAX) {
         return refuse(wal, DENGINE_E_INVALID, "cannot reset the log to so large an index");
     }
+    de_wal_plan_measure(&plan);
     error = de_wal_append(wal, &plan, &offset);
     if (error != 0) {
         return error;

@@ -80,7 +80,8 @@ static void test_a_log_is_inspected_when_its_node_is_stopped(void **state)
 {
     char endpoint[64];
     struct de_process *server = start_server(endpoint);
-    const char *const put[] = {DE_TEST_CLI, "--endpoints", endpoint, "put", "k", "v", NULL};
+    const char *const put[] = {DE_TEST_CLI, "--endpoints", endpoint, "--timeout", "20000",
+                               "put",       "k",           "v",      NULL};
     int status;
 
     (void)state;

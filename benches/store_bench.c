@@ -1,0 +1,55 @@
+#include "benches/store_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/assert.h"
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static double middle(double *values, uint32_t count)
+{
+    DE_ASSERT(count > 0);
+    qsort(values, count, sizeof(values[0]), compare);
+    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+void de_store_figure_print(struct de_store_figure *figure, bool json)
+{
+    const double ratio = middle(figure->ratio, figure->count);
+    const double ours = middle(figure->ours_us, figure->count);
+    const double limit = middle(figure->limit_us, figure->count);
+    const double least = figure->ratio[0];
+    const double most = figure->ratio[figure->count - 1];
+
+    if (json) {
+        (void)printf("{\"measurement\":\"%s\",\"batch\":%u,\"ratio\":%.3f,\"ratio_min\":%.3f,"
+                     "\"ratio_max\":%.3f,\"us\":%.2f,\"limit_us\":%.2f,\"pairs\":%u}\n",
+                     figure->name, figure->batch, ratio, least, most, ours, limit, figure->count);
+    } else {
+        (void)printf("%-22s %5u  %5.2fx of the limit (%.2f..%.2f)  %10.2f us, limit %10.2f us\n",
+                     figure->name, figure->batch, ratio, least, most, ours, limit);
+    }
+}
+
+int de_store_bench_run(const struct de_store_bench *bench)
+{
+    int err;
+
+    DE_ASSERT(bench->directory != NULL && bench->pairs > 0 && bench->pairs <= 99);
+    if (!bench->json) {
+        (void)printf("medians of %u pairs with least and most; at 1.00x a store costs nothing\n",
+                     bench->pairs);
+    }
+    err = de_store_bench_log(bench);
+    if (err == 0) {
+        err = de_store_bench_state(bench);
+    }
+    return err == 0 ? 0 : 1;
+}
