@@ -74,9 +74,9 @@ void de_snapshot_file_drop(struct de_snapshot_store *store, struct de_snapshot_f
 /* Adds a finished snapshot, for which there must be room: see de_snapshot_kept_reserve. */
 void de_snapshot_kept_add(struct de_snapshot_store *store, uint64_t index);
 int de_snapshot_kept_reserve(struct de_snapshot_store *store);
-/* Removes the files of those that are neither kept nor read. What cannot be removed is tried again
- * the next time. */
-void de_snapshot_kept_prune(struct de_snapshot_store *store);
+/* Removes the files of those that are neither kept nor read. One that cannot be removed is tried
+ * again the next time. */
+int de_snapshot_kept_prune(struct de_snapshot_store *store);
 /* The newest; 0: there is none. */
 uint64_t de_snapshot_kept_newest(struct de_snapshot_store *store);
 /* Pins the snapshot at *index; 0: the newest, whose index it becomes. false: there is none. */

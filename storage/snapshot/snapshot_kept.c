@@ -75,7 +75,7 @@ static uint64_t superfluous(struct de_snapshot_store *store)
     return index;
 }
 
-void de_snapshot_kept_prune(struct de_snapshot_store *store)
+int de_snapshot_kept_prune(struct de_snapshot_store *store)
 {
     uint64_t index = superfluous(store);
 
@@ -88,11 +88,12 @@ void de_snapshot_kept_prune(struct de_snapshot_store *store)
         error = store->dir.ops->remove(store->dir.object, name);
         if (error != 0 && error != DENGINE_E_NOT_FOUND) {
             de_snapshot_kept_add(store, index);
-            break;
+            return error;
         }
         index = superfluous(store);
     }
     DE_ASSERT(store->kept_count <= store->kept_capacity);
+    return 0;
 }
 
 uint64_t de_snapshot_kept_newest(struct de_snapshot_store *store)

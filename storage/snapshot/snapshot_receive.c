@@ -167,7 +167,8 @@ int de_snapshot_receive_finish(void *object, struct dengine_snapshot_receiver *r
     receiver->suspended = true;
     de_snapshot_receive_forget(store);
     if (error == 0) {
-        de_snapshot_kept_prune(store);
+        /* The new one is there, whatever becomes of the old. */
+        (void)de_snapshot_kept_prune(store);
     }
     DE_ASSERT(store->receiver == NULL);
     return error;

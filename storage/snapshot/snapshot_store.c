@@ -94,10 +94,7 @@ static int load(struct de_snapshot_store *store)
     /* A process may have died between giving a snapshot its name and making that durable. What is
      * reported as there must stay there. */
     error = dir.ops->sync_dir(dir.object);
-    if (error == 0) {
-        de_snapshot_kept_prune(store);
-    }
-    return error;
+    return error == 0 ? de_snapshot_kept_prune(store) : error;
 }
 
 static const struct dengine_snapshot_store_ops store_ops = {

@@ -158,7 +158,8 @@ int de_snapshot_commit(void *object, struct dengine_snapshot_writer *writer)
     }
     end(store, writer);
     if (error == 0) {
-        de_snapshot_kept_prune(store);
+        /* The new one is there, whatever becomes of the old. */
+        (void)de_snapshot_kept_prune(store);
     }
     DE_ASSERT(store->writer == NULL);
     return error;
