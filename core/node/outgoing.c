@@ -25,14 +25,21 @@ static void send_one(struct de_node *node, const struct de_raft_message *message
     node->env.send(node->env.context, &out);
 }
 
+/* A range of entries whose sizes the core does not know may turn out to be many messages. A
+ * transport whose queue is shorter drops some of a burst; were it always the same ones, the peer
+ * would never get further. So what is left after so many counts as lost on the way: the core hears
+ * from the next heartbeat's refusal where the peer is. */
+#define PIECES_MAX 8
+
 void de_node_send_pieces(struct de_node *node, struct de_raft_message *message,
                          const struct dengine_entry *entries, uint32_t count)
 {
     uint32_t sent = 0;
+    uint32_t pieces = 0;
 
     DE_ASSERT(count > 0);
     DE_ASSERT(message->prev_index + count <= message->last_index);
-    while (sent < count) {
+    for (; sent < count && pieces < PIECES_MAX; pieces++) {
         struct de_raft_message piece = *message;
         uint64_t bytes = entries[sent].data.size;
         uint32_t n = 1; /* one entry goes, however large */
@@ -49,7 +56,11 @@ void de_node_send_pieces(struct de_node *node, struct de_raft_message *message,
         message->prev_term = piece.last_term;
         sent += n;
     }
-    DE_ASSERT(sent == count);
+    DE_ASSERT(sent == count || pieces == PIECES_MAX);
+    if (sent < count) {
+        message->prev_index = message->last_index;
+        message->prev_term = message->last_term;
+    }
 }
 
 bool de_node_send_cached(struct de_node *node, struct de_raft_message *message)

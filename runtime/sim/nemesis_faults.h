@@ -65,6 +65,9 @@ void de_start_step(struct de_nemesis_work *work);
 void de_start_stop(struct de_nemesis_work *work);
 void de_start_churn(struct de_nemesis_work *work);
 void de_end_churn(struct de_nemesis_work *work);
+void de_start_stale(struct de_nemesis_work *work);
+void de_step_stale(struct de_nemesis_work *work);
+void de_end_stale(struct de_nemesis_work *work);
 
 #ifdef __cplusplus
 }

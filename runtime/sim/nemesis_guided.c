@@ -79,3 +79,32 @@ void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term)
     de_kernel_post(nemesis->kernel, nemesis->kernel->now_ns + delay_us * DE_NS_PER_US,
                    DE_NEMESIS_CHURN, id, term, NULL);
 }
+
+/* A leader whose last answers reach it when there is already another one: what they confirm is long
+ * past. */
+void de_start_stale(struct de_nemesis_work *work)
+{
+    struct de_nemesis *nemesis = work->nemesis;
+
+    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
+        de_network_clog(nemesis->network, id, work->state->target,
+                        nemesis->kernel->now_ns + work->fault->duration_ns);
+    }
+    de_nemesis_step_later(work, work->fault->a * DE_NS_PER_US);
+}
+
+void de_step_stale(struct de_nemesis_work *work)
+{
+    uint64_t target = BIT(work->state->target);
+
+    de_nemesis_cut(work->nemesis, target, de_nemesis_all(work->nemesis) & ~target, true);
+}
+
+void de_end_stale(struct de_nemesis_work *work)
+{
+    uint64_t target = BIT(work->state->target);
+
+    if (work->state->steps > 0) {
+        de_nemesis_cut(work->nemesis, target, de_nemesis_all(work->nemesis) & ~target, false);
+    }
+}

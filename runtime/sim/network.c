@@ -197,15 +197,17 @@ void de_network_init(struct de_network *network, struct de_kernel *kernel, uint3
     }
 }
 
-static void network_post(struct de_network *network, struct de_link *link, uint64_t time_ns,
+/* False when a packet had to go for it, or it itself. */
+static bool network_post(struct de_network *network, struct de_link *link, uint64_t time_ns,
                          struct de_packet *packet)
 {
     uint32_t room = network->queue_max != 0 ? network->queue_max : network->options.in_flight_max;
+    bool whole = link->in_flight < room;
 
-    if (link->in_flight >= room) {
+    if (!whole) {
         if (!network->options.evict_oldest || packet->number < room) {
             network->stats.overflowed++;
-            return;
+            return false;
         }
         if (link->evicted < packet->number - room) {
             link->evicted = packet->number - room;
@@ -218,6 +220,7 @@ static void network_post(struct de_network *network, struct de_link *link, uint6
     de_kernel_post(network->kernel, time_ns, network->kind, packet->to,
                    de_trace_mix(packet->hash, (uint64_t)packet->from << 48 ^ packet->number),
                    packet);
+    return whole;
 }
 
 static uint64_t link_latency(const struct de_network *network, const struct de_link *link,
@@ -253,10 +256,12 @@ static void post_usual(struct de_network *network, struct de_link *link, struct 
         time_ns = link->last_ns + 1;
     }
     link->last_ns = time_ns > link->last_ns ? time_ns : link->last_ns;
-    network_post(network, link, time_ns, packet);
+    if (!network_post(network, link, time_ns, packet)) {
+        link->broke = true; /* the sender's queue is its own: it is told with the next packet */
+    }
     if (de_dice_chance(dice, network->trouble.duplicate_ppm) && !once && !network->options.stream) {
         network->stats.duplicated++;
-        network_post(network, link, again_ns, packet);
+        (void)network_post(network, link, again_ns, packet);
     }
 }
 

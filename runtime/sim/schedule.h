@@ -77,7 +77,9 @@ extern "C" {
     X(STOP, "stop", 3, SHORT, NONE, "target's clock stands still, the node goes on")               \
     /* Guided by what the replicas do. */                                                          \
     X(CHURN, "churn", 8, CHURN, CHURN,                                                             \
-      "each new leader is cut off within b us, with a friend if a & 1")
+      "each new leader is cut off within b us, with a friend if a & 1")                            \
+    X(STALE, "stale", 5, SHORT, DELAY,                                                             \
+      "target's answers from nodes are held back; after a us it reaches none; then they come")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,

@@ -209,6 +209,13 @@ static void parameters_CHURN(struct de_dice *dice, const struct de_schedule_opti
     fault->b = UINT64_C(250) << de_dice_below(dice, 8);
 }
 
+static void parameters_DELAY(struct de_dice *dice, const struct de_schedule_options *options,
+                             struct de_fault *fault)
+{
+    (void)options;
+    fault->a = UINT64_C(100) << de_dice_below(dice, 9);
+}
+
 static const struct {
     uint32_t weight;
     uint64_t (*duration)(struct de_dice *dice);
@@ -223,16 +230,37 @@ static const struct {
 
 /* ---- which, and when ---- */
 
+/* Kinds that go deep together; luck would seldom draw just these. */
+static const uint64_t themes[] = {
+    /* Raft figure 8: leaders that append, fall silent and come back. */
+    DE_FAULT_BIT(CHURN),
+    /* The same with crashes: votes and entries that must survive them. */
+    DE_FAULT_BIT(CHURN) | DE_FAULT_BIT(TRAP) | DE_FAULT_BIT(CRASH) | DE_FAULT_BIT(BLACKOUT),
+    /* Elections whose votes come twice, late, or not at all. */
+    DE_FAULT_BIT(CHURN) | DE_FAULT_BIT(DUPLICATE) | DE_FAULT_BIT(REPLAY) | DE_FAULT_BIT(LOSS) |
+        DE_FAULT_BIT(RING) | DE_FAULT_BIT(SPLIT),
+    /* Leaders that do not know yet that they lead no more. */
+    DE_FAULT_BIT(STALE) | DE_FAULT_BIT(MUTE) | DE_FAULT_BIT(CLOG) | DE_FAULT_BIT(PAUSE),
+    /* Logs that diverge while disks lag behind. */
+    DE_FAULT_BIT(CHURN) | DE_FAULT_BIT(SLOW_DISK) | DE_FAULT_BIT(STALL) | DE_FAULT_BIT(TAIL) |
+        DE_FAULT_BIT(REPLAY),
+};
+
 static uint64_t draw_kinds(struct de_dice *dice, uint64_t allowed)
 {
     /* A share between a fifth and all of the kinds. */
     uint32_t share_ppm = (uint32_t)de_dice_between(dice, 200000, DE_DICE_CERTAIN_PPM);
+    uint64_t theme = themes[de_dice_below(dice, DE_ARRAY_SIZE(themes))];
+    bool themed = de_dice_chance(dice, 350000);
     uint64_t chosen = 0;
 
     for (uint32_t kind = 0; kind < DE_FAULT_KINDS; kind++) {
         if (de_dice_chance(dice, share_ppm)) {
             chosen |= UINT64_C(1) << kind;
         }
+    }
+    if (themed && (theme & allowed) != 0) {
+        chosen = theme;
     }
     chosen &= allowed;
     return chosen != 0 ? chosen : allowed;
