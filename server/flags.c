@@ -216,10 +216,12 @@ void de_flags_help(FILE *file)
                        table[i].value_name != NULL ? table[i].value_name : "");
         (void)fprintf(file, "  %-36s %s\n", left, table[i].help);
     }
-    (void)fputs("\nFlags go before environment variables (RAFT__ELECTION__ELECTION_TIMEOUT_MIN and "
-                "so on), which go\nbefore the file, which goes before the built-in values.\n\n"
-                "Exit status: 0 stopped by a signal; 1 the node failed; 2 usage or configuration;\n"
-                "3 what it needs cannot be had: address or directory in use, not permitted, not "
-                "ours.\n",
-                file);
+    (void)fputs(
+        "\nFlags go before environment variables (RAFT__ELECTION__ELECTION_TIMEOUT_MIN and "
+        "so on), which go\nbefore the file, which goes before the built-in values.\n\n"
+        "Exit status: 0 stopped by a signal; 1 the node failed; 2 usage or configuration;\n"
+        "3 what it needs cannot be had: address or directory in use, not permitted, not "
+        "ours;\n4 no space to start; 5 stored data is damaged; 6 it is of another version; 7 "
+        "the disk failed.\n",
+        file);
 }

@@ -28,6 +28,10 @@ enum exit_status {
     STATUS_FAILED = 1,      /* the node failed: disk, memory, a broken invariant */
     STATUS_USAGE = 2,       /* flags or configuration */
     STATUS_UNAVAILABLE = 3, /* address or directory in use, not permitted, not ours */
+    STATUS_NO_SPACE = 4,    /* no room to start in */
+    STATUS_CORRUPT = 5,     /* what is stored is damaged: rebuild it from the peers */
+    STATUS_VERSION = 6,     /* it is of another version of the program */
+    STATUS_IO = 7,          /* the disk failed, at the start or later */
 };
 
 struct server {
@@ -54,6 +58,14 @@ static int status_of(int err)
     case DENGINE_E_ADDRESS_IN_USE:
     case DENGINE_E_NOT_FOUND:
         return STATUS_UNAVAILABLE;
+    case DENGINE_E_NO_SPACE:
+        return STATUS_NO_SPACE;
+    case DENGINE_E_CORRUPT:
+        return STATUS_CORRUPT;
+    case DENGINE_E_VERSION:
+        return STATUS_VERSION;
+    case DENGINE_E_IO:
+        return STATUS_IO;
     default:
         return STATUS_FAILED;
     }
@@ -164,6 +176,17 @@ static bool look(struct server *server)
 
         de_log(server->log_format, DE_LOG_INFO, "state", fields, DE_ARRAY_SIZE(fields));
     }
+    if (now.no_space != logged->no_space) {
+        const struct de_log_field field = {
+            "what",
+            now.no_space ? "a disk is full: writes are refused and reads served until there is "
+                           "room; free some, or give the directory a larger disk"
+                         : "there is room again: writes are taken",
+            0};
+
+        de_log(server->log_format, now.no_space ? DE_LOG_WARNING : DE_LOG_INFO,
+               now.no_space ? "no_space" : "space", &field, 1);
+    }
     *logged = now;
     return !now.halted;
 }
@@ -203,7 +226,9 @@ static int serve(struct server *server)
         err = run(server);
     }
     close_err = dengine_close(server->engine);
-    if (err == 0 && close_err != 0) {
+    if (err == DENGINE_E_HALTED && close_err != 0) {
+        err = close_err; /* what made it halt */
+    } else if (err == 0 && close_err != 0) {
         err = close_err;
         log_failure(server, "closed_with_error", err, dengine_strerror(err));
     } else if (err == 0) {

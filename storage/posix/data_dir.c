@@ -202,8 +202,9 @@ static int inspect(struct dengine_dir dir, const char *path, struct de_identity 
         break;
     }
     if (error != 0) {
-        de_message_set(message, message_size, "cannot read data directory %s: %s", path,
-                       dengine_strerror(error));
+        de_message_set(message, message_size,
+                       "cannot read data directory %s: %s; check the disk and the permissions",
+                       path, dengine_strerror(error));
     }
     return error;
 }
