@@ -42,6 +42,15 @@
       "true|false", 0, 0, "true", "whether a read may ask for another policy")                     \
     X(PERSISTENCE, "raft.persistence", "strategy", CHOICE, "DiskFirst", 0, 0, "DiskFirst",         \
       "a write is acknowledged when it is on the disks of a majority")                             \
+    X(SNAPSHOT_LOG_BYTES, "raft.snapshot", "log_bytes_before_snapshot", NUMBER, "bytes", 4096,     \
+      1099511627776, "67108864",                                                                   \
+      "a snapshot is taken when the log has grown by this, and by half of the last snapshot")      \
+    X(RETAINED_LOG_ENTRIES, "raft.snapshot", "retained_log_entries", NUMBER, "entries", 0,         \
+      100000000, "4096", "entries kept before a snapshot, to feed members that are a little slow") \
+    X(SNAPSHOT_CHUNK_SIZE, "raft.snapshot", "chunk_size", NUMBER, "bytes", 4096, 1048576,          \
+      "262144", "bytes of a snapshot in one message to a member")                                  \
+    X(SNAPSHOT_BANDWIDTH, "raft.snapshot", "max_bandwidth_mbps", NUMBER, "megabits/s", 0, 1000000, \
+      "0", "snapshots are sent to members no faster, all together; 0: no limit")                   \
     X(PENDING_REQUESTS_MAX, "raft.backpressure", "max_pending_requests", NUMBER, "requests", 1,    \
       1000000, "65536", "requests not yet answered; more are refused as busy")                     \
     X(PENDING_BYTES_MAX, "raft.backpressure", "max_pending_bytes", NUMBER, "bytes", 1048576,       \

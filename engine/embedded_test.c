@@ -352,15 +352,15 @@ static int count_sockets(void)
     return count;
 }
 
-static void a_single_node_has_no_socket_and_three_threads(void **state)
+static void a_single_node_has_no_socket_and_four_threads(void **state)
 {
     int sockets = count_sockets();
     int threads = count_entries("/proc/self/task");
 
     assert_int_equal(dengine_close(*state), 0);
     assert_int_equal(count_sockets(), sockets);
-    /* Loop, log writer, applier; none of gRPC. */
-    assert_int_equal(threads - count_entries("/proc/self/task"), 3);
+    /* Loop, log writer, applier, snapshot worker; none of gRPC. */
+    assert_int_equal(threads - count_entries("/proc/self/task"), 4);
     *state = open_ready();
 }
 
@@ -378,7 +378,7 @@ int main(void)
         CASE(a_cluster_of_one_has_one_member),
         CASE(asynchronous_calls_copy_their_arguments_and_all_end),
         CASE(increments_of_many_threads_add_up),
-        CASE(a_single_node_has_no_socket_and_three_threads),
+        CASE(a_single_node_has_no_socket_and_four_threads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,7 @@ static int open_replica(struct dengine *engine)
     }
     options.machine = de_kv_state_machine(engine->stores.kv);
     options.log = engine->stores.log;
+    options.snapshots = engine->stores.snapshots;
     options.peers = peers;
     options.message_bytes_max = plan->message_bytes_max;
     if (!plan->alone || engine->services.add != NULL) {

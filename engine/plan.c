@@ -217,6 +217,13 @@ static void plan_limits(const struct dengine_config *config, struct de_plan *pla
         (uint32_t)de_config_number(config, DE_CONFIG_PENDING_REQUESTS_MAX);
     limits->pending_bytes_max = de_config_number(config, DE_CONFIG_PENDING_BYTES_MAX);
     limits->batch_commands_max = (uint32_t)de_config_number(config, DE_CONFIG_BATCH_COMMANDS_MAX);
+    limits->snapshot_log_bytes_min = de_config_number(config, DE_CONFIG_SNAPSHOT_LOG_BYTES);
+    limits->snapshot_trailing_entries = de_config_number(config, DE_CONFIG_RETAINED_LOG_ENTRIES);
+    limits->snapshot_chunk_bytes =
+        (uint32_t)de_config_number(config, DE_CONFIG_SNAPSHOT_CHUNK_SIZE);
+    limits->snapshot_window_bytes = 4ull * limits->snapshot_chunk_bytes;
+    limits->snapshot_bytes_per_second =
+        de_config_number(config, DE_CONFIG_SNAPSHOT_BANDWIDTH) * (1000000 / 8);
     if (limits->batch_bytes_max < command_max) {
         limits->batch_bytes_max = (uint32_t)command_max;
     }

@@ -8,6 +8,7 @@
 #include "storage/base/heap.h"
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/posix/posix_dir.h"
+#include "storage/snapshot/snapshot.h"
 #include "storage/wal/wal.h"
 
 #define PATH_BYTES 4096
@@ -108,6 +109,28 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
     return de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
 }
 
+static int open_snapshots(const struct de_plan *plan, struct de_stores *stores, char *message,
+                          size_t message_size)
+{
+    const struct de_snapshot_options options = {.close_dir = de_posix_dir_close};
+    struct dengine_dir dir;
+    char path[PATH_BYTES];
+    int err = join_path(plan->data_dir, "snapshots", path, message, message_size);
+
+    if (err == 0) {
+        err = de_posix_dir_open(path, true, &dir, message, message_size);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = de_snapshot_store_open(dir, &options, &stores->snapshots, message, message_size);
+    if (err != 0) {
+        de_posix_dir_close(dir);
+        stores->snapshots.object = NULL;
+    }
+    return err;
+}
+
 static int open_state(const struct de_plan *plan, struct de_stores *stores, char *message,
                       size_t message_size)
 {
@@ -124,12 +147,13 @@ static int open_state(const struct de_plan *plan, struct de_stores *stores, char
     if (err != 0) {
         return err;
     }
-    /* A new or discarded store has applied nothing, so the node applies the whole log to it. */
+    /* A new or discarded store has applied nothing, so the node restores the newest snapshot to it
+     * and applies the log. */
     err = de_kv_new(stores->kv_store, de_heap_allocator(), &stores->kv);
     if (err != 0) {
         (void)snprintf(message, message_size,
                        "the state in %s cannot be used: %s; remove that directory, and the state "
-                       "is made again from the log",
+                       "is made again from the newest snapshot and the log",
                        path, dengine_strerror(err));
     }
     return err;
@@ -144,6 +168,9 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
     err = open_data_dir(plan, stores, message, message_size);
     if (err == 0) {
         err = open_log(plan, stores, message, message_size);
+    }
+    if (err == 0) {
+        err = open_snapshots(plan, stores, message, message_size);
     }
     if (err == 0) {
         err = open_state(plan, stores, message, message_size);
@@ -161,6 +188,10 @@ void de_stores_close(struct de_stores *stores)
     if (stores->kv_store.object != NULL) {
         stores->kv_store.ops->close(stores->kv_store.object);
         stores->kv_store.object = NULL;
+    }
+    if (stores->snapshots.object != NULL) {
+        stores->snapshots.ops->close(stores->snapshots.object);
+        stores->snapshots.object = NULL;
     }
     if (stores->log.object != NULL) {
         stores->log.ops->close(stores->log.object);

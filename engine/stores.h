@@ -2,8 +2,9 @@
  *
  *   DIR/dengine.id, DIR/LOCK   whose it is, and who has it open (storage/posix/data_dir.h)
  *   DIR/wal/                   the log (storage/wal)
+ *   DIR/snapshots/             snapshots of the state (storage/snapshot)
  *   DIR/state/                 the key-value state (storage/lmdb), which can be made again from the
- *                              log
+ *                              newest snapshot and the log
  *
  * Threads: open and close from one thread, while nothing else uses the stores. */
 #ifndef DE_ENGINE_STORES_H
@@ -11,6 +12,7 @@
 
 #include <dengine/kv_store.h>
 #include <dengine/log_store.h>
+#include <dengine/snapshot_store.h>
 
 #include "core/kv/kv.h"
 #include "engine/plan.h"
@@ -25,6 +27,7 @@ struct de_stores {
     bool data_dir_open;
     struct dengine_dir wal_dir; /* object NULL: not open; likewise below */
     struct dengine_log_store log;
+    struct dengine_snapshot_store snapshots;
     struct dengine_kv_store kv_store;
     struct de_kv *kv;
 };

@@ -104,8 +104,15 @@ struct dengine_status {
     bool no_space; /* a disk is full: writes are refused with NO_SPACE, reads go on */
     uint64_t commit_index;
     uint64_t applied_index;
+    uint64_t first_index; /* of the oldest log entry that is kept */
     uint64_t last_index;
     uint32_t pending_requests;
+    uint64_t snapshot_index;      /* of the newest snapshot; 0 = none yet */
+    uint64_t snapshot_bytes;      /* its size */
+    uint64_t snapshots_taken;     /* since the engine was opened, as the following */
+    uint64_t snapshots_sent;      /* to members that had fallen behind the log */
+    uint64_t snapshots_installed; /* received from the leader, in place of the log */
+    uint64_t snapshot_failures;   /* tried again later, all of them */
     char halt_reason[256]; /* "" unless halted */
 };
 

@@ -36,8 +36,10 @@
 extern "C" {
 #endif
 
-/* The method that a stream calls. */
-#define DE_PEER_STREAM_METHOD "/dengine.peer.PeerService/Stream"
+/* The methods that streams call: one for the chunks of snapshots, which are large, so that nothing
+ * ever stands behind them, and one for everything else. */
+#define DE_PEER_STREAM_METHOD   "/dengine.peer.PeerService/Stream"
+#define DE_PEER_SNAPSHOT_METHOD "/dengine.peer.PeerService/Snapshot"
 
 #define DE_PEER_HELLO_BYTES 34
 

@@ -151,7 +151,9 @@ static void inbound_ended(void *object)
 int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server)
 {
     static const struct de_rpc_stream_ops ops = {inbound_opened, inbound_message, inbound_ended};
+    int err;
 
     DE_ASSERT(inbox->receive != NULL && inbox->loop != NULL);
-    return de_rpc_server_add_stream(server, DE_PEER_STREAM_METHOD, &ops, inbox);
+    err = de_rpc_server_add_stream(server, DE_PEER_STREAM_METHOD, &ops, inbox);
+    return err != 0 ? err : de_rpc_server_add_stream(server, DE_PEER_SNAPSHOT_METHOD, &ops, inbox);
 }

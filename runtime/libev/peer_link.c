@@ -207,8 +207,8 @@ static void dial(struct de_peer_link *link)
     link->details = grpc_empty_slice();
     link->call = grpc_channel_create_call(link->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
                                           de_rpc_queue_handle(options->queue),
-                                          grpc_slice_from_static_string(DE_PEER_STREAM_METHOD),
-                                          NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+                                          grpc_slice_from_static_string(options->method), NULL,
+                                          gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     DE_ASSERT(link->call != NULL);
     start_status_locked(link);
     start_greeting_locked(link);

@@ -25,6 +25,7 @@ struct de_peer_link_options {
     struct de_rpc_queue *queue;
     struct de_peer_hello hello;
     const char *address; /* "host:port"; copied */
+    const char *method;  /* DE_PEER_STREAM_METHOD or DE_PEER_SNAPSHOT_METHOD */
     uint64_t seed;       /* of the back-off's jitter */
     void *context;
     /* On the loop: messages to hello.to were lost. */

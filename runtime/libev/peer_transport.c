@@ -18,7 +18,10 @@ struct de_peer_transport {
     struct de_peer_inbox inbox;
     uint64_t ids[DE_RAFT_MEMBERS_MAX];
     struct de_peer_link *links[DE_RAFT_MEMBERS_MAX];
+    struct de_peer_link *chunk_links[DE_RAFT_MEMBERS_MAX]; /* for snapshots; dialled when needed */
+    bool chunks_dialled[DE_RAFT_MEMBERS_MAX];              /* the loop's */
     uint32_t link_count;
+    bool closed; /* the loop's */
     struct de_loop *loop;
     struct de_post dial_post;
     bool started;
@@ -39,6 +42,13 @@ static void on_lost(void *context, uint64_t peer)
     struct de_peer_transport *transport = context;
 
     transport->lost(transport->context, peer);
+}
+
+/* The sender finds out by itself that chunks are not acknowledged. */
+static void on_chunks_lost(void *context, uint64_t peer)
+{
+    (void)context;
+    DE_ASSERT(peer != 0);
 }
 
 static void on_closed(void *context)
@@ -68,6 +78,7 @@ static int make_links(struct de_peer_transport *transport,
         link.hello.from = options->node_id;
         link.hello.to = options->peers[i].id;
         link.address = options->peers[i].address;
+        link.method = DE_PEER_STREAM_METHOD;
         link.seed = de_mix64(options->seed ^ options->peers[i].id);
         link.context = transport;
         link.lost = on_lost;
@@ -75,9 +86,14 @@ static int make_links(struct de_peer_transport *transport,
         DE_ASSERT(link.hello.to != options->node_id);
         transport->ids[i] = options->peers[i].id;
         err = de_peer_link_new(&link, &transport->links[i]);
-        if (err == 0) {
-            transport->link_count++;
+        if (err != 0) {
+            break;
         }
+        transport->link_count++;
+        link.method = DE_PEER_SNAPSHOT_METHOD;
+        link.seed = de_mix64(link.seed);
+        link.lost = on_chunks_lost;
+        err = de_peer_link_new(&link, &transport->chunk_links[i]);
     }
     return err;
 }
@@ -174,16 +190,38 @@ uint16_t de_peer_transport_port(const struct de_peer_transport *transport)
     return de_rpc_server_port(transport->server);
 }
 
+/* Sends by the connection for snapshots, and dials it first when this is the first chunk. */
+static void send_chunk(struct de_peer_transport *transport, uint32_t i,
+                       const struct de_peer_message *message)
+{
+    if (!transport->started || transport->closed) {
+        return;
+    }
+    if (!transport->chunks_dialled[i]) {
+        transport->chunks_dialled[i] = true;
+        (void)pthread_mutex_lock(&transport->mutex);
+        transport->links_open++;
+        (void)pthread_mutex_unlock(&transport->mutex);
+        de_peer_link_start(transport->chunk_links[i]);
+    }
+    de_peer_link_send(transport->chunk_links[i], message);
+}
+
 void de_peer_transport_send(struct de_peer_transport *transport,
                             const struct de_peer_message *message)
 {
-    uint32_t i;
+    uint32_t i = 0;
 
-    for (i = 0; i < transport->link_count; i++) {
-        if (transport->ids[i] == message->raft.to) {
-            de_peer_link_send(transport->links[i], message);
-            return;
-        }
+    while (i < transport->link_count && transport->ids[i] != message->raft.to) {
+        i++;
+    }
+    if (i == transport->link_count) {
+        return;
+    }
+    if (message->raft.type == DE_NODE_MSG_CHUNK) {
+        send_chunk(transport, i, message);
+    } else {
+        de_peer_link_send(transport->links[i], message);
     }
 }
 
@@ -191,10 +229,14 @@ void de_peer_transport_close(struct de_peer_transport *transport)
 {
     uint32_t i;
 
-    DE_ASSERT(transport->started);
+    DE_ASSERT(transport->started && !transport->closed);
+    transport->closed = true;
     de_rpc_server_stop_accepting(transport->server);
     for (i = 0; i < transport->link_count; i++) {
         de_peer_link_close(transport->links[i]);
+        if (transport->chunks_dialled[i]) {
+            de_peer_link_close(transport->chunk_links[i]);
+        }
     }
 }
 
@@ -223,6 +265,7 @@ void de_peer_transport_free(struct de_peer_transport *transport)
     DE_ASSERT(!transport->started);
     for (i = 0; i < transport->link_count; i++) {
         de_peer_link_free(transport->links[i]);
+        de_peer_link_free(transport->chunk_links[i]);
     }
     de_rpc_server_free(transport->server);
     de_rpc_queue_free(transport->queue);

@@ -51,7 +51,8 @@ int de_peer_transport_start(struct de_peer_transport *transport, const char *add
 /* The port that is bound. */
 uint16_t de_peer_transport_port(const struct de_peer_transport *transport);
 
-/* Sends to message->raft.to, or drops it when that is nobody we know. */
+/* Sends to message->raft.to, or drops it when that is nobody we know. Chunks of snapshots go by a
+ * connection of their own, which is dialled for the first. */
 void de_peer_transport_send(struct de_peer_transport *transport,
                             const struct de_peer_message *message);
 

@@ -76,8 +76,15 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     status->role = public_role(now.raft.role);
     status->commit_index = now.raft.commit;
     status->applied_index = now.applied;
+    status->first_index = now.raft.base_index + 1;
     status->last_index = now.raft.last_index;
     status->pending_requests = now.pending_requests;
+    status->snapshot_index = now.snapshot.index;
+    status->snapshot_bytes = now.snapshot.image_bytes;
+    status->snapshots_taken = now.snapshot.taken;
+    status->snapshots_sent = now.snapshot.sent;
+    status->snapshots_installed = now.snapshot.installed;
+    status->snapshot_failures = now.snapshot.failures;
     status->no_space = now.no_space;
     if (ready && !status->ready) {
         (void)pthread_cond_broadcast(&publisher->changed);
