@@ -22,8 +22,7 @@ int de_change(struct de_raft *raft, const struct de_raft_event *event)
     if (!de_configuration_step(&raft->configurations.current, target, &step)) {
         return DENGINE_E_INVALID;
     }
-    bool appended = de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &step);
-    DE_ASSERT(appended); /* the term has its run */
+    de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &step);
     raft->update->proposed_index = raft->log.last_index;
     raft->update->proposed_term = raft->term;
     return 0;
@@ -43,8 +42,7 @@ void de_change_settle(struct de_raft *raft)
     }
     de_configuration_leave(&raft->configurations.current, &target);
     DE_ASSERT(raft->update->persist.truncate_from == 0);
-    bool appended = de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &target);
-    DE_ASSERT(appended);
+    de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &target);
 }
 
 /* Thesis 4.2.2: a leader that is not in the configuration any more manages the cluster until that

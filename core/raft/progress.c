@@ -32,18 +32,11 @@ bool de_progress_may_send(const struct de_progress *progress)
 {
     DE_ASSERT(progress->flight_count <= progress->flight_max);
     DE_ASSERT_IMPLIES(progress->state == DE_PROGRESS_PROBE, progress->flight_count <= 1);
-    if (progress->lost) {
+    if (progress->lost || progress->state == DE_PROGRESS_SNAPSHOT) {
         return false;
     }
-    switch ((enum de_progress_state)progress->state) {
-    case DE_PROGRESS_PROBE:
-        return progress->flight_count == 0;
-    case DE_PROGRESS_REPLICATE:
-        return progress->flight_count < progress->flight_max;
-    case DE_PROGRESS_SNAPSHOT:
-        return false;
-    }
-    return false;
+    uint32_t most = progress->state == DE_PROGRESS_PROBE ? 1 : progress->flight_max;
+    return progress->flight_count < most;
 }
 
 void de_progress_sent(struct de_progress *progress, uint64_t last)

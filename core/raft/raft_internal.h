@@ -155,8 +155,8 @@ void de_update_begin(struct de_raft *raft, struct de_raft_update *update, uint64
 void de_update_end(struct de_raft *raft);
 /* A new outgoing message of our term; R4: our term is durable. */
 struct de_raft_message *de_update_message(struct de_raft *raft, uint32_t type, uint64_t to);
-/* Appends one entry of the core's own; false when the log has no room for its term. */
-bool de_update_append_own(struct de_raft *raft, uint32_t type,
+/* Appends one entry of the core's own. */
+void de_update_append_own(struct de_raft *raft, uint32_t type,
                           const struct de_raft_configuration *configuration);
 /* A configuration has entered or left the log: who our peers are. */
 void de_update_members(struct de_raft *raft);

@@ -307,15 +307,24 @@ static void test_r7_bad_messages_are_counted(void **state)
     struct de_raft_message message = {
         .type = DE_RAFT_MSG_APPEND, .cluster_id = 78, .from = 2, .to = 1, .term = 9};
     struct de_raft_event event = {.type = DE_RAFT_EV_MESSAGE, .message = &message};
+    struct de_raft_entry entry = {.type = DENGINE_ENTRY_CONFIG + 1};
     struct de_raft_view view;
 
     (void)state;
     make_cluster(2);
     assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
+    message.cluster_id = 77;
+    message.entries = &entry;
+    message.entry_count = 1;
+    message.last_index = 1;
+    assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
+    message.last_term = 1;
+    entry.term = 1;
+    assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
     event.message = NULL;
     assert_int_equal(de_world_step(&world, &world.servers[0], &event), 0);
     de_raft_get_view(world.servers[0].raft, &view);
-    assert_int_equal(view.dropped_messages, 2);
+    assert_int_equal(view.dropped_messages, 4);
     assert_int_equal(view.term, 0);
     de_world_deinit(&world);
 }
@@ -473,6 +482,27 @@ static void test_a_configuration_replaced_by_a_snapshot_is_published(void **stat
     de_world_deinit(&world);
 }
 
+/* Our own snapshot may be done when the log begins after it already. */
+static void test_an_old_snapshot_is_no_news(void **state)
+{
+    struct de_raft_event event = {.type = DE_RAFT_EV_SNAPSHOT_TAKEN};
+    struct de_raft_view view;
+
+    (void)state;
+    make_cluster(1);
+    struct de_world_server *server = &world.servers[0];
+    assert_true(de_world_heal(&world, 1000 * MS));
+    assert_int_equal(de_world_snapshot(&world, server), 0);
+    de_raft_get_view(server->raft, &view);
+    assert_int_equal(view.base_index, 1);
+    event.index = 1;
+    event.term = 1;
+    assert_int_equal(de_world_step(&world, server, &event), 0);
+    de_raft_get_view(server->raft, &view);
+    assert_int_equal(view.base_index, 1);
+    de_world_deinit(&world);
+}
+
 static void test_options_are_checked(void **state)
 {
     struct de_raft_options good = de_world_options(1);
@@ -545,6 +575,7 @@ static void test_contradictory_disks_are_refused(void **state)
     REFUSED(boot.hard_state.term = 2);
     REFUSED(boot.hard_state.term = UINT64_MAX / 2);
     REFUSED(boot.hard_state.term = UINT64_MAX);
+    REFUSED(boot.hard_state.term = 0);
     REFUSED(boot.hard_state.commit = 8);
     REFUSED(boot.applied = 8);
     REFUSED(boot.run_count = 0);
@@ -619,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_r8_every_proposal_ends_once),
         cmocka_unit_test(test_a_configuration_replaced_by_an_append_is_published),
         cmocka_unit_test(test_a_configuration_replaced_by_a_snapshot_is_published),
+        cmocka_unit_test(test_an_old_snapshot_is_no_news),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_contradictory_disks_are_refused),
         cmocka_unit_test(test_a_disk_that_has_forgotten_is_taken),

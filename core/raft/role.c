@@ -87,8 +87,7 @@ void de_become_leader(struct de_raft *raft)
     }
     de_update_members(raft);
     memset(&raft->leading, 0, sizeof(raft->leading));
-    bool appended = de_update_append_own(raft, DENGINE_ENTRY_NOOP, NULL);
-    DE_ASSERT(appended); /* de_election_start() saw to the room */
+    de_update_append_own(raft, DENGINE_ENTRY_NOOP, NULL);
     raft->leading.noop_index = raft->log.last_index;
     de_replicate_heartbeat(raft);
 }

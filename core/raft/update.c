@@ -37,16 +37,16 @@ struct de_raft_message *de_update_message(struct de_raft *raft, uint32_t type, u
     return message;
 }
 
-bool de_update_append_own(struct de_raft *raft, uint32_t type,
+void de_update_append_own(struct de_raft *raft, uint32_t type,
                           const struct de_raft_configuration *configuration)
 {
     struct de_raft_persist *persist = &raft->update->persist;
 
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(persist->source == DE_RAFT_NO_ENTRIES && persist->truncate_from == 0);
-    if (!de_term_runs_append(&raft->log, raft->term, 1)) {
-        return false;
-    }
+    /* A candidate sees to it that the log has room for its term, and a leader's has its run. */
+    bool appended = de_term_runs_append(&raft->log, raft->term, 1);
+    DE_ASSERT(appended);
     de_sizes_append(&raft->sizes, 0);
     persist->source = DE_RAFT_FROM_CORE;
     persist->count = 1;
@@ -60,7 +60,6 @@ bool de_update_append_own(struct de_raft *raft, uint32_t type,
         persist->configuration = &raft->configurations.current;
         de_replicate_heartbeat(raft); /* who is new learns of us at once */
     }
-    return true;
 }
 
 void de_update_members(struct de_raft *raft)
