@@ -41,6 +41,7 @@ static void run_honest(struct de_world *world, struct input *input)
         server->options.append_entries_max = 3;
         server->options.term_runs_max = 16;
         server->options.size_ring = 16;
+        server->options.hold_entries_max = draw(input, 8);
         de_world_start(world, server);
     }
     while (input->at < input->size) {
@@ -73,6 +74,7 @@ static void send_anything(struct de_world *world, struct input *input)
     message.granted = (flags & 2) != 0;
     message.rejected = (flags & 4) != 0;
     message.transfer = (flags & 8) != 0;
+    message.recovering = (flags & 32) != 0;
     message.cluster_id = 77;
     message.from = 2 + draw(input, 3);
     message.to = server->id;
@@ -96,6 +98,7 @@ static void send_anything(struct de_world *world, struct input *input)
     message.match = draw_number(input);
     message.hint_index = draw_number(input);
     message.hint_term = draw_number(input);
+    message.promise_ns = draw_number(input);
     message.configuration = (flags & 16) != 0 ? &voters : NULL;
     memset(&event, 0, sizeof(event));
     event.type = DE_RAFT_EV_MESSAGE;
@@ -111,6 +114,8 @@ static void run_hostile(struct de_world *world, struct input *input)
 
     world->is_hostile = true;
     server->options.term_runs_max = 16;
+    server->options.hold_entries_max = draw(input, 8);
+    server->disk.unclean = draw(input, 2) == 0; /* begins recovering */
     de_world_start(world, server);
     while (input->at < input->size) {
         if (draw(input, 3) != 0) {

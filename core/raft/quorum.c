@@ -122,12 +122,17 @@ enum de_vote_result de_quorum_unanimous(const struct de_raft_configuration *conf
 
 bool de_quorum_is_alone(const struct de_raft_configuration *configuration, uint64_t id)
 {
-    uint64_t present[DE_RAFT_MEMBERS_MAX] = {0};
+    bool is_voter = false;
 
     DE_ASSERT(id != 0);
     DE_ASSERT(configuration->count <= DE_RAFT_MEMBERS_MAX);
     for (uint32_t i = 0; i < configuration->count; i++) {
-        present[i] = configuration->members[i].id == id;
+        if ((configuration->members[i].flags & (DE_RAFT_VOTER | DE_RAFT_VOTER_OLD)) != 0) {
+            if (configuration->members[i].id != id) {
+                return false;
+            }
+            is_voter = true;
+        }
     }
-    return de_quorum_reached(configuration, present) == 1;
+    return is_voter;
 }

@@ -88,6 +88,11 @@ static void test_reached_equals_the_model(void **state)
             best = is_quorum(&configuration, yes) ? value : best;
         }
         assert_int_equal(de_quorum_reached(&configuration, values), best);
+        bool only[DE_RAFT_MEMBERS_MAX] = {false};
+        uint64_t at = de_random_below(&random, 10);
+        only[at] = true; /* nobody, when there are fewer */
+        assert_int_equal(de_quorum_is_alone(&configuration, at + 1),
+                         is_quorum(&configuration, only));
     }
 }
 
