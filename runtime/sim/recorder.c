@@ -165,7 +165,7 @@ static void explain(const struct de_history_operation *operations,
 }
 
 void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, uint64_t now_ns,
-                       struct de_verdict *verdict, size_t *unknown)
+                       struct de_verdict *verdict, struct de_recorder_keys *keys)
 {
     struct de_check_options options = {&de_model_cas_register, steps_max};
     struct de_check_result result;
@@ -174,7 +174,8 @@ void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, u
     int err = de_check_run(operations, count, &options, &result);
 
     DE_ASSERT(err == 0);
-    *unknown = result.keys_unknown;
+    keys->checked = result.keys;
+    keys->unknown = result.keys_unknown;
     if (result.verdict == DE_CHECK_NOT_LINEARIZABLE) {
         explain(operations, &result.failure, now_ns, verdict);
     } else if (result.verdict == DE_CHECK_UNKNOWN) {

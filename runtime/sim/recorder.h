@@ -37,10 +37,24 @@ void de_recorder_withdraw(struct de_recorder *recorder, size_t operation);
 struct de_history_operation *de_recorder_operations(const struct de_recorder *recorder,
                                                     size_t *count);
 
-/* Checks linearizability per key. A violation or an unknown verdict goes to verdict; *unknown gets
- * the number of keys without a verdict. */
+/* How many keys there were, and of how many the search did not find out. */
+struct de_recorder_keys {
+    uint64_t checked;
+    uint64_t unknown;
+};
+
+/* Unknown is not ok: with more than one key in a thousand unknown, a run or sweep proves too
+ * little.
+ */
+static inline bool de_recorder_too_many_unknown(const struct de_recorder_keys *keys)
+{
+    return keys->unknown > keys->checked / 1000;
+}
+
+/* Checks linearizability per key. A violation goes to verdict, and so does it that something stayed
+ * unknown: whoever has many runs adds up the keys before calling that a failure. */
 void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, uint64_t now_ns,
-                       struct de_verdict *verdict, size_t *unknown);
+                       struct de_verdict *verdict, struct de_recorder_keys *keys);
 
 #ifdef __cplusplus
 }

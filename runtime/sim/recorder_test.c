@@ -20,10 +20,12 @@ static size_t invoke(struct de_recorder *recorder, int64_t process,
 
 static void check(struct de_recorder *recorder, uint64_t steps_max, struct de_verdict *verdict)
 {
-    size_t unknown;
+    struct de_recorder_keys keys;
 
     de_verdict_init(verdict);
-    de_recorder_check(recorder, steps_max, 100, verdict, &unknown);
+    de_recorder_check(recorder, steps_max, 100, verdict, &keys);
+    assert_int_equal(keys.checked, 1);
+    assert_int_equal(keys.unknown, verdict->status == DE_VERDICT_UNKNOWN ? 1 : 0);
 }
 
 static void write_and_read(struct de_recorder *recorder, int64_t seen)
@@ -109,6 +111,22 @@ static void test_giving_up_is_reported_and_not_taken_for_ok(void **state)
     de_recorder_deinit(&recorder);
 }
 
+static void test_one_unknown_key_in_a_thousand_is_the_limit(void **state)
+{
+    struct de_recorder_keys keys = {0, 0};
+
+    (void)state;
+    assert_false(de_recorder_too_many_unknown(&keys));
+    keys.unknown = 1;
+    keys.checked = 999;
+    assert_true(de_recorder_too_many_unknown(&keys));
+    keys.checked = 1000;
+    assert_false(de_recorder_too_many_unknown(&keys));
+    keys.unknown = 2;
+    keys.checked = 1999;
+    assert_true(de_recorder_too_many_unknown(&keys));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_a_stale_read_is_not),
         cmocka_unit_test(test_a_withdrawn_operation_explains_nothing),
         cmocka_unit_test(test_giving_up_is_reported_and_not_taken_for_ok),
+        cmocka_unit_test(test_one_unknown_key_in_a_thousand_is_the_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,7 +354,6 @@ static void write_history(struct world *world)
 void de_run(const struct de_run_options *options, struct de_run_result *result)
 {
     struct world *world = de_sim_allocate(sizeof(*world));
-    size_t unknown = 0;
 
     memset(result, 0, sizeof(*result));
     de_verdict_init(&result->verdict);
@@ -362,9 +361,8 @@ void de_run(const struct de_run_options *options, struct de_run_result *result)
     run_phases(world);
     if (!failed(world)) {
         de_recorder_check(&world->recorder, CHECK_STEPS_MAX, world->kernel.now_ns, &result->verdict,
-                          &unknown);
+                          &result->keys);
     }
-    result->keys_unknown = unknown;
     fill_result(world);
     if (options->history != NULL) {
         write_history(world);

@@ -10,6 +10,7 @@
 #define DE_RUNTIME_SIM_WORLD_H
 
 #include "runtime/sim/plan.h"
+#include "runtime/sim/recorder.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,7 +42,7 @@ struct de_run_result {
     uint64_t ops_ok;
     uint64_t ops_failed;
     uint64_t ops_unknown;
-    uint64_t keys_unknown; /* keys without a verdict */
+    struct de_recorder_keys keys; /* of the black-box check */
 };
 
 void de_run(const struct de_run_options *options, struct de_run_result *result);

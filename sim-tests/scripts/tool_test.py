@@ -199,6 +199,16 @@ class Failures(unittest.TestCase):
         self.assertEqual(status, 130)
         self.assertIn("gave up", out)
 
+    def test_unknown_keys_are_counted_over_all_seeds(self):
+        program = "dengine-sim-control-unknown"
+        status, out, _ = run("run", "--seeds", "5..7", "--jobs", "1", program=program)
+        self.assertEqual(status, 130)
+        self.assertRegex(out, r"3 seeds, 1 failed, [1-9]\d* of \d+ keys without a verdict")
+        status, out, _ = run("run", "--seeds", "5..6", "--jobs", "1", "--expect-failure",
+                             program=program)
+        self.assertEqual(status, 1)
+        self.assertIn("NOT FOUND", out)
+
     def test_nondeterminism_is_seen_and_the_event_named(self):
         program = "dengine-sim-control-nondeterminism"
         status, out, _ = run("run", "--seed", "1", "--check-determinism", program=program)

@@ -81,11 +81,11 @@ void de_report_json(FILE *file, const struct de_run_result *r, const char *scena
                   ",\"nodes\":%" PRIu32 ",\"clients\":%" PRIu32 ",\"elections\":%" PRIu64
                   ",\"crashes\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"committed\":%" PRIu64
                   ",\"messages\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"fail\":%" PRIu64
-                  ",\"info\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
+                  ",\"info\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
                   r->seed, scenario, de_verdict_name(r->verdict.status), r->verdict.status,
                   r->trace_hash, r->events, r->time_ns, r->nodes, r->clients, r->elections,
                   r->crashes, r->faults, r->committed, r->messages, r->ops_ok, r->ops_failed,
-                  r->ops_unknown, r->keys_unknown);
+                  r->ops_unknown, r->keys.checked, r->keys.unknown);
     if (de_verdict_failed(&r->verdict)) {
         (void)fputs(",\"oracle\":", file);
         json_string(file, r->verdict.oracle);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/assert.h"
 #include "sim-tests/tool/seed_run.h"
 
 #define WORKERS_MAX 256u
@@ -138,8 +139,14 @@ static void sweep_take(struct sweep *sweep, const struct de_run_result *result)
     totals->ops_ok += result->ops_ok;
     totals->elections += result->elections;
     totals->crashes += result->crashes;
-    totals->unknown_keys += result->keys_unknown;
-    if (de_verdict_failed(&result->verdict)) {
+    totals->keys.checked += result->keys.checked;
+    totals->keys.unknown += result->keys.unknown;
+    if (result->verdict.status == DE_VERDICT_UNKNOWN) {
+        if (!totals->unknown || result->seed < totals->first_unknown.seed) {
+            totals->first_unknown = *result;
+        }
+        totals->unknown = true;
+    } else if (de_verdict_failed(&result->verdict)) {
         totals->failures++;
         if (!totals->failed || result->seed < totals->first_failure.seed) {
             totals->first_failure = *result;
@@ -310,6 +317,12 @@ int de_sweep(const struct de_tool_options *options,
     while (err == 0 && sweep_turn(sweep)) {
     }
     totals->wall_ns = wall_ns(sweep);
+    if (!totals->failed && de_recorder_too_many_unknown(&totals->keys)) {
+        DE_ASSERT(totals->unknown);
+        totals->first_failure = totals->first_unknown;
+        totals->failures++;
+        totals->failed = true;
+    }
     if (sweep->terminal) {
         (void)fputc('\n', stderr);
     }

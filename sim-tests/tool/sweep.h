@@ -16,7 +16,7 @@ extern "C" {
 struct de_sweep_totals {
     uint64_t seeds;
     uint64_t failures;
-    uint64_t unknown_keys;
+    struct de_recorder_keys keys;
     uint64_t events;
     uint64_t time_ns; /* simulated */
     uint64_t wall_ns;
@@ -25,11 +25,14 @@ struct de_sweep_totals {
     uint64_t crashes;
     bool failed;
     struct de_run_result first_failure; /* of the smallest seed */
+    bool unknown;                       /* keys of some seed stayed without a verdict */
+    struct de_run_result first_unknown; /* the smallest such seed */
 };
 
-/* Runs all seeds. Without keep_going stops when the smallest failing seed is certain. each is
- * called once per result, in the order in which they come. Returns 0, or -1 when no process could
- * be made (said on stderr). */
+/* Runs all seeds. A seed of which only some keys stayed unknown is no failure by itself: at the end
+ * it is, if that happened to more than one key in a thousand of all (recorder.h). Without
+ * keep_going stops when the smallest failing seed is certain. each is called once per result, in
+ * the order in which they come. Returns 0, or -1 when no process could be made (said on stderr). */
 int de_sweep(const struct de_tool_options *options,
              void (*each)(void *context, const struct de_run_result *result), void *context,
              struct de_sweep_totals *totals);
