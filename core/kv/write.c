@@ -120,7 +120,7 @@ static int run_put(struct de_kv *kv, const struct de_kv_op *op, bool answer)
     if (event != NULL) {
         event->lease = record.lease;
     }
-    DE_ASSERT_IMPLIES(rc == 0, (record.lease != 0) == (op->lease != 0 || op->ttl_ns != 0));
+    DE_ASSERT_IMPLIES(rc == 0 && record.lease != 0, op->lease != 0 || op->ttl_ns != 0);
     return rc == 0 ? put_record(kv, op->key, &record) : rc;
 }
 

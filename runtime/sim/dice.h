@@ -21,18 +21,20 @@ extern "C" {
 
 /* Who draws. The numbers are part of what a seed means: never renumber. */
 enum de_dice_stream {
-    DE_DICE_TIE = 1,     /* order of events at one time */
-    DE_DICE_NETWORK = 2, /* entity: link and message number */
-    DE_DICE_LINK = 3,    /* entity: link; its character for the whole run */
-    DE_DICE_DISK = 4,    /* entity: host and power cut */
-    DE_DICE_HOST = 5,    /* entity: host and job number */
-    DE_DICE_CLOCK = 6,   /* entity: host */
-    DE_DICE_CLUSTER = 7, /* shape and options of the cluster */
-    DE_DICE_NEMESIS = 8, /* entity: fault number */
-    DE_DICE_CLIENT = 9,  /* entity: client and operation number */
-    DE_DICE_GUIDED = 10, /* entity: reactive fault and how often it has reacted */
-    DE_DICE_RAFT = 11,   /* entity: host and incarnation; seeds the core's own generator */
-    DE_DICE_HEAL = 12,   /* which core is healed */
+    DE_DICE_TIE = 1,      /* order of events at one time */
+    DE_DICE_NETWORK = 2,  /* entity: link and message number */
+    DE_DICE_LINK = 3,     /* entity: link; its character for the whole run */
+    DE_DICE_DISK = 4,     /* entity: host and power cut */
+    DE_DICE_HOST = 5,     /* entity: host and job number */
+    DE_DICE_CLOCK = 6,    /* entity: host */
+    DE_DICE_CLUSTER = 7,  /* shape and options of the cluster */
+    DE_DICE_NEMESIS = 8,  /* entity: fault number */
+    DE_DICE_CLIENT = 9,   /* entity: client and operation number */
+    DE_DICE_GUIDED = 10,  /* entity: reactive fault and how often it has reacted */
+    DE_DICE_RAFT = 11,    /* entity: host and incarnation; seeds the core's own generator */
+    DE_DICE_HEAL = 12,    /* which core is healed */
+    DE_DICE_WATCH = 13,   /* entity: host and look of its watcher */
+    DE_DICE_SERVICE = 14, /* entity: client of the service and operation number */
 };
 
 uint64_t de_dice_draw(uint64_t seed, uint32_t stream, uint64_t entity, uint64_t counter);

@@ -58,6 +58,7 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
 void de_host_deinit(struct de_host *host)
 {
     DE_ASSERT(!host->running);
+    de_host_watch_free(host);
     if (host->kv_exists) {
         host->kv_store.ops->close(host->kv_store.object);
         host->kv_exists = false;
@@ -155,6 +156,7 @@ static void open_machine(struct de_host *host)
     err = host->machine.ops->digest(host->machine.object, &digest);
     DE_ASSERT(err == 0);
     de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index, digest);
+    de_host_watch_start(host, index);
 }
 
 static void node_options(struct de_host *host, struct de_node_options *options)
@@ -224,6 +226,7 @@ static void end_life(struct de_host *host)
         de_kv_free(host->kv);
         host->kv = NULL;
     }
+    de_host_watch_end(host);
     de_sim_pool_clear(&host->node_pool);
     de_sim_pool_clear(&host->kv_pool);
     host->node = NULL;

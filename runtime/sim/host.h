@@ -101,6 +101,7 @@ struct de_host_snapshots {
 };
 
 struct de_host_request;
+struct de_host_watch;
 struct de_host;
 
 /* The environment of the node on host (host_env.c). */
@@ -125,6 +126,12 @@ void de_host_run_task(void *context, struct de_node_task *task);
 void de_host_register_tasks(struct de_kernel *kernel, struct de_host *hosts);
 /* A number below `below` at the address of this host's next job. */
 uint64_t de_host_chance(struct de_host *host, uint64_t below);
+/* The watcher of everything on this host (host_watch.c): begins when the state machine is opened,
+ * at that revision; ends with the life; looks now and then, after something was applied. */
+void de_host_watch_start(struct de_host *host, uint64_t revision);
+void de_host_watch_end(struct de_host *host);
+void de_host_watch_free(struct de_host *host);
+void de_host_watch_look(struct de_host *host);
 /* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */
 void de_host_stepped(struct de_host *host);
 /* A delay of about mean_ns, drawn at the address of this host's next job. */
@@ -169,6 +176,7 @@ struct de_host {
     struct de_host_snapshots snapshots;
     struct dengine_log_store log;
     struct de_node *node;
+    struct de_host_watch *watch; /* outlives a life */
     struct de_host_tasks {
         struct de_node_task *head; /* under way, and those that wait for it */
         struct de_node_task *tail;

@@ -45,6 +45,7 @@ static int probe_commit(void *object, uint64_t index, uint64_t term)
     if (err == 0) {
         de_oracle_applied(host->shared->oracle, host->shared->kernel->now_ns, host->id, index,
                           digest);
+        de_host_watch_look(host);
     }
     return err;
 }

@@ -52,6 +52,7 @@ static void write_done(struct de_request *base, int status, const struct dengine
         reply.status = result->status;
         reply.succeeded = result->succeeded;
         reply.revision = result->revision;
+        reply.value = result->bytes;
         de_oracle_acknowledged(host->shared->oracle, host->shared->kernel->now_ns, host->id,
                                request->client, result->revision, base->command);
     }

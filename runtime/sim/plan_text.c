@@ -58,7 +58,11 @@
     X(write_ppm, cluster.workload.write_ppm, 0, 1000000)                                           \
     X(cas_ppm, cluster.workload.cas_ppm, 0, 1000000)                                               \
     X(delete_ppm, cluster.workload.delete_ppm, 0, 1000000)                                         \
-    X(value_bytes_max, cluster.workload.value_bytes_max, 0, 400)
+    X(value_bytes_max, cluster.workload.value_bytes_max, 0, 400)                                   \
+    X(service_clients, cluster.service.clients, 0, DE_SERVICE_CLIENTS_MAX)                         \
+    X(service_think_ns, cluster.service.think_ns, 1, 3600 * DE_NS_PER_S)                           \
+    X(clocks_kept, cluster.service.clocks_kept, 0, 1)                                              \
+    X(unfenced, cluster.service.unfenced, 0, 1)
 
 static const struct setting {
     const char *name;

@@ -32,7 +32,7 @@ struct de_rpc_reply {
     bool found;
     uint64_t revision;
     uint64_t leader; /* a hint; 0 = unknown */
-    struct dengine_slice value;
+    struct dengine_slice value; /* of a read; of a write, what the command answers (answer.h) */
 };
 
 /* Both make a packet to hand to the network. */

@@ -66,6 +66,22 @@ static const struct de_scenario scenarios[] = {
         .snapshots = true,
     },
     {
+        .name = "ttl-lock",
+        .text = "leases, locks with fencing, times to live, sessions and transactions",
+        .nodes_max = 5,
+        .clients_min = 1,
+        .clients_max = 3,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 250000,
+        .cas_ppm = 250000,
+        .delete_ppm = 50000,
+        .service_clients = DE_SERVICE_CLIENTS_MAX,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 400 * DE_NS_PER_MS,
+        .snapshots = true,
+    },
+    {
         .name = "disk",
         .text = "disks fail: power cuts, errors, rot, loss, no room; nothing acknowledged is lost",
         .nodes_max = 5,
@@ -92,9 +108,25 @@ static const struct de_scenario scenarios[] = {
         .write_ppm = 300000,
         .cas_ppm = 200000,
         .delete_ppm = 50000,
+        .service_clients = 2,
         .warm_ns = 2 * DE_NS_PER_S,
         .chaos_ns = 24 * DE_NS_PER_S,
         .fault_gap_ns = 300 * DE_NS_PER_MS,
+    },
+    {
+        .name = "negative-unfenced-lock",
+        .text = "a control that must fail: resources that do not look at the token of a lock",
+        .nodes_max = 5,
+        .clients_min = 1,
+        .clients_max = 1,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 500000,
+        .service_clients = DE_SERVICE_CLIENTS_MAX,
+        .unfenced = true,
+        .control = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 400 * DE_NS_PER_MS,
     },
     {.name = NULL},
 };
@@ -198,6 +230,22 @@ static void draw_snapshots(struct de_dice *dice, struct de_node_limits *limits)
         de_dice_chance(dice, 800000) ? 0 : UINT64_C(1) << de_dice_between(dice, 14, 20);
 }
 
+/* From dice of its own: what the others mean by a seed stays. */
+static void draw_service(const struct de_scenario *scenario, uint64_t seed,
+                         struct de_service_options *service)
+{
+    const uint64_t times = FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP);
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_SERVICE, 0);
+    if (scenario->service_clients > 0) {
+        service->clients = (uint32_t)de_dice_between(&dice, 2, scenario->service_clients);
+    }
+    service->think_ns = DE_NS_PER_MS * (UINT64_C(16) << de_dice_below(&dice, 4));
+    service->clocks_kept = (scenario->faults & times) == 0;
+    service->unfenced = scenario->unfenced;
+}
+
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
 {
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
@@ -215,6 +263,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     draw_limits(&dice, &cluster->limits);
     draw_network(&dice, &cluster->network);
     draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
+    draw_service(scenario, seed, &cluster->service);
     cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
     cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
     cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);

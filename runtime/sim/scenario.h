@@ -4,6 +4,7 @@
 
 #include "runtime/sim/host.h"
 #include "runtime/sim/schedule.h"
+#include "runtime/sim/service.h"
 #include "runtime/sim/workload.h"
 
 #ifdef __cplusplus
@@ -20,6 +21,9 @@ struct de_scenario {
     uint32_t write_ppm;
     uint32_t cas_ppm;
     uint32_t delete_ppm;
+    uint32_t service_clients; /* at most */
+    bool unfenced;            /* see service.h */
+    bool control;             /* must fail: not one of "all", and at the end of the table */
     uint64_t warm_ns;
     uint64_t chaos_ns;
     uint64_t fault_gap_ns; /* mean */
@@ -38,6 +42,7 @@ struct de_cluster {
     struct de_node_limits limits;
     struct de_network_options network;
     struct de_workload_options workload;
+    struct de_service_options service;
     uint32_t segment_bytes; /* of the log store */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;

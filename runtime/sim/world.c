@@ -23,6 +23,7 @@ struct world {
     struct de_oracle oracle;
     struct de_recorder recorder;
     struct de_workload workload;
+    struct de_service service;
     struct de_nemesis nemesis;
     struct de_host_shared shared;
     struct de_host hosts[DE_ORACLE_NODES_MAX + 1];
@@ -36,7 +37,9 @@ static void world_deliver(void *context, uint32_t from, uint32_t to, struct deng
 {
     struct world *world = context;
 
-    if (to >= DE_WORKLOAD_ENDPOINT) {
+    if (to >= DE_SERVICE_ENDPOINT) {
+        de_service_receive(&world->service, to, bytes);
+    } else if (to >= DE_WORKLOAD_ENDPOINT) {
         de_workload_receive(&world->workload, to, bytes);
     } else {
         de_host_receive(&world->hosts[to], from, from >= DE_WORKLOAD_ENDPOINT, bytes);
@@ -124,6 +127,9 @@ static void world_init(struct world *world, const struct de_run_options *options
     }
     de_workload_init(&world->workload, &world->kernel, &world->network, &world->recorder,
                      &world->cluster.workload);
+    de_service_init(&world->service, &world->kernel, &world->network, &result->verdict,
+                    &world->cluster.service, &world->cluster.workload,
+                    world->cluster.raft.drift_ppm);
 }
 
 static void world_deinit(struct world *world)
@@ -173,7 +179,7 @@ static bool serves(struct world *world)
 
 static bool idle(struct world *world)
 {
-    return de_workload_idle(&world->workload);
+    return de_workload_idle(&world->workload) && de_service_idle(&world->service);
 }
 
 static bool all_read(struct world *world)
@@ -226,6 +232,39 @@ static bool applied(struct world *world)
     return true;
 }
 
+static bool locked(const struct de_host *host)
+{
+    const struct de_kv_scan scan = {.from = {"lock", 4}, .end = {"locl", 4}};
+    struct de_kv_view view;
+    uint64_t count = 0;
+    bool more = false;
+    int err = de_kv_view_open(host->kv, &view);
+
+    DE_ASSERT(err == 0);
+    err = de_kv_view_scan(&view, &scan, NULL, NULL, &count, &more);
+    DE_ASSERT(err == 0);
+    de_kv_view_close(&view);
+    return count > 0;
+}
+
+/* No lease is left on the core, and no lock: each has ended by itself. */
+static bool lapsed(struct world *world)
+{
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        const struct de_host *host = &world->hosts[id];
+        struct dengine_machine_clock clock;
+
+        if ((world->core >> id & 1) == 0 || !host->running) {
+            continue;
+        }
+        host->machine.ops->clock(host->machine.object, &clock);
+        if (clock.wake_ns != UINT64_MAX || locked(host)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void run_healed(struct world *world)
 {
     uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns + 8 * DE_NS_PER_S;
@@ -240,12 +279,17 @@ static void run_healed(struct world *world)
         liveness(world, "settles", "terms go on changing after a quorum was healed");
     }
     de_workload_stop(&world->workload);
+    de_service_stop(&world->service);
     if (!run_until(world, world->kernel.now_ns + bound_ns, idle)) {
         liveness(world, "answers", "a client's operation does not end after a quorum was healed");
     }
     if (!run_until(world, world->kernel.now_ns + bound_ns, converged) ||
         !run_until(world, world->kernel.now_ns + bound_ns, applied)) {
         liveness(world, "converges", "healthy nodes do not reach the committed end of the log");
+    }
+    if (!run_until(world, world->kernel.now_ns + DE_SERVICE_TTL_MAX_NS + bound_ns, lapsed)) {
+        liveness(world, "immortal",
+                 "a lease that nobody keeps alive, or a lock of it, does not end");
     }
     if (failed(world)) {
         return;
@@ -374,11 +418,19 @@ void de_run(const struct de_run_options *options, struct de_run_result *result)
 const char *de_run_event_name(uint32_t kind)
 {
     static const char *const names[] = {
-        "none",        "timer",          "flush",        "persist",      "persisted",
-        "apply",       "applied",        "log-read",     "log-was-read", "unreachable",
-        "client-next", "client-timeout", "client-retry", "fault-start",  "fault-end",
-        "restart",     "churn",          "deliver",      "deliver-held", "deliver-replayed",
-        "fault-step",  "look",
+        "none",         "timer",
+        "flush",        "persist",
+        "persisted",    "apply",
+        "applied",      "log-read",
+        "log-was-read", "unreachable",
+        "client-next",  "client-timeout",
+        "client-retry", "fault-start",
+        "fault-end",    "restart",
+        "churn",        "deliver",
+        "deliver-held", "deliver-replayed",
+        "fault-step",   "look",
+        "task",         "task-done",
+        "service-next", "service-timeout",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";

@@ -37,7 +37,8 @@ class Arguments(unittest.TestCase):
         status, out, _ = run("list")
         self.assertEqual(status, 0)
         names = [line.split()[0] for line in out.splitlines()]
-        self.assertEqual(names, ["elect", "replicate", "register", "disk", "chaos"])
+        self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock", "disk",
+                                 "chaos", "negative-unfenced-lock"])
 
     def test_bad_usage_is_one_sentence_and_status_1(self):
         for arguments in (

@@ -289,7 +289,7 @@ const struct de_scenario *de_tool_scenario(const struct de_tool_options *options
     if (options->scenario != NULL) {
         return options->scenario;
     }
-    while (all[count].name != NULL) {
+    while (all[count].name != NULL && !all[count].control) { /* controls come last */
         count++;
     }
     return &all[seed % count];

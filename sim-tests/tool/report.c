@@ -47,7 +47,7 @@ void de_report_version(FILE *file)
 void de_report_list(FILE *file)
 {
     for (const struct de_scenario *s = de_scenarios(); s->name != NULL; s++) {
-        (void)fprintf(file, "%-12s %s\n", s->name, s->text);
+        (void)fprintf(file, "%-24s %s\n", s->name, s->text);
     }
 }
 

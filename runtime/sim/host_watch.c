@@ -1,0 +1,315 @@
+/* A watcher of everything on each host: from the events it makes a map, which must be the state.
+ *
+ * It is slow at times and its queue is short, so it is often canceled, and then goes on from where
+ * it was told to, or, when that is gone or the state was replaced, from a look at the state. */
+#include "core/base/assert.h"
+#include "core/kv/watch.h"
+#include "runtime/sim/dice.h"
+#include "runtime/sim/host.h"
+
+#define ULL(x) ((unsigned long long)(x))
+
+struct mirror_key {
+    char *name; /* owned, with its size in front of a terminator */
+    size_t size;
+    uint64_t mod_revision;
+    uint64_t version;
+};
+
+struct de_host_watch {
+    struct de_host *host;
+    struct de_watch_hub *hub; /* in the memory of the life */
+    struct de_watcher *watcher;
+    struct mirror_key *keys; /* ascending */
+    size_t count;
+    size_t capacity;
+    uint64_t revision; /* of the newest event seen */
+    uint64_t complete; /* everything up to this one has been seen */
+    uint64_t looks;
+};
+
+static void fail(const struct de_host_watch *watch, const char *what, uint64_t revision)
+{
+    const struct de_host_shared *shared = watch->host->shared;
+
+    de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "watch",
+                    "the watcher of node %u %s at revision %llu; it had seen revision %llu",
+                    watch->host->id, what, ULL(revision), ULL(watch->revision));
+}
+
+/* ---- the map ---- */
+
+static int compare(const struct mirror_key *key, struct dengine_slice name)
+{
+    const size_t size = key->size < name.size ? key->size : name.size;
+    const int order = memcmp(key->name, name.data, size);
+
+    return order != 0 ? order : (key->size > name.size) - (key->size < name.size);
+}
+
+/* Where name is, or belongs. */
+static size_t place_of(const struct de_host_watch *watch, struct dengine_slice name, bool *found)
+{
+    size_t low = 0;
+    size_t high = watch->count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (compare(&watch->keys[middle], name) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *found = low < watch->count && compare(&watch->keys[low], name) == 0;
+    return low;
+}
+
+static struct mirror_key *insert(struct de_host_watch *watch, size_t place,
+                                 struct dengine_slice name)
+{
+    struct mirror_key *key;
+
+    watch->keys = de_sim_grow(watch->keys, watch->count, &watch->capacity, sizeof(watch->keys[0]));
+    key = &watch->keys[place];
+    memmove(key + 1, key, (watch->count - place) * sizeof(*key));
+    watch->count++;
+    memset(key, 0, sizeof(*key));
+    key->name = de_sim_allocate(name.size);
+    key->size = name.size;
+    memcpy(key->name, name.data, name.size);
+    return key;
+}
+
+static void erase(struct de_host_watch *watch, size_t place)
+{
+    de_sim_free(watch->keys[place].name);
+    watch->count--;
+    memmove(&watch->keys[place], &watch->keys[place + 1],
+            (watch->count - place) * sizeof(watch->keys[0]));
+}
+
+static void clear(struct de_host_watch *watch)
+{
+    while (watch->count > 0) {
+        erase(watch, watch->count - 1);
+    }
+}
+
+/* Each event fits what the ones before it have left. */
+static void take_event(struct de_host_watch *watch, const struct de_kv_event *event)
+{
+    bool found = false;
+    const size_t place = place_of(watch, event->key, &found);
+
+    if (event->revision < watch->revision || event->revision <= watch->complete) {
+        fail(watch, "goes back in time", event->revision);
+    } else if (found != event->had_previous) {
+        fail(watch, "sees an event that does not fit what was there", event->revision);
+    } else if (event->type == DE_KV_EVENT_DELETE) {
+        if (watch->keys[place].version != event->version) {
+            fail(watch, "has missed a change of a key that is deleted", event->revision);
+        }
+        erase(watch, place);
+    } else {
+        struct mirror_key *key = found ? &watch->keys[place] : insert(watch, place, event->key);
+
+        if (event->version != key->version + 1) {
+            fail(watch, "has missed a change of a key", event->revision);
+        }
+        key->version = event->version;
+        key->mod_revision = event->revision;
+    }
+    watch->revision = event->revision;
+}
+
+/* ---- the state ---- */
+
+static int load_key(void *context, struct dengine_slice name, const struct de_kv_record *record)
+{
+    struct de_host_watch *watch = context;
+    struct mirror_key *key = insert(watch, watch->count, name);
+
+    key->version = record->version;
+    key->mod_revision = record->mod_revision;
+    return 0;
+}
+
+struct comparison {
+    const struct de_host_watch *watch;
+    size_t next;
+    bool differs;
+};
+
+static int compare_key(void *context, struct dengine_slice name, const struct de_kv_record *record)
+{
+    struct comparison *comparison = context;
+    const struct mirror_key *key = &comparison->watch->keys[comparison->next];
+
+    if (comparison->next == comparison->watch->count || compare(key, name) != 0 ||
+        key->version != record->version || key->mod_revision != record->mod_revision) {
+        comparison->differs = true;
+        return 1;
+    }
+    comparison->next++;
+    return 0;
+}
+
+/* All events have been seen: what they made is the state, as of the revision that was told. */
+static void compare_with_state(struct de_host_watch *watch, uint64_t progress)
+{
+    struct comparison comparison = {watch, 0, false};
+    struct de_kv_view view;
+    int err = de_kv_view_open(watch->host->kv, &view);
+
+    DE_ASSERT(err == 0);
+    err = de_kv_view_iterate(&view, dengine_bytes(NULL, 0), compare_key, &comparison);
+    DE_ASSERT(err == 0 || comparison.differs);
+    if (progress != view.revision) {
+        fail(watch, "is told of progress that is not that of the state", progress);
+    } else if (view.revision < watch->complete) {
+        /* The state is being rebuilt, and what was seen in a former life lies ahead. */
+        DE_ASSERT(watch->host->lives > 1);
+    } else if (comparison.differs || comparison.next != watch->count) {
+        fail(watch, "has made another map of the events than the state is", view.revision);
+    }
+    if (progress > watch->complete) {
+        watch->complete = progress;
+    }
+    de_kv_view_close(&view);
+}
+
+static void begin_from(struct de_host_watch *watch, uint64_t revision)
+{
+    const struct de_watch_options options = {.from_revision = revision};
+    struct de_kv_view view;
+    int err = de_watch_add(watch->hub, &options, &watch->watcher);
+
+    if (err == 0) {
+        return;
+    }
+    if (err != DENGINE_E_COMPACTED || revision >= de_watch_oldest(watch->hub)) {
+        fail(watch, "is refused", revision);
+        return;
+    }
+    /* A look at the state, and on from there. */
+    clear(watch);
+    err = de_kv_view_open(watch->host->kv, &view);
+    DE_ASSERT(err == 0);
+    err = de_kv_view_iterate(&view, dengine_bytes(NULL, 0), load_key, watch);
+    DE_ASSERT(err == 0);
+    watch->complete = view.revision;
+    watch->revision = view.revision;
+    de_kv_view_close(&view);
+    begin_from(watch, watch->complete + 1);
+}
+
+static void look_once(struct de_host_watch *watch)
+{
+    struct de_watch_next next;
+
+    de_watch_take(watch->hub, watch->watcher, &next);
+    switch (next.kind) {
+    case DE_WATCH_EVENT:
+        take_event(watch, next.event);
+        de_watch_done(watch->hub, next.event);
+        return;
+    case DE_WATCH_NOTHING:
+        compare_with_state(watch, next.revision);
+        return;
+    case DE_WATCH_OVERFLOW:
+        de_watch_remove(watch->hub, watch->watcher);
+        watch->watcher = NULL;
+        begin_from(watch, next.revision);
+        return;
+    case DE_WATCH_RESET:
+        de_watch_remove(watch->hub, watch->watcher);
+        watch->watcher = NULL;
+        begin_from(watch, 1); /* is gone for sure: look at the state */
+        return;
+    }
+}
+
+void de_host_watch_look(struct de_host *host)
+{
+    struct de_host_watch *watch = host->watch;
+    struct de_dice dice;
+    uint64_t count;
+
+    de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_WATCH,
+                 (uint64_t)host->id << 48 | watch->looks++);
+    /* Mostly quick, sometimes asleep, sometimes slow. */
+    count = de_dice_chance(&dice, 500000) ? 100 : de_dice_below(&dice, 4);
+    while (count-- > 0 && watch->watcher != NULL && !de_verdict_failed(host->shared->verdict)) {
+        look_once(watch);
+    }
+}
+
+/* ---- life ---- */
+
+static void sink_publish(void *context, struct de_kv_event *first, uint64_t revision)
+{
+    struct de_host_watch *watch = context;
+
+    de_watch_publish(watch->hub, first, revision);
+}
+
+static void sink_reset(void *context, uint64_t revision)
+{
+    struct de_host_watch *watch = context;
+
+    de_watch_reset(watch->hub, revision);
+}
+
+static void ready(void *context, struct de_watcher *watcher)
+{
+    (void)context;
+    (void)watcher; /* it looks when it likes */
+}
+
+void de_host_watch_start(struct de_host *host, uint64_t revision)
+{
+    const struct de_watch_limits limits = {
+        .ring_events_max = 64,
+        .ring_bytes_max = 16384,
+        .queue_events_max = 6,
+        .watchers_max = 4,
+    };
+    struct de_host_watch *watch = host->watch;
+    int err;
+
+    if (watch == NULL) {
+        watch = de_sim_allocate_zeroed(sizeof(*watch));
+        watch->host = host;
+        host->watch = watch;
+    }
+    err = de_watch_hub_new(&limits, &host->kv_pool.allocator, revision, ready, NULL, &watch->hub);
+    DE_ASSERT(err == 0);
+    de_kv_set_sink(host->kv, (struct de_kv_sink){watch, sink_publish, sink_reset});
+    if (watch->revision > watch->complete) {
+        /* Its former life ended perhaps amid the events of one revision. */
+        clear(watch);
+        watch->revision = 0;
+        watch->complete = 0;
+    }
+    begin_from(watch, watch->complete + 1);
+}
+
+void de_host_watch_end(struct de_host *host)
+{
+    if (host->watch != NULL) {
+        host->watch->hub = NULL; /* its memory goes with the life */
+        host->watch->watcher = NULL;
+    }
+}
+
+void de_host_watch_free(struct de_host *host)
+{
+    if (host->watch != NULL) {
+        clear(host->watch);
+        de_sim_free(host->watch->keys);
+        de_sim_free(host->watch);
+        host->watch = NULL;
+    }
+}
