@@ -296,14 +296,15 @@ struct de_raft_boot_configuration {
 struct de_raft_boot {
     uint64_t now_ns;
     struct dengine_hard_state hard_state;
-    uint64_t base_index; /* entry before the log: of the snapshot, or 0 */
+    uint64_t base_index; /* entry before the log: a snapshot covers it, or it is 0 */
     uint64_t base_term;
     uint64_t last_index;                 /* >= base_index */
     uint64_t applied;                    /* what the state machine has applied already */
     const struct de_raft_term_run *runs; /* of the entries base_index + 1 .. last_index */
     uint32_t run_count;
-    /* At base_index: of the snapshot, or the initial one. May be empty: then the server waits for a
-     * leader to tell it. */
+    /* As of base_index: the initial one, or one from a snapshot that covers base_index. That may be
+     * a later one, whose entry is in the log as well: it is committed then. May be empty: then the
+     * server waits for a leader to tell it. */
     const struct de_raft_configuration *configuration;
     const struct de_raft_boot_configuration *log_configurations; /* ascending */
     uint32_t log_configuration_count;
