@@ -51,5 +51,8 @@ int de_store_bench_run(const struct de_store_bench *bench)
     if (err == 0) {
         err = de_store_bench_state(bench);
     }
+    if (err == 0) {
+        err = de_store_bench_snapshot(bench);
+    }
     return err == 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /* benches/store_bench.h - the stores against what they stand on: the write-ahead log against
  * pwrite and fdatasync of the same bytes, the state store against LMDB itself, recovery against
- * reading the same files. Both sides take turns in one run. */
+ * reading the same files, snapshots against copying a file. Both sides take turns in one run. */
 #ifndef DE_BENCHES_STORE_BENCH_H
 #define DE_BENCHES_STORE_BENCH_H
 
@@ -23,9 +23,10 @@ struct de_store_bench {
 /* Prints the figures on standard output. 0, or an exit status with the reason on standard error. */
 int de_store_bench_run(const struct de_store_bench *bench);
 
-/* The two halves; 0 or a DENGINE_E_* with a message printed. */
+/* The parts; 0 or a DENGINE_E_* with a message printed. */
 int de_store_bench_log(const struct de_store_bench *bench);
 int de_store_bench_state(const struct de_store_bench *bench);
+int de_store_bench_snapshot(const struct de_store_bench *bench);
 
 /* The ratios of all pairs of one measurement, and the times of both sides in microseconds. */
 struct de_store_figure {

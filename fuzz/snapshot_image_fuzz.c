@@ -20,6 +20,7 @@ static void seal(uint8_t *image, size_t size)
 {
     uint64_t stream_bytes = 0;
     uint64_t number = 0;
+    uint32_t crc;
     size_t at;
 
     if (size < DE_SNAPSHOT_HEADER_BYTES) {
@@ -31,11 +32,12 @@ static void seal(uint8_t *image, size_t size)
     }
     de_store_u32(image + 44, de_crc32c(de_crc32c(0, image, 44), image + DE_SNAPSHOT_HEADER_BYTES,
                                        at - DE_SNAPSHOT_HEADER_BYTES));
+    crc = de_crc32c(0, image, at);
     while (size - at >= DE_SNAPSHOT_BLOCK_HEAD_BYTES) {
         const uint32_t data = de_load_u32(image + at);
 
         if (data == 0 && size - at >= DE_SNAPSHOT_END_BYTES) {
-            de_snapshot_end_encode(number, stream_bytes, de_crc32c(0, image, at), image + at);
+            de_snapshot_end_encode(number, stream_bytes, crc, image + at);
             return;
         }
         if (data == 0 || data > size - at - DE_SNAPSHOT_BLOCK_HEAD_BYTES ||
@@ -44,6 +46,7 @@ static void seal(uint8_t *image, size_t size)
         }
         de_snapshot_block_head(
             number++, dengine_bytes(image + at + DE_SNAPSHOT_BLOCK_HEAD_BYTES, data), image + at);
+        crc = de_crc32c(crc, image + at, DE_SNAPSHOT_BLOCK_HEAD_BYTES);
         stream_bytes += data;
         at += DE_SNAPSHOT_BLOCK_HEAD_BYTES + (size_t)data;
     }

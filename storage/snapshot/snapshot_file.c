@@ -42,19 +42,21 @@ int de_snapshot_file_create(struct de_snapshot_store *store, struct de_snapshot_
 }
 
 int de_snapshot_file_append(struct de_snapshot_store *store, struct de_snapshot_file *file,
-                            struct dengine_slice bytes)
+                            const struct dengine_slice *buffers, size_t count)
 {
     const struct dengine_dir dir = store->dir;
     int error;
 
     DE_ASSERT(file->file != NULL);
     DE_ASSERT(file->unsynced <= file->bytes);
-    error = dir.ops->write(dir.object, file->file, file->bytes, &bytes, 1);
+    error = dir.ops->write(dir.object, file->file, file->bytes, buffers, count);
     if (error != 0) {
         return fail(store, error, "writing", file->name);
     }
-    file->bytes += bytes.size;
-    file->unsynced += bytes.size;
+    for (size_t i = 0; i < count; i++) {
+        file->bytes += buffers[i].size;
+        file->unsynced += buffers[i].size;
+    }
     if (file->unsynced >= DE_SNAPSHOT_SYNC_BYTES) {
         error = dir.ops->sync(dir.object, file->file);
         file->unsynced = 0;

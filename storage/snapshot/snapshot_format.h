@@ -26,12 +26,13 @@
  *        0     4  0, the length of no block
  *        4     4  CRC-32C of the number of blocks (8 bytes), bytes 0..3 and bytes 8..23
  *        8     8  bytes of the stream
- *       16     4  CRC-32C of everything in front of the end
+ *       16     4  CRC-32C of the header, the configuration and the heads of all blocks
  *       20     4  zero
  *
  * There is one image only for a given meta, stream and block size: nothing in it tells when, where
- * or by whom it was written. A block that was changed, moved, repeated or left out is told by its
- * own checksum, and the place of the damage is known to the block. */
+ * or by whom it was written. Each head vouches for its data and the end for all heads, so it
+ * vouches for everything. A block that was changed, moved, repeated or left out is told by its own
+ * checksum, and the place of the damage is known to the block. */
 #ifndef DE_STORAGE_SNAPSHOT_SNAPSHOT_FORMAT_H
 #define DE_STORAGE_SNAPSHOT_SNAPSHOT_FORMAT_H
 

@@ -62,7 +62,7 @@ struct de_snapshot_file {
 int de_snapshot_file_create(struct de_snapshot_store *store, struct de_snapshot_file *file,
                             const char *name);
 int de_snapshot_file_append(struct de_snapshot_store *store, struct de_snapshot_file *file,
-                            struct dengine_slice bytes);
+                            const struct dengine_slice *buffers, size_t count);
 /* Syncs it and gives it the name of the snapshot at index, durably; it then counts. */
 int de_snapshot_file_finish(struct de_snapshot_store *store, struct de_snapshot_file *file,
                             uint64_t index);

@@ -118,7 +118,7 @@ int de_snapshot_receive_write(void *object, struct dengine_snapshot_receiver *re
     } else if (de_snapshot_scan_feed(&receiver->scan, &store->allocator, bytes) != 0) {
         receiver->failed = fail_scan(store, receiver);
     } else {
-        receiver->failed = de_snapshot_file_append(store, &receiver->file, bytes);
+        receiver->failed = de_snapshot_file_append(store, &receiver->file, &bytes, 1);
     }
     return receiver->failed;
 }

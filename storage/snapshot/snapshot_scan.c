@@ -175,7 +175,6 @@ static size_t take(struct de_snapshot_scan *scan, struct dengine_slice bytes)
     switch (scan->part) {
     case DE_SNAPSHOT_PART_DATA:
         scan->crc = de_crc32c(scan->crc, bytes.data, size);
-        scan->crc_all = de_crc32c(scan->crc_all, bytes.data, size);
         break;
     case DE_SNAPSHOT_PART_CONFIGURATION:
         memcpy(scan->configuration + scan->have, bytes.data, size);

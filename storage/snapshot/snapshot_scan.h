@@ -37,7 +37,7 @@ struct de_snapshot_scan {
     uint32_t block_size;    /* of the block at hand */
     uint32_t block_crc;     /* that it must have */
     uint32_t crc;           /* of the block at hand so far */
-    uint32_t crc_all;       /* of everything before the end */
+    uint32_t crc_all;       /* that the end vouches for, so far */
     bool short_block;       /* the last block was not full: only the end may follow */
     int failed;             /* CORRUPT, VERSION or NO_MEMORY; final */
     char message[160];      /* what and where, without the name of the file; when failed */

@@ -9,22 +9,22 @@ struct dengine_snapshot_writer {
     uint64_t index;
     uint64_t blocks;       /* written */
     uint64_t stream_bytes; /* in them */
-    uint32_t crc_all;
+    uint32_t crc;
     int failed;  /* 0, or the first failure */
     size_t fill; /* bytes of data in block */
-    uint8_t block[DE_SNAPSHOT_BLOCK_HEAD_BYTES + DE_SNAPSHOT_BLOCK_BYTES];
+    uint8_t block[DE_SNAPSHOT_BLOCK_BYTES];
 };
 
+/* Appends what the end vouches for, and the data behind it, which its head vouches for. */
 static int append(struct de_snapshot_store *store, struct dengine_snapshot_writer *writer,
-                  struct dengine_slice bytes)
+                  struct dengine_slice bytes, struct dengine_slice data)
 {
+    const struct dengine_slice buffers[2] = {bytes, data};
+
     DE_ASSERT(writer->failed == 0);
     DE_ASSERT(writer->file.file != NULL);
-    if (bytes.size == 0) {
-        return 0;
-    }
-    writer->crc_all = de_crc32c(writer->crc_all, bytes.data, bytes.size);
-    writer->failed = de_snapshot_file_append(store, &writer->file, bytes);
+    writer->crc = de_crc32c(writer->crc, bytes.data, bytes.size);
+    writer->failed = de_snapshot_file_append(store, &writer->file, buffers, data.size > 0 ? 2 : 1);
     return writer->failed;
 }
 
@@ -62,6 +62,7 @@ int de_snapshot_create(void *object, const struct dengine_snapshot_meta *meta,
 {
     struct de_snapshot_store *store = object;
     struct dengine_snapshot_writer *made;
+    const struct dengine_slice none = {NULL, 0};
     uint8_t header[DE_SNAPSHOT_HEADER_BYTES];
     int error;
 
@@ -82,10 +83,10 @@ int de_snapshot_create(void *object, const struct dengine_snapshot_meta *meta,
     error = de_snapshot_file_create(store, &made->file, DE_SNAPSHOT_WRITE_NAME);
     if (error == 0) {
         de_snapshot_header_encode(meta, DE_SNAPSHOT_BLOCK_BYTES, header);
-        error = append(store, made, dengine_bytes(header, sizeof(header)));
+        error = append(store, made, dengine_bytes(header, sizeof(header)), none);
     }
-    if (error == 0) {
-        error = append(store, made, meta->configuration);
+    if (error == 0 && meta->configuration.size > 0) {
+        error = append(store, made, meta->configuration, none);
     }
     if (error != 0) {
         end(store, made);
@@ -95,20 +96,31 @@ int de_snapshot_create(void *object, const struct dengine_snapshot_meta *meta,
     return 0;
 }
 
-static int write_block(struct de_snapshot_store *store, struct dengine_snapshot_writer *writer)
+static int write_block(struct de_snapshot_store *store, struct dengine_snapshot_writer *writer,
+                       struct dengine_slice data)
 {
-    uint8_t *data = writer->block + DE_SNAPSHOT_BLOCK_HEAD_BYTES;
+    uint8_t head[DE_SNAPSHOT_BLOCK_HEAD_BYTES];
     int error;
 
-    DE_ASSERT(writer->fill > 0 && writer->fill <= DE_SNAPSHOT_BLOCK_BYTES);
-    de_snapshot_block_head(writer->blocks, dengine_bytes(data, writer->fill), writer->block);
-    error = append(store, writer,
-                   dengine_bytes(writer->block, DE_SNAPSHOT_BLOCK_HEAD_BYTES + writer->fill));
+    DE_ASSERT(data.size > 0 && data.size <= DE_SNAPSHOT_BLOCK_BYTES);
+    de_snapshot_block_head(writer->blocks, data, head);
+    error = append(store, writer, dengine_bytes(head, sizeof(head)), data);
     writer->blocks++;
-    writer->stream_bytes += writer->fill;
-    writer->fill = 0;
+    writer->stream_bytes += data.size;
     DE_ASSERT(writer->stream_bytes >= writer->blocks);
     return error;
+}
+
+/* Puts bytes into the block, as many as there is room for; returns how many. */
+static size_t gather(struct dengine_snapshot_writer *writer, struct dengine_slice bytes)
+{
+    const size_t left = DE_SNAPSHOT_BLOCK_BYTES - writer->fill;
+    const size_t size = bytes.size < left ? bytes.size : left;
+
+    DE_ASSERT(writer->fill < DE_SNAPSHOT_BLOCK_BYTES);
+    memcpy(writer->block + writer->fill, bytes.data, size);
+    writer->fill += size;
+    return size;
 }
 
 int de_snapshot_write(void *object, struct dengine_snapshot_writer *writer,
@@ -120,14 +132,17 @@ int de_snapshot_write(void *object, struct dengine_snapshot_writer *writer,
     DE_ASSERT(bytes.data != NULL || bytes.size == 0);
     de_snapshot_say_nothing(store);
     while (bytes.size > 0 && writer->failed == 0) {
-        const size_t left = DE_SNAPSHOT_BLOCK_BYTES - writer->fill;
-        const size_t size = bytes.size < left ? bytes.size : left;
+        size_t size = DE_SNAPSHOT_BLOCK_BYTES;
 
-        memcpy(writer->block + DE_SNAPSHOT_BLOCK_HEAD_BYTES + writer->fill, bytes.data, size);
-        writer->fill += size;
+        if (writer->fill == 0 && bytes.size >= size) {
+            (void)write_block(store, writer, dengine_bytes(bytes.data, size));
+        } else {
+            size = gather(writer, bytes);
+        }
         bytes = dengine_bytes((const uint8_t *)bytes.data + size, bytes.size - size);
         if (writer->fill == DE_SNAPSHOT_BLOCK_BYTES) {
-            (void)write_block(store, writer);
+            (void)write_block(store, writer, dengine_bytes(writer->block, writer->fill));
+            writer->fill = 0;
         }
     }
     return writer->failed;
@@ -147,11 +162,11 @@ int de_snapshot_commit(void *object, struct dengine_snapshot_writer *writer)
                               dengine_strerror(error));
     }
     if (error == 0 && writer->fill > 0) {
-        error = write_block(store, writer);
+        error = write_block(store, writer, dengine_bytes(writer->block, writer->fill));
     }
     if (error == 0) {
-        de_snapshot_end_encode(writer->blocks, writer->stream_bytes, writer->crc_all, bytes);
-        error = append(store, writer, dengine_bytes(bytes, sizeof(bytes)));
+        de_snapshot_end_encode(writer->blocks, writer->stream_bytes, writer->crc, bytes);
+        error = append(store, writer, dengine_bytes(bytes, sizeof(bytes)), dengine_bytes(NULL, 0));
     }
     if (error == 0) {
         error = de_snapshot_file_finish(store, &writer->file, writer->index);

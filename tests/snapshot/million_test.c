@@ -46,7 +46,7 @@ static long now_ms(void)
     return (long)(now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
 
-static void put_range(struct state *state, unsigned from, unsigned count, uint8_t fill)
+static void put_range(struct de_test_state *state, unsigned from, unsigned count, uint8_t fill)
 {
     uint8_t value[VALUE_BYTES];
     static uint8_t bytes[PER_COMMAND * 160];
@@ -71,7 +71,7 @@ static void put_range(struct state *state, unsigned from, unsigned count, uint8_
     assert_int_equal(state->machine.ops->commit(state->machine.object, at.index, 2), 0);
 }
 
-static void fill(struct state *state, uint8_t byte)
+static void fill(struct de_test_state *state, uint8_t byte)
 {
     for (unsigned i = 0; i < KEYS; i += PER_COMMAND) {
         put_range(state, i, PER_COMMAND, byte);
@@ -132,8 +132,8 @@ static void a_million_keys_in_bounded_memory(void **unused)
     char paths[2][32] = {"snapshots_XXXXXX", "snapshots_XXXXXX"};
     struct dengine_snapshot_store snapshots[2];
     struct dengine_dir dirs[2];
-    struct state one;
-    struct state other;
+    struct de_test_state one;
+    struct de_test_state other;
     long before;
     long start;
     uint64_t digest;
@@ -141,20 +141,20 @@ static void a_million_keys_in_bounded_memory(void **unused)
     (void)unused;
     open_snapshots(paths[0], &dirs[0], &snapshots[0]);
     open_snapshots(paths[1], &dirs[1], &snapshots[1]);
-    state_open(&one, true);
-    state_open(&other, true);
+    de_test_state_open(&one, true);
+    de_test_state_open(&other, true);
     fill(&one, 'n');
     fill(&other, 'o'); /* a big map that is replaced */
-    digest = state_digest(&one);
+    digest = de_test_state_digest(&one);
     before = anonymous_kib();
     start = now_ms();
-    state_save(&one, snapshots[0]);
+    de_test_state_save(&one, snapshots[0]);
     print_message("saved in %ld ms\n", now_ms() - start);
     start = now_ms();
     send(snapshots[0], snapshots[1]);
     print_message("received in %ld ms\n", now_ms() - start);
     start = now_ms();
-    state_restore(&other, snapshots[1]);
+    de_test_state_restore(&other, snapshots[1]);
     print_message("restored in %ld ms\n", now_ms() - start);
     /* The old map goes at the end of the restore, or with the next transaction. */
     start = now_ms();
@@ -164,10 +164,10 @@ static void a_million_keys_in_bounded_memory(void **unused)
     print_message("memory: %ld KiB more\n", anonymous_kib() - before);
     assert_true(anonymous_kib() - before < MEMORY_MAX_KIB);
     put_range(&one, 0, 1, 'x');
-    assert_true(state_digest(&one) == state_digest(&other));
-    assert_false(state_digest(&one) == digest);
-    state_close(&one);
-    state_close(&other);
+    assert_true(de_test_state_digest(&one) == de_test_state_digest(&other));
+    assert_false(de_test_state_digest(&one) == digest);
+    de_test_state_close(&one);
+    de_test_state_close(&other);
     close_snapshots(paths[0], dirs[0], snapshots[0]);
     close_snapshots(paths[1], dirs[1], snapshots[1]);
 }

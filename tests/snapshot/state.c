@@ -16,7 +16,7 @@
 #define TERM         2
 #define BUFFER_BYTES 65536
 
-void state_open(struct state *state, bool lmdb)
+void de_test_state_open(struct de_test_state *state, bool lmdb)
 {
     enum de_lmdb_found found;
 
@@ -39,7 +39,7 @@ static int remove_name(void *context, const char *name)
     return dir->ops->remove(dir->object, name);
 }
 
-void state_close(struct state *state)
+void de_test_state_close(struct de_test_state *state)
 {
     struct dengine_dir dir;
 
@@ -53,7 +53,7 @@ void state_close(struct state *state)
     }
 }
 
-void state_apply(struct state *state, const struct de_kv_command *command)
+void de_test_state_apply(struct de_test_state *state, const struct de_kv_command *command)
 {
     const struct dengine_position at = {++state->index, TERM, 1000 * state->index};
     const size_t size = de_kv_command_size(command);
@@ -71,7 +71,7 @@ void state_apply(struct state *state, const struct de_kv_command *command)
     free(bytes);
 }
 
-uint64_t state_digest(struct state *state)
+uint64_t de_test_state_digest(struct de_test_state *state)
 {
     uint64_t digest = 0;
 
@@ -79,8 +79,8 @@ uint64_t state_digest(struct state *state)
     return digest;
 }
 
-void state_save_read(struct state *state, struct dengine_machine_save *save, uint64_t index,
-                     uint64_t term, struct dengine_snapshot_store snapshots)
+void de_test_state_save_read(struct de_test_state *state, struct dengine_machine_save *save,
+                             uint64_t index, uint64_t term, struct dengine_snapshot_store snapshots)
 {
     const struct dengine_snapshot_meta meta = {1, index, term, dengine_str("members")};
     struct dengine_snapshot_writer *writer;
@@ -101,7 +101,7 @@ void state_save_read(struct state *state, struct dengine_machine_save *save, uin
     free(buffer);
 }
 
-void state_save(struct state *state, struct dengine_snapshot_store snapshots)
+void de_test_state_save(struct de_test_state *state, struct dengine_snapshot_store snapshots)
 {
     struct dengine_machine_save *save;
     uint64_t index;
@@ -110,10 +110,10 @@ void state_save(struct state *state, struct dengine_snapshot_store snapshots)
     assert_int_equal(state->machine.ops->save_begin(state->machine.object, &save, &index, &term),
                      0);
     assert_int_equal(index, state->index);
-    state_save_read(state, save, index, term, snapshots);
+    de_test_state_save_read(state, save, index, term, snapshots);
 }
 
-void state_restore(struct state *state, struct dengine_snapshot_store snapshots)
+void de_test_state_restore(struct de_test_state *state, struct dengine_snapshot_store snapshots)
 {
     struct dengine_snapshot_reader *reader;
     struct dengine_snapshot_meta meta;

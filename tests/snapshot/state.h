@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-struct state {
+struct de_test_state {
     char path[64]; /* of the LMDB store; "": in memory */
     struct dengine_kv_store store;
     struct de_kv *kv;
@@ -18,21 +18,22 @@ struct state {
     uint64_t index; /* applied */
 };
 
-void state_open(struct state *state, bool lmdb);
+void de_test_state_open(struct de_test_state *state, bool lmdb);
 /* Closes and removes it. */
-void state_close(struct state *state);
+void de_test_state_close(struct de_test_state *state);
 
 /* Applies one command as an entry of its own. */
-void state_apply(struct state *state, const struct de_kv_command *command);
-uint64_t state_digest(struct state *state);
+void de_test_state_apply(struct de_test_state *state, const struct de_kv_command *command);
+uint64_t de_test_state_digest(struct de_test_state *state);
 
 /* Reads an open save into a snapshot of (index, term) and ends it. Any thread. */
-void state_save_read(struct state *state, struct dengine_machine_save *save, uint64_t index,
-                     uint64_t term, struct dengine_snapshot_store snapshots);
+void de_test_state_save_read(struct de_test_state *state, struct dengine_machine_save *save,
+                             uint64_t index, uint64_t term,
+                             struct dengine_snapshot_store snapshots);
 /* Saves the state as it is. */
-void state_save(struct state *state, struct dengine_snapshot_store snapshots);
+void de_test_state_save(struct de_test_state *state, struct dengine_snapshot_store snapshots);
 /* Replaces the state by the newest snapshot. */
-void state_restore(struct state *state, struct dengine_snapshot_store snapshots);
+void de_test_state_restore(struct de_test_state *state, struct dengine_snapshot_store snapshots);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@
 #define VALUE_MAX 200000u
 
 /* Puts and deletes of a few hundred keys, some with a time to live; now and then a large value. */
-static void run(struct state *state, uint64_t seed, unsigned count)
+static void run(struct de_test_state *state, uint64_t seed, unsigned count)
 {
     uint8_t *value = calloc(1, VALUE_MAX);
     struct de_random random;
@@ -37,7 +37,7 @@ static void run(struct state *state, uint64_t seed, unsigned count)
         } else if (de_random_below(&random, 4) == 0) {
             command.op.ttl_ns = 1000000000;
         }
-        state_apply(state, &command);
+        de_test_state_apply(state, &command);
     }
     free(value);
 }
@@ -48,23 +48,23 @@ static void a_state_goes_from_any_store_to_any_other(void **unused)
     for (unsigned from = 0; from < 2; from++) {
         for (unsigned to = 0; to < 2; to++) {
             struct dengine_snapshot_store snapshots;
-            struct state one;
-            struct state other;
+            struct de_test_state one;
+            struct de_test_state other;
 
             assert_int_equal(de_mem_snapshot_open(NULL, &snapshots), 0);
-            state_open(&one, from == 1);
-            state_open(&other, to == 1);
+            de_test_state_open(&one, from == 1);
+            de_test_state_open(&other, to == 1);
             run(&one, 1, COMMANDS);
             run(&other, 2, 50);
-            state_save(&one, snapshots);
-            state_restore(&other, snapshots);
-            assert_true(state_digest(&one) == state_digest(&other));
+            de_test_state_save(&one, snapshots);
+            de_test_state_restore(&other, snapshots);
+            assert_true(de_test_state_digest(&one) == de_test_state_digest(&other));
             /* And both go on alike. */
             run(&one, 3, 500);
             run(&other, 3, 500);
-            assert_true(state_digest(&one) == state_digest(&other));
-            state_close(&one);
-            state_close(&other);
+            assert_true(de_test_state_digest(&one) == de_test_state_digest(&other));
+            de_test_state_close(&one);
+            de_test_state_close(&other);
             snapshots.ops->close(snapshots.object);
         }
     }
@@ -96,14 +96,14 @@ static void equal_states_have_equal_images_whatever_the_store(void **unused)
     (void)unused;
     for (unsigned i = 0; i < 2; i++) {
         struct dengine_snapshot_store snapshots;
-        struct state state;
+        struct de_test_state state;
 
         assert_int_equal(de_mem_snapshot_open(NULL, &snapshots), 0);
-        state_open(&state, i == 1);
+        de_test_state_open(&state, i == 1);
         run(&state, 1, COMMANDS);
-        state_save(&state, snapshots);
+        de_test_state_save(&state, snapshots);
         images[i] = image_of(snapshots, &sizes[i]);
-        state_close(&state);
+        de_test_state_close(&state);
         snapshots.ops->close(snapshots.object);
     }
     assert_int_equal(sizes[0], sizes[1]);
@@ -113,7 +113,7 @@ static void equal_states_have_equal_images_whatever_the_store(void **unused)
 }
 
 struct saving {
-    struct state *state;
+    struct de_test_state *state;
     struct dengine_machine_save *save;
     struct dengine_snapshot_store snapshots;
     uint64_t index;
@@ -124,7 +124,8 @@ static void *save_on(void *context)
 {
     const struct saving *saving = context;
 
-    state_save_read(saving->state, saving->save, saving->index, saving->term, saving->snapshots);
+    de_test_state_save_read(saving->state, saving->save, saving->index, saving->term,
+                            saving->snapshots);
     return NULL;
 }
 
@@ -133,30 +134,30 @@ static void a_save_goes_on_beside_the_applier(void **unused)
 {
     (void)unused;
     for (unsigned lmdb = 0; lmdb < 2; lmdb++) {
-        struct state one;
-        struct state other;
+        struct de_test_state one;
+        struct de_test_state other;
         struct saving saving = {.state = &one};
         pthread_t thread;
         uint64_t digest;
 
         assert_int_equal(de_mem_snapshot_open(NULL, &saving.snapshots), 0);
-        state_open(&one, lmdb == 1);
-        state_open(&other, false);
+        de_test_state_open(&one, lmdb == 1);
+        de_test_state_open(&other, false);
         run(&one, 5, COMMANDS);
         for (unsigned round = 0; round < 5; round++) {
-            digest = state_digest(&one);
+            digest = de_test_state_digest(&one);
             assert_int_equal(one.machine.ops->save_begin(one.machine.object, &saving.save,
                                                          &saving.index, &saving.term),
                              0);
             assert_int_equal(pthread_create(&thread, NULL, save_on, &saving), 0);
             run(&one, 6 + round, 2000);
             assert_int_equal(pthread_join(thread, NULL), 0);
-            state_restore(&other, saving.snapshots);
-            assert_true(state_digest(&other) == digest);
-            assert_false(state_digest(&one) == digest);
+            de_test_state_restore(&other, saving.snapshots);
+            assert_true(de_test_state_digest(&other) == digest);
+            assert_false(de_test_state_digest(&one) == digest);
         }
-        state_close(&one);
-        state_close(&other);
+        de_test_state_close(&one);
+        de_test_state_close(&other);
         saving.snapshots.ops->close(saving.snapshots.object);
     }
 }
