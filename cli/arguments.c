@@ -38,6 +38,17 @@ static const struct command commands[] = {
      "message names the file and the byte offset and says what to do; 3 when it cannot be read or "
      "is\n"
      "in use.\n"},
+    {"snapshot", DE_CLI_SNAPSHOT, 2, "snapshot (save | status | restore) FILE",
+     "save: has the first of the endpoints that answers take a snapshot of the state, and copies "
+     "it "
+     "to\n"
+     "FILE while the cluster works. --timeout is the time without any progress (default: 60000).\n"
+     "status: checks FILE, every byte, and prints what it is.\n"
+     "restore: makes --data-dir the data directory of a member of a new cluster with the state in\n"
+     "FILE; then start a server there with the same --node-id and --initial-cluster, or --config. "
+     "Do\n"
+     "this for each member of the new cluster, with the same FILE.\n"
+     "Exit status 1 when FILE is damaged; the message says where.\n"},
 };
 
 #define COMMAND_COUNT DE_ARRAY_SIZE(commands)
@@ -48,6 +59,10 @@ enum option_kind {
     OPTION_TIMEOUT,
     OPTION_OUTPUT,
     OPTION_EXPECT,
+    OPTION_DATA_DIR,
+    OPTION_NODE_ID,
+    OPTION_INITIAL_CLUSTER,
+    OPTION_CONFIG,
     OPTION_ABSENT, /* from here on without a value */
     OPTION_HELP,
     OPTION_VERSION,
@@ -68,6 +83,11 @@ static const struct option options[] = {
     {"--timeout", OPTION_TIMEOUT, "MS", "give up after this long (default: 5000)"},
     {"--output", OPTION_OUTPUT, "text|json", "what to print (default: text)"},
     {"--expect", OPTION_EXPECT, "VALUE", "of cas: the value that must be there"},
+    {"--data-dir", OPTION_DATA_DIR, "DIR", "of snapshot restore: the new member's data directory"},
+    {"--node-id", OPTION_NODE_ID, "N", "of snapshot restore: the new member (default: 1)"},
+    {"--initial-cluster", OPTION_INITIAL_CLUSTER, "N=HOST:PORT,...",
+     "of snapshot restore: all members (default: it alone)"},
+    {"--config", OPTION_CONFIG, "FILE", "of snapshot restore: the new member's configuration"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
     {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
     {"--version", OPTION_VERSION, NULL, "the version"},
@@ -178,6 +198,18 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
     case OPTION_EXPECT:
         arguments->expect = value;
         return 0;
+    case OPTION_DATA_DIR:
+        arguments->data_dir = value;
+        return 0;
+    case OPTION_NODE_ID:
+        arguments->node_id = value;
+        return 0;
+    case OPTION_INITIAL_CLUSTER:
+        arguments->initial_cluster = value;
+        return 0;
+    case OPTION_CONFIG:
+        arguments->config = value;
+        return 0;
     case OPTION_ABSENT:
         arguments->absent = true;
         return 0;
@@ -235,6 +267,25 @@ static int take_option(struct de_cli_arguments *arguments, int argc, char *const
     return apply(arguments, option, value);
 }
 
+static int check_snapshot(struct de_cli_arguments *arguments, const struct command *command)
+{
+    const char *verb = arguments->operand[0];
+    const bool restores = strcmp(verb, "restore") == 0;
+
+    if (!restores && strcmp(verb, "save") != 0 && strcmp(verb, "status") != 0) {
+        return refuse(arguments, "there is no \"snapshot %.40s\"; usage: %s", verb, command->usage);
+    }
+    if (restores && arguments->data_dir == NULL && arguments->config == NULL) {
+        return refuse(arguments, "snapshot restore needs --data-dir DIR, or --config FILE");
+    }
+    if (!restores && (arguments->data_dir != NULL || arguments->node_id != NULL ||
+                      arguments->initial_cluster != NULL || arguments->config != NULL)) {
+        return refuse(arguments, "--data-dir, --node-id, --initial-cluster and --config belong to "
+                                 "snapshot restore");
+    }
+    return 0;
+}
+
 /* What no single word shows. */
 static int check(struct de_cli_arguments *arguments)
 {
@@ -253,6 +304,14 @@ static int check(struct de_cli_arguments *arguments)
         strcmp(arguments->operand[0], "verify") != 0) {
         return refuse(arguments, "there is no \"wal %.40s\"; usage: %s", arguments->operand[0],
                       command->usage);
+    }
+    if (arguments->command == DE_CLI_SNAPSHOT) {
+        return check_snapshot(arguments, command);
+    }
+    if (arguments->data_dir != NULL || arguments->node_id != NULL ||
+        arguments->initial_cluster != NULL || arguments->config != NULL) {
+        return refuse(arguments, "--data-dir, --node-id, --initial-cluster and --config belong to "
+                                 "snapshot restore");
     }
     if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
         return refuse(arguments, "--expect and --absent belong to cas");

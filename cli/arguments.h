@@ -22,6 +22,7 @@ enum de_cli_command {
     DE_CLI_CAS,
     DE_CLI_STATUS,
     DE_CLI_WAL,
+    DE_CLI_SNAPSHOT,
 };
 
 /* Operands of a command at most. */
@@ -35,10 +36,14 @@ struct de_cli_arguments {
     const char *endpoints; /* NULL: not given */
     enum dengine_consistency consistency;
     uint32_t timeout_ms;                      /* 0: not given */
-    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; wal: verb, directory */
+    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; wal, snapshot: verb, path */
     size_t operand_count;
     const char *expect; /* cas: NULL with --absent */
     bool absent;
+    const char *data_dir; /* snapshot restore, as the following; NULL: not given */
+    const char *node_id;
+    const char *initial_cluster;
+    const char *config;
     char message[256]; /* what was wrong */
 };
 

@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/exit_status.h"
+#include "cli/snapshot_command.h"
 #include "cli/wal_command.h"
 #include "client/json_text.h"
 
@@ -254,29 +255,33 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_cas(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
-    case DE_CLI_WAL: /* needs no server */
+    case DE_CLI_WAL: /* these need no client */
+    case DE_CLI_SNAPSHOT:
     case DE_CLI_NONE:
         break;
     }
     return STATUS_USAGE;
 }
 
+static const char *endpoints_of(const struct de_cli_arguments *arguments)
+{
+    const char *endpoints = arguments->endpoints;
+
+    if (endpoints == NULL) {
+        endpoints = getenv("DENGINE_ENDPOINTS");
+    }
+    return endpoints == NULL || endpoints[0] == '\0' ? ENDPOINTS_DEFAULT : endpoints;
+}
+
 static int connect_and_run(const struct de_cli_arguments *arguments)
 {
     const struct dengine_connect_options options = {.timeout_ms = arguments->timeout_ms};
-    const char *endpoints = arguments->endpoints;
     struct dengine_client *client;
     char message[300];
     int status;
     int err;
 
-    if (endpoints == NULL) {
-        endpoints = getenv("DENGINE_ENDPOINTS");
-    }
-    if (endpoints == NULL || endpoints[0] == '\0') {
-        endpoints = ENDPOINTS_DEFAULT;
-    }
-    err = dengine_connect(endpoints, &options, &client);
+    err = dengine_connect(endpoints_of(arguments), &options, &client);
     if (err != 0) {
         (void)snprintf(message, sizeof message, "%.250s", dengine_last_error(NULL));
         return usage_error(message[0] != '\0' ? message : dengine_strerror(err));
@@ -303,6 +308,8 @@ int main(int argc, char **argv)
         status = STATUS_OK;
     } else if (arguments.command == DE_CLI_WAL) {
         status = de_cli_wal(&arguments);
+    } else if (arguments.command == DE_CLI_SNAPSHOT) {
+        status = de_cli_snapshot(&arguments, endpoints_of(&arguments));
     } else {
         status = connect_and_run(&arguments);
     }

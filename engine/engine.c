@@ -42,20 +42,6 @@ static int add_services(void *context, struct de_rpc_server *server)
     return engine->services.add(engine->services.context, server, &engine->client.client);
 }
 
-/* Peers and clients use the same port. */
-static void add_member(struct de_membership *membership, const struct de_plan_member *member)
-{
-    struct de_member_addresses addresses;
-    bool added;
-
-    DE_STATIC_ASSERT(DE_PLAN_ADDRESS_BYTES <= DE_ADDRESS_BYTES, "every address can be recorded");
-    memset(&addresses, 0, sizeof(addresses));
-    (void)snprintf(addresses.peer, sizeof(addresses.peer), "%s", member->address);
-    (void)snprintf(addresses.client, sizeof(addresses.client), "%s", member->address);
-    added = de_membership_add(membership, member->id, DE_RAFT_VOTER, &addresses);
-    DE_ASSERT(added);
-}
-
 static int open_replica(struct dengine *engine)
 {
     const struct de_plan *plan = &engine->plan;
@@ -65,8 +51,8 @@ static int open_replica(struct dengine *engine)
 
     options.raft = plan->raft;
     options.limits = plan->limits;
+    de_plan_membership(plan, plan->node_id, &options.initial_membership);
     for (i = 0; i < plan->member_count; i++) {
-        add_member(&options.initial_membership, &plan->members[i]);
         if (plan->members[i].id != plan->node_id) {
             peers[options.peer_count].id = plan->members[i].id;
             peers[options.peer_count].address = plan->members[i].address;

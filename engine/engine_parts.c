@@ -23,6 +23,12 @@ struct de_kv *de_engine_kv(struct dengine *engine)
     return engine->stores.kv;
 }
 
+struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine)
+{
+    DE_ASSERT(engine->stores.snapshots.ops != NULL);
+    return engine->stores.snapshots;
+}
+
 /* Port 0 means that the system chose one: clients have to be told which. */
 static void bound_address(const struct dengine *engine, char *address, size_t size)
 {

@@ -17,6 +17,7 @@ extern "C" {
 /* Live until dengine_close. */
 struct de_replica *de_engine_replica(struct dengine *engine);
 struct de_kv *de_engine_kv(struct dengine *engine);
+struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine);
 
 /* The members, ascending by id, with the addresses that clients are to dial; this node's with the
  * port that is bound. Returns how many there are, at most DENGINE_MEMBERS_MAX. `leader` is left

@@ -52,6 +52,11 @@ struct de_plan {
 int de_plan_make(const struct dengine_config *config, struct de_plan *plan, char *message,
                  size_t message_size);
 
+/* The members at the start, into an empty membership; a cluster of one has itself, node_id, as its
+ * only member, wherever it listens. */
+void de_plan_membership(const struct de_plan *plan, uint64_t node_id,
+                        struct de_membership *membership);
+
 #ifdef __cplusplus
 }
 #endif

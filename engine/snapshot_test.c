@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <dengine/snapshot.h>
+
 #include "engine/engine_test_support.h"
 
 #define NODES       3
@@ -223,11 +225,71 @@ static void a_member_that_was_down_catches_up_by_snapshot(void **state)
     remove_data();
 }
 
+static struct dengine_config *restored_config(const uint16_t *ports, uint32_t node)
+{
+    char directory[32];
+
+    (void)snprintf(directory, sizeof(directory), "snapshot.node%u", (unsigned)node + 1);
+    return de_test_cluster_config(node + 1, ports, NODES, directory);
+}
+
+static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
+{
+    const char *const path = "snapshot.backup";
+    struct dengine *engines[NODES];
+    struct dengine_snapshot_info info;
+    struct dengine_status status;
+    uint16_t ports[NODES];
+    struct dengine *engine;
+    uint64_t index = 0;
+
+    (void)state;
+    remove_data();
+    de_test_free_ports(ports, NODES);
+    engine = open_node(ports, 1, 0, "0");
+    assert_int_equal(dengine_wait_ready(engine, READY_MS, NULL), 0);
+    put_numbers(engine, 0, 50);
+    dengine_status(engine, &status);
+    assert_int_equal(dengine_snapshot_take(engine, READY_MS, &index), 0);
+    assert_true(index >= status.applied_index);
+    assert_int_equal(dengine_snapshot_save(engine, path, READY_MS, &info), 0);
+    assert_true(info.index >= index && info.cluster_id == status.cluster_id);
+    assert_true(info.state_bytes > 50u * VALUE_BYTES && info.file_bytes > info.state_bytes);
+    assert_int_equal(dengine_snapshot_save(engine, "snapshot.none/x", READY_MS, NULL),
+                     DENGINE_E_NOT_FOUND);
+    assert_int_equal(dengine_close(engine), 0);
+    remove_data();
+    for (uint32_t i = 0; i < NODES; i++) {
+        struct dengine_config *config = restored_config(ports, i);
+
+        if (dengine_snapshot_restore(path, config) != 0) {
+            fail_msg("%s", dengine_open_message());
+        }
+        assert_int_equal(dengine_snapshot_restore(path, config), DENGINE_E_FOREIGN);
+        engines[i] = de_test_open(config);
+        dengine_config_free(config);
+    }
+    for (uint32_t i = 0; i < NODES; i++) {
+        assert_int_equal(dengine_wait_ready(engines[i], READY_MS, NULL), 0);
+        check_numbers(engines[i], 50);
+        dengine_status(engines[i], &status);
+        assert_true(status.cluster_id != info.cluster_id);
+        assert_true(status.applied_index > info.index);
+    }
+    put_numbers(engines[leader_of(engines)], 50, 10);
+    for (uint32_t i = 0; i < NODES; i++) {
+        assert_int_equal(dengine_close(engines[i]), 0);
+    }
+    (void)remove(path);
+    remove_data();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_node_goes_on_from_snapshot_and_log),
         cmocka_unit_test(a_member_that_was_down_catches_up_by_snapshot),
+        cmocka_unit_test(a_backup_of_one_becomes_a_cluster_of_three),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,10 @@
 #include "engine/stores.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "storage/base/heap.h"
@@ -109,13 +111,13 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
     return de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
 }
 
-static int open_snapshots(const struct de_plan *plan, struct de_stores *stores, char *message,
-                          size_t message_size)
+static int open_snapshots(const struct de_plan *plan, const char *name,
+                          struct dengine_snapshot_store *store, char *message, size_t message_size)
 {
     const struct de_snapshot_options options = {.close_dir = de_posix_dir_close};
     struct dengine_dir dir;
     char path[PATH_BYTES];
-    int err = join_path(plan->data_dir, "snapshots", path, message, message_size);
+    int err = join_path(plan->data_dir, name, path, message, message_size);
 
     if (err == 0) {
         err = de_posix_dir_open(path, true, &dir, message, message_size);
@@ -123,10 +125,10 @@ static int open_snapshots(const struct de_plan *plan, struct de_stores *stores, 
     if (err != 0) {
         return err;
     }
-    err = de_snapshot_store_open(dir, &options, &stores->snapshots, message, message_size);
+    err = de_snapshot_store_open(dir, &options, store, message, message_size);
     if (err != 0) {
         de_posix_dir_close(dir);
-        stores->snapshots.object = NULL;
+        store->object = NULL;
     }
     return err;
 }
@@ -170,7 +172,7 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
         err = open_log(plan, stores, message, message_size);
     }
     if (err == 0) {
-        err = open_snapshots(plan, stores, message, message_size);
+        err = open_snapshots(plan, "snapshots", &stores->snapshots, message, message_size);
     }
     if (err == 0) {
         err = open_state(plan, stores, message, message_size);
@@ -179,6 +181,71 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
         de_stores_close(stores);
     }
     return err;
+}
+
+/* Whether DIR/name is there. */
+static bool has(const struct de_plan *plan, const char *name)
+{
+    char path[PATH_BYTES];
+    char message[64];
+
+    return join_path(plan->data_dir, name, path, message, sizeof(message)) == 0 &&
+           access(path, F_OK) == 0;
+}
+
+int de_stores_open_new(const struct de_plan *plan, struct de_stores *stores, char *message,
+                       size_t message_size)
+{
+    struct dengine_snapshot_meta newest;
+    int err;
+
+    memset(stores, 0, sizeof(*stores));
+    err = open_data_dir(plan, stores, message, message_size);
+    if (err == 0) {
+        err = open_snapshots(plan, "snapshots", &stores->snapshots, message, message_size);
+    }
+    if (err == 0 &&
+        (has(plan, "wal") || has(plan, "state") ||
+         stores->snapshots.ops->newest(stores->snapshots.object, &newest) != DENGINE_E_NOT_FOUND)) {
+        (void)snprintf(message, message_size,
+                       "data directory %s holds the data of a node already; name a new one",
+                       plan->data_dir);
+        err = DENGINE_E_FOREIGN;
+    }
+    if (err != 0) {
+        de_stores_close(stores);
+    }
+    return err;
+}
+
+int de_stores_open_import(const struct de_plan *plan, struct dengine_snapshot_store *import,
+                          char *message, size_t message_size)
+{
+    de_stores_remove_import(plan);
+    return open_snapshots(plan, "snapshots.import", import, message, message_size);
+}
+
+void de_stores_remove_import(const struct de_plan *plan)
+{
+    char path[PATH_BYTES];
+    char message[64];
+    struct dirent *entry;
+    DIR *directory;
+
+    if (join_path(plan->data_dir, "snapshots.import", path, message, sizeof(message)) != 0) {
+        return;
+    }
+    directory = opendir(path);
+    if (directory == NULL) {
+        return;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+        }
+    }
+    (void)closedir(directory);
+    (void)rmdir(path); /* what is left does no harm: the next restore empties it */
 }
 
 void de_stores_close(struct de_stores *stores)

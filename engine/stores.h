@@ -39,6 +39,16 @@ struct de_stores {
 int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *message,
                    size_t message_size);
 
+/* Opens the directory and the snapshots only, for a node that has never been started: FOREIGN when
+ * there is anything of one. */
+int de_stores_open_new(const struct de_plan *plan, struct de_stores *stores, char *message,
+                       size_t message_size);
+
+/* A snapshot store in DIR/snapshots.import, emptied before; and its removal, once it is closed. */
+int de_stores_open_import(const struct de_plan *plan, struct dengine_snapshot_store *import,
+                          char *message, size_t message_size);
+void de_stores_remove_import(const struct de_plan *plan);
+
 /* Closes what is open. */
 void de_stores_close(struct de_stores *stores);
 

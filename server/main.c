@@ -129,6 +129,7 @@ static int start(struct server *server)
     }
     parts.replica = de_engine_replica(server->engine);
     parts.kv = de_engine_kv(server->engine);
+    parts.snapshots = de_engine_snapshots(server->engine);
     parts.member_count = de_engine_members(server->engine, members);
     de_service_attach(server->service, &parts);
     for (i = 0; i < parts.member_count; i++) {

@@ -34,6 +34,11 @@ int de_service_new(const struct de_service_options *options, struct de_service *
         free(service);
         return DENGINE_E_NO_MEMORY;
     }
+    if (!de_worker_start(&service->snapshot_reader, de_service_snapshot_main, service)) {
+        de_worker_stop(&service->reader);
+        free(service);
+        return DENGINE_E_NO_MEMORY;
+    }
     *result = service;
     return 0;
 }
@@ -42,7 +47,8 @@ void de_service_free(struct de_service *service)
 {
     if (service != NULL) {
         de_worker_stop(&service->reader);
-        DE_ASSERT(service->ready == NULL);
+        de_worker_stop(&service->snapshot_reader);
+        DE_ASSERT(service->ready == NULL && service->snapshot_calls == NULL);
         free(service);
     }
 }
@@ -61,6 +67,14 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
             server, "/d_engine.server.cluster.ClusterManagementService/GetClusterMetadata",
             de_service_metadata, context);
     }
+    if (err == 0) {
+        err = de_rpc_server_add_unary(server, "/dengine.admin.SnapshotService/Take",
+                                      de_service_take_snapshot, context);
+    }
+    if (err == 0) {
+        err = de_rpc_server_add_unary(server, "/dengine.admin.SnapshotService/Read",
+                                      de_service_read_snapshot, context);
+    }
     return err;
 }
 
@@ -70,6 +84,7 @@ void de_service_attach(struct de_service *service, const struct de_service_parts
     DE_ASSERT(!de_service_attached(service));
     service->replica = parts->replica;
     service->kv = parts->kv;
+    service->snapshots = parts->snapshots;
     service->member_count = parts->member_count;
     memcpy(service->members, parts->members, parts->member_count * sizeof parts->members[0]);
     atomic_store_explicit(&service->attached, true, memory_order_release);

@@ -3,6 +3,10 @@
  *   d_engine.client.RaftClientService                  HandleClientWrite, HandleClientRead
  *   d_engine.server.cluster.ClusterManagementService   GetClusterMetadata
  *
+ * and, of our own, for backups (proto/dengine_snapshot.proto):
+ *
+ *   dengine.admin.SnapshotService                      Take, Read
+ *
  * Errors of reads and writes travel in the reply (ErrorCode), since d-engine's clients tell them
  * apart only there: 4001 with a hint who leads, 4004 with retry_after_ms, 4005 no leader or
  * shutting down, 4006 outcome of a write unknown, 4003 a limit is broken, 3001 no space. A request
@@ -13,7 +17,7 @@
  * free. Until attach the node says that it knows no leader.
  *
  * Threads: handlers run on the thread of the gRPC queue and answer eventual reads there; writes are
- * answered by the applier, other reads by a thread of the service. */
+ * answered by the applier, other reads by a thread of the service, snapshots by another. */
 #ifndef DE_SERVER_SERVICE_H
 #define DE_SERVER_SERVICE_H
 
@@ -40,6 +44,7 @@ struct de_service_options {
 struct de_service_parts {
     struct de_replica *replica;
     struct de_kv *kv;
+    struct dengine_snapshot_store snapshots;
     const struct dengine_member *members; /* with the addresses that clients dial; copied */
     uint32_t member_count;
 };

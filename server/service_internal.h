@@ -8,18 +8,23 @@
 #include "runtime/libev/worker.h"
 
 struct de_read_call;
+struct de_snapshot_call;
 
 struct de_service {
     struct de_service_options options;
     atomic_bool attached; /* what follows is set for good */
     struct de_replica *replica;
     struct de_kv *kv;
+    struct dengine_snapshot_store snapshots;
     struct dengine_member members[DENGINE_MEMBERS_MAX];
     uint32_t member_count;
     /* Reads whose barrier has passed; guarded by reader.mutex. */
     struct de_worker reader;
     struct de_read_call *ready;
     struct de_read_call **ready_last;
+    /* Pieces of snapshots to be read; guarded by snapshot_reader.mutex. */
+    struct de_worker snapshot_reader;
+    struct de_snapshot_call *snapshot_calls;
 };
 
 /* Handlers (rpc_server.h); context is the service. */
@@ -27,8 +32,14 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
 void de_service_read(void *context, struct de_rpc_call *call, struct dengine_slice request);
 void de_service_metadata(void *context, struct de_rpc_call *call, struct dengine_slice request);
 
-/* The reader's thread; argument is the service. */
+void de_service_take_snapshot(void *context, struct de_rpc_call *call,
+                              struct dengine_slice request);
+void de_service_read_snapshot(void *context, struct de_rpc_call *call,
+                              struct dengine_slice request);
+
+/* The readers' threads; argument is the service. */
 void *de_service_reader_main(void *argument);
+void *de_service_snapshot_main(void *argument);
 
 bool de_service_attached(const struct de_service *service);
 

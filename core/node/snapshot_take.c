@@ -151,8 +151,9 @@ void de_node_tell_taken(struct de_node *node, uint64_t now_ns)
         return;
     }
     index = cut_for(node, index);
-    if (index <= node->view.base_index) {
-        return;
+    if (index <= node->view.base_index ||
+        (index == node->snapshots.cut_told && now_ns < node->snapshots.cut_after_ns)) {
+        return; /* done; or the core keeps its log for somebody, and is asked again later */
     }
     event.index = index;
     event.term = de_raft_term_at(node->raft, index);
@@ -162,7 +163,10 @@ void de_node_tell_taken(struct de_node *node, uint64_t now_ns)
     DE_ASSERT(rc == 0); /* it was checked when it came into the log */
     if (!de_node_step_simple(node, &event)) {
         de_node_retry(node, now_ns);
+        return;
     }
+    node->snapshots.cut_told = index;
+    node->snapshots.cut_after_ns = now_ns + node->raft_options.heartbeat_interval_ns;
 }
 
 static void free_save(struct de_node *node, struct de_save *save)

@@ -178,6 +178,8 @@ struct de_snapshots {
     struct de_request_list asked;  /* for a snapshot */
     struct de_request_list saving; /* will be answered by the save under way */
 
+    uint64_t cut_told; /* the core was told that it may cut its log here */
+    uint64_t cut_after_ns;
     struct de_compact compact;
     bool compacting;
     uint64_t compact_after_ns;

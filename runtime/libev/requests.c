@@ -64,15 +64,15 @@ static void node_finished(struct de_post *post)
 }
 
 /* The node's answer: on the applier after a write was applied, else on the loop inside a call of
- * the node, where nothing of the node may be called. Needs no wake-up: in both cases the loop has a
- * burst to end after this. */
+ * the node, where nothing of the node may be called (nor does a request's done). Needs no wake-up:
+ * in both cases the loop has a burst to end after this. */
 static void node_done(struct de_request *node_request, int status,
                       const struct dengine_result *result)
 {
     struct de_replica_request *request =
         DE_CONTAINER_OF(node_request, struct de_replica_request, request);
 
-    if (status == 0 && request->type == DE_REQUEST_WRITE && claim_answer(request)) {
+    if (result != NULL && claim_answer(request)) { /* it lives no longer than this call */
         request->done(request, 0, result);
     }
     request->status = status;
