@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +17,29 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"put", DE_CLI_PUT, 2, "put KEY VALUE",
-     "Sets KEY to VALUE. A VALUE of - is read from standard input.\n"},
+    {"put", DE_CLI_PUT, 2, "put KEY VALUE [--ttl SECONDS | --lease ID]",
+     "Sets KEY to VALUE. A VALUE of - is read from standard input. The key is removed again after\n"
+     "SECONDS, or when the lease ID ends, unless it is put anew before. Exit status 1 when there "
+     "is\n"
+     "no such lease.\n"},
     {"get", DE_CLI_GET, 1, "get KEY",
      "Prints the value of KEY: exactly its bytes, and a newline only on a terminal.\n"
      "Exit status 1 when there is no such key.\n"},
-    {"del", DE_CLI_DELETE, 1, "del KEY", "Removes KEY. It need not exist.\n"},
+    {"del", DE_CLI_DELETE, 1, "del KEY [--prefix]",
+     "Removes KEY, which need not exist; with --prefix all keys that begin with it (at most "
+     "10000),\n"
+     "at one revision, and prints how many there were.\n"},
     {"cas", DE_CLI_CAS, 2, "cas KEY (--expect VALUE | --absent) NEW",
      "Sets KEY to NEW if its value is VALUE, or with --absent if there is no such key. One of "
      "VALUE\n"
      "and NEW may be -, which is read from standard input. Exit status 1 when the comparison is\n"
      "false.\n"},
+    {"lease", DE_CLI_LEASE, 2, "lease (grant SECONDS | keep-alive ID | revoke ID)",
+     "grant makes a lease that ends SECONDS after it was last kept alive, and prints its ID; with "
+     "it\n"
+     "end the keys put with --lease ID. keep-alive lets it begin anew, revoke ends it now. Exit "
+     "status\n"
+     "1 when there is no such lease.\n"},
     {"status", DE_CLI_STATUS, 0, "status",
      "Prints the members of the cluster and which of them leads.\n"},
     {"wal", DE_CLI_WAL, 2, "wal (inspect | verify) DIR",
@@ -51,6 +64,9 @@ static const struct command commands[] = {
      "Exit status 1 when FILE is damaged; the message says where.\n"},
 };
 
+/* Longest life of a key or lease, nine years. */
+#define TTL_S_MAX UINT64_C(288230376)
+
 #define COMMAND_COUNT DE_ARRAY_SIZE(commands)
 
 enum option_kind {
@@ -63,7 +79,10 @@ enum option_kind {
     OPTION_NODE_ID,
     OPTION_INITIAL_CLUSTER,
     OPTION_CONFIG,
+    OPTION_TTL,
+    OPTION_LEASE,
     OPTION_ABSENT, /* from here on without a value */
+    OPTION_PREFIX,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -88,6 +107,9 @@ static const struct option options[] = {
     {"--initial-cluster", OPTION_INITIAL_CLUSTER, "N=HOST:PORT,...",
      "of snapshot restore: all members (default: it alone)"},
     {"--config", OPTION_CONFIG, "FILE", "of snapshot restore: the new member's configuration"},
+    {"--ttl", OPTION_TTL, "SECONDS", "of put: the key is removed after so long"},
+    {"--lease", OPTION_LEASE, "ID", "of put: the key is removed when this lease ends"},
+    {"--prefix", OPTION_PREFIX, NULL, "of del: all keys that begin with KEY"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
     {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
     {"--version", OPTION_VERSION, NULL, "the version"},
@@ -174,6 +196,22 @@ static int take_timeout(struct de_cli_arguments *arguments, const char *value)
     return 0;
 }
 
+/* A number from 1 to most. */
+static int take_number(struct de_cli_arguments *arguments, const char *what, const char *value,
+                       uint64_t most, uint64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = strtoull(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || *number < 1 ||
+        *number > most) {
+        return refuse(arguments, "%s %.40s: must be 1 to %llu", what, value,
+                      (unsigned long long)most);
+    }
+    return 0;
+}
+
 static int take_output(struct de_cli_arguments *arguments, const char *value)
 {
     arguments->json = strcmp(value, "json") == 0;
@@ -209,6 +247,13 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
         return 0;
     case OPTION_CONFIG:
         arguments->config = value;
+        return 0;
+    case OPTION_TTL:
+        return take_number(arguments, "--ttl", value, TTL_S_MAX, &arguments->ttl_s);
+    case OPTION_LEASE:
+        return take_number(arguments, "--lease", value, UINT64_MAX, &arguments->lease);
+    case OPTION_PREFIX:
+        arguments->prefix = true;
         return 0;
     case OPTION_ABSENT:
         arguments->absent = true;
@@ -286,6 +331,41 @@ static int check_snapshot(struct de_cli_arguments *arguments, const struct comma
     return 0;
 }
 
+/* The verb and object of "lease". */
+static int check_lease(struct de_cli_arguments *arguments, const char *usage)
+{
+    const char *verb = arguments->operand[0];
+
+    if (strcmp(verb, "grant") == 0) {
+        return take_number(arguments, "SECONDS", arguments->operand[1], TTL_S_MAX,
+                           &arguments->ttl_s);
+    }
+    if (strcmp(verb, "keep-alive") == 0 || strcmp(verb, "revoke") == 0) {
+        return take_number(arguments, "ID", arguments->operand[1], UINT64_MAX, &arguments->lease);
+    }
+    return refuse(arguments, "there is no \"lease %.40s\"; usage: %s", verb, usage);
+}
+
+/* Options that only one command takes. */
+static int check_options(struct de_cli_arguments *arguments)
+{
+    const bool lives = arguments->ttl_s != 0 || arguments->lease != 0;
+
+    if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
+        return refuse(arguments, "--expect and --absent belong to cas");
+    }
+    if (arguments->command != DE_CLI_PUT && lives) {
+        return refuse(arguments, "--ttl and --lease belong to put");
+    }
+    if (arguments->ttl_s != 0 && arguments->lease != 0) {
+        return refuse(arguments, "a key ends after --ttl or with --lease, not both");
+    }
+    if (arguments->command != DE_CLI_DELETE && arguments->prefix) {
+        return refuse(arguments, "--prefix belongs to del");
+    }
+    return 0;
+}
+
 /* What no single word shows. */
 static int check(struct de_cli_arguments *arguments)
 {
@@ -313,8 +393,11 @@ static int check(struct de_cli_arguments *arguments)
         return refuse(arguments, "--data-dir, --node-id, --initial-cluster and --config belong to "
                                  "snapshot restore");
     }
-    if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
-        return refuse(arguments, "--expect and --absent belong to cas");
+    if (check_options(arguments) != 0) {
+        return DENGINE_E_INVALID;
+    }
+    if (arguments->command == DE_CLI_LEASE) {
+        return check_lease(arguments, command->usage);
     }
     if (arguments->command == DE_CLI_CAS && arguments->absent == (arguments->expect != NULL)) {
         return refuse(arguments, "cas needs one of --expect and --absent; usage: %s",

@@ -21,6 +21,7 @@ enum de_cli_command {
     DE_CLI_DELETE,
     DE_CLI_CAS,
     DE_CLI_STATUS,
+    DE_CLI_LEASE,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };
@@ -36,7 +37,7 @@ struct de_cli_arguments {
     const char *endpoints; /* NULL: not given */
     enum dengine_consistency consistency;
     uint32_t timeout_ms;                      /* 0: not given */
-    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; wal, snapshot: verb, path */
+    const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; or verb, object */
     size_t operand_count;
     const char *expect; /* cas: NULL with --absent */
     bool absent;
@@ -44,6 +45,9 @@ struct de_cli_arguments {
     const char *node_id;
     const char *initial_cluster;
     const char *config;
+    uint64_t ttl_s;    /* put, lease grant; 0: none */
+    uint64_t lease;    /* put, lease keep-alive and revoke; 0: none */
+    bool prefix;       /* del: the keys that begin with the operand */
     char message[256]; /* what was wrong */
 };
 

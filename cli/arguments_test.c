@@ -86,6 +86,23 @@ static void test_cas(void **state)
     assert_true(arguments.absent);
 }
 
+static void test_lives(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("put", "k", "v", "--ttl", "288230376", NULL), 0);
+    assert_int_equal(arguments.ttl_s, 288230376);
+    assert_int_equal(parse("put", "k", "v", "--lease", "18446744073709551615", NULL), 0);
+    assert_true(arguments.lease == UINT64_MAX);
+    assert_int_equal(parse("lease", "grant", "10", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_LEASE);
+    assert_int_equal(arguments.ttl_s, 10);
+    assert_int_equal(parse("lease", "keep-alive", "7", NULL), 0);
+    assert_int_equal(arguments.lease, 7);
+    assert_int_equal(parse("lease", "revoke", "7", NULL), 0);
+    assert_int_equal(parse("del", "k", "--prefix", NULL), 0);
+    assert_true(arguments.prefix);
+}
+
 static void test_help_needs_nothing_else(void **state)
 {
     (void)state;
@@ -118,6 +135,15 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("get", "k", "--output", "xml", NULL), "text or json");
     assert_refused(parse("get", "k", "--absent", NULL), "belong to cas");
     assert_refused(parse("get", "k", "--help=1", NULL), "takes no value");
+    assert_refused(parse("put", "k", "v", "--ttl", "0", NULL), "1 to 288230376");
+    assert_refused(parse("put", "k", "v", "--ttl", "288230377", NULL), "1 to 288230376");
+    assert_refused(parse("put", "k", "v", "--lease", "18446744073709551616", NULL), "must be 1");
+    assert_refused(parse("put", "k", "v", "--ttl", "1", "--lease", "1", NULL), "not both");
+    assert_refused(parse("get", "k", "--ttl", "1", NULL), "belong to put");
+    assert_refused(parse("get", "k", "--prefix", NULL), "belongs to del");
+    assert_refused(parse("lease", "end", "1", NULL), "lease (grant SECONDS");
+    assert_refused(parse("lease", "grant", "1s", NULL), "SECONDS 1s: must be 1");
+    assert_refused(parse("lease", "revoke", "-1", NULL), "ID -1: must be 1");
     assert_refused(parse("cas", "k", "new", NULL), "one of --expect and --absent");
     assert_refused(parse("cas", "k", "new", "--absent", "--expect", "v", NULL), "one of");
     assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
@@ -149,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_cas),
+        cmocka_unit_test(test_lives),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_refusals_say_what_is_wrong),
         cmocka_unit_test(test_help_texts),

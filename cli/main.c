@@ -81,6 +81,9 @@ static int status_of(int err, bool write)
     if (err == DENGINE_E_INVALID || err == DENGINE_E_TOO_LARGE) {
         return STATUS_USAGE;
     }
+    if (err == DENGINE_E_NO_LEASE) {
+        return STATUS_FALSE;
+    }
     return write && dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN ? STATUS_UNKNOWN
                                                                     : STATUS_UNAVAILABLE;
 }
@@ -115,22 +118,65 @@ static int report_done(const struct de_cli_arguments *arguments)
 
 static int run_put(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
+    const struct dengine_put_options life = {.ttl_ms = arguments->ttl_s * 1000,
+                                             .lease = arguments->lease};
     struct input value;
     int err;
 
     if (!take_value(arguments->operand[1], &value)) {
         return STATUS_USAGE;
     }
-    err = dengine_put(client, dengine_str(arguments->operand[0]), value.bytes, NULL);
+    err = dengine_put_with(client, dengine_str(arguments->operand[0]), value.bytes, &life, NULL,
+                           NULL);
     free(value.owned);
     return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
 }
 
 static int run_delete(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
-    const int err = dengine_delete(client, dengine_str(arguments->operand[0]), NULL);
+    const struct dengine_slice key = dengine_str(arguments->operand[0]);
+    uint64_t count = 0;
+    uint8_t *end;
+    int err;
 
-    return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+    if (!arguments->prefix) {
+        err = dengine_delete(client, key, NULL);
+        return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+    }
+    end = malloc(key.size + 1);
+    if (end == NULL) {
+        return report_error(arguments, client, DENGINE_E_NO_MEMORY, true);
+    }
+    err = dengine_delete_range(client, key, dengine_prefix_end(key, end), NULL, &count);
+    free(end);
+    if (err != 0) {
+        return report_error(arguments, client, err, true);
+    }
+    (void)printf(arguments->json ? "{\"count\":%llu}\n" : "%llu\n", (unsigned long long)count);
+    return STATUS_OK;
+}
+
+static int run_lease(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const char *verb = arguments->operand[0];
+    uint64_t lease = 0;
+    int err;
+
+    if (strcmp(verb, "grant") == 0) {
+        err = dengine_lease_grant(client, arguments->ttl_s * 1000, NULL, &lease);
+    } else if (strcmp(verb, "keep-alive") == 0) {
+        err = dengine_lease_keep_alive(client, arguments->lease, NULL);
+    } else {
+        err = dengine_lease_revoke(client, arguments->lease, NULL);
+    }
+    if (err != 0) {
+        return report_error(arguments, client, err, true);
+    }
+    if (lease == 0) {
+        return report_done(arguments);
+    }
+    (void)printf(arguments->json ? "{\"lease\":%llu}\n" : "%llu\n", (unsigned long long)lease);
+    return STATUS_OK;
 }
 
 static void print_value(const struct de_cli_arguments *arguments, const struct dengine_value *value)
@@ -253,6 +299,8 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_delete(arguments, client);
     case DE_CLI_CAS:
         return run_cas(arguments, client);
+    case DE_CLI_LEASE:
+        return run_lease(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
     case DE_CLI_WAL: /* these need no client */

@@ -10,6 +10,8 @@
 
 /* Longest key (dengine/client.h). */
 #define KEY_BYTES_MAX 500
+/* Longest life, nine years. */
+#define TTL_MS_MAX UINT64_C(288230376000)
 
 /* ---- values ---- */
 
@@ -50,11 +52,60 @@ static int check_bytes(const char *what, struct dengine_slice bytes)
     return 0;
 }
 
+/* What the call says of time and leases. */
+static int check_life(const struct de_client_call *call)
+{
+    const bool lease = call->type == DE_CLIENT_LEASE_KEEP || call->type == DE_CLIENT_LEASE_REVOKE;
+
+    if (call->ttl_ms > TTL_MS_MAX || (call->type == DE_CLIENT_LEASE_GRANT && call->ttl_ms == 0)) {
+        de_client_set_last_error("the time to live is %llu ms, 1 to %llu are allowed",
+                                 (unsigned long long)call->ttl_ms, (unsigned long long)TTL_MS_MAX);
+        return DENGINE_E_INVALID;
+    }
+    if (call->ttl_ms != 0 && call->lease != 0) {
+        de_client_set_last_error("a key ends with a lease or after a time, not both");
+        return DENGINE_E_INVALID;
+    }
+    if (lease && call->lease == 0) {
+        de_client_set_last_error("there is no lease 0");
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
+/* A range of keys that is to be changed or read. */
+static int check_range(const struct de_client_call *call)
+{
+    const size_t common = call->key.size < call->end.size ? call->key.size : call->end.size;
+    int order;
+
+    if (call->end.size > KEY_BYTES_MAX) {
+        de_client_set_last_error("the end has %zu bytes, at most %d are allowed", call->end.size,
+                                 KEY_BYTES_MAX);
+        return DENGINE_E_TOO_LARGE;
+    }
+    if (check_bytes("end", call->end) != 0) {
+        return DENGINE_E_INVALID;
+    }
+    order = common > 0 ? memcmp(call->key.data, call->end.data, common) : 0;
+    if (call->end.size > 0 && (order > 0 || (order == 0 && call->key.size >= call->end.size))) {
+        de_client_set_last_error("the range ends before it begins");
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
+static bool has_key(const struct de_client_call *call)
+{
+    return call->type == DE_CLIENT_PUT || call->type == DE_CLIENT_GET ||
+           call->type == DE_CLIENT_DELETE || call->type == DE_CLIENT_CAS;
+}
+
 static int check_call(const struct de_client_call *call)
 {
     int err = check_bytes("key", call->key);
 
-    if (err == 0 && call->key.size == 0) {
+    if (err == 0 && call->key.size == 0 && has_key(call)) {
         de_client_set_last_error("the key is empty");
         err = DENGINE_E_INVALID;
     }
@@ -62,6 +113,12 @@ static int check_call(const struct de_client_call *call)
         de_client_set_last_error("the key has %zu bytes, at most %d are allowed", call->key.size,
                                  KEY_BYTES_MAX);
         err = DENGINE_E_TOO_LARGE;
+    }
+    if (err == 0) {
+        err = check_range(call);
+    }
+    if (err == 0) {
+        err = check_life(call);
     }
     if (err == 0) {
         err = check_bytes("value", call->value);
@@ -302,6 +359,157 @@ int dengine_compare_and_swap_async(struct dengine_client *client, struct dengine
                                    dengine_callback *callback, void *context)
 {
     struct de_client_call call = cas_call(key, expected, value);
+
+    return start(client, options, &call, callback, context);
+}
+
+static struct de_client_call put_with_call(struct dengine_slice key, struct dengine_slice value,
+                                           const struct dengine_put_options *put)
+{
+    struct de_client_call call = put_call(key, value);
+
+    call.ttl_ms = put != NULL ? put->ttl_ms : 0;
+    call.lease = put != NULL ? put->lease : 0;
+    return call;
+}
+
+int dengine_put_with(struct dengine_client *client, struct dengine_slice key,
+                     struct dengine_slice value, const struct dengine_put_options *put,
+                     const struct dengine_call_options *options, uint64_t *revision)
+{
+    struct de_client_call call = put_with_call(key, value, put);
+    struct dengine_reply reply;
+    const int err = run(client, options, &call, &reply);
+
+    if (revision != NULL) {
+        *revision = reply.revision;
+    }
+    return err;
+}
+
+int dengine_put_with_async(struct dengine_client *client, struct dengine_slice key,
+                           struct dengine_slice value, const struct dengine_put_options *put,
+                           const struct dengine_call_options *options, dengine_callback *callback,
+                           void *context)
+{
+    struct de_client_call call = put_with_call(key, value, put);
+
+    return start(client, options, &call, callback, context);
+}
+
+struct dengine_slice dengine_prefix_end(struct dengine_slice prefix, void *buffer)
+{
+    uint8_t *end = buffer;
+    size_t size = prefix.size;
+
+    DE_ASSERT(size == 0 || (prefix.data != NULL && buffer != NULL));
+    if (size > 0) {
+        memcpy(end, prefix.data, size);
+    }
+    /* A last byte of 0xff has no next one: the byte before it is the one to count up. */
+    while (size > 0 && end[size - 1] == 0xff) {
+        size--;
+    }
+    if (size > 0) {
+        end[size - 1]++;
+    }
+    return dengine_bytes(size > 0 ? buffer : NULL, size);
+}
+
+static struct de_client_call delete_range_call(struct dengine_slice from, struct dengine_slice end)
+{
+    struct de_client_call call = {.type = DE_CLIENT_DELETE_RANGE, .key = from, .end = end};
+
+    return call;
+}
+
+int dengine_delete_range(struct dengine_client *client, struct dengine_slice from,
+                         struct dengine_slice end, const struct dengine_call_options *options,
+                         uint64_t *count)
+{
+    struct de_client_call call = delete_range_call(from, end);
+    struct dengine_reply reply;
+    const int err = run(client, options, &call, &reply);
+
+    if (count != NULL) {
+        *count = reply.count;
+    }
+    return err;
+}
+
+int dengine_delete_range_async(struct dengine_client *client, struct dengine_slice from,
+                               struct dengine_slice end, const struct dengine_call_options *options,
+                               dengine_callback *callback, void *context)
+{
+    struct de_client_call call = delete_range_call(from, end);
+
+    return start(client, options, &call, callback, context);
+}
+
+static struct de_client_call lease_call(uint32_t type, uint64_t lease, uint64_t ttl_ms)
+{
+    struct de_client_call call = {.type = type, .lease = lease, .ttl_ms = ttl_ms};
+
+    return call;
+}
+
+int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
+                        const struct dengine_call_options *options, uint64_t *lease)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
+    struct dengine_reply reply;
+    int err;
+
+    if (lease == NULL) {
+        de_client_set_last_error("there is no room for the lease");
+        return DENGINE_E_INVALID;
+    }
+    err = run(client, options, &call, &reply);
+    *lease = reply.lease;
+    return err;
+}
+
+int dengine_lease_grant_async(struct dengine_client *client, uint64_t ttl_ms,
+                              const struct dengine_call_options *options,
+                              dengine_callback *callback, void *context)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_lease_keep_alive(struct dengine_client *client, uint64_t lease,
+                             const struct dengine_call_options *options)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_KEEP, lease, 0);
+    struct dengine_reply reply;
+
+    return run(client, options, &call, &reply);
+}
+
+int dengine_lease_keep_alive_async(struct dengine_client *client, uint64_t lease,
+                                   const struct dengine_call_options *options,
+                                   dengine_callback *callback, void *context)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_KEEP, lease, 0);
+
+    return start(client, options, &call, callback, context);
+}
+
+int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
+                         const struct dengine_call_options *options)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_REVOKE, lease, 0);
+    struct dengine_reply reply;
+
+    return run(client, options, &call, &reply);
+}
+
+int dengine_lease_revoke_async(struct dengine_client *client, uint64_t lease,
+                               const struct dengine_call_options *options,
+                               dengine_callback *callback, void *context)
+{
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_REVOKE, lease, 0);
 
     return start(client, options, &call, callback, context);
 }

@@ -15,14 +15,21 @@ enum de_client_call_type {
     DE_CLIENT_GET = 2,
     DE_CLIENT_DELETE = 3,
     DE_CLIENT_CAS = 4,
+    DE_CLIENT_DELETE_RANGE = 5,
+    DE_CLIENT_LEASE_GRANT = 6,
+    DE_CLIENT_LEASE_KEEP = 7,
+    DE_CLIENT_LEASE_REVOKE = 8,
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
 struct de_client_call {
     uint32_t type; /* enum de_client_call_type */
     enum dengine_consistency consistency;
-    struct dengine_slice key;
+    struct dengine_slice key; /* DELETE_RANGE: the first one, may be empty */
+    struct dengine_slice end; /* DELETE_RANGE */
     struct dengine_slice value;
+    uint64_t ttl_ms; /* PUT, LEASE_GRANT; 0 = none */
+    uint64_t lease;  /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
     bool expect_absent;
     struct dengine_slice expected;
     uint32_t timeout_ms; /* never 0 */

@@ -103,6 +103,79 @@ static void test_compare_and_swap_tells_value_from_absence(void **state)
     assert_false(fake.seen.expect_absent);
 }
 
+static void test_lives_and_ranges_are_passed_on(void **state)
+{
+    struct fake fake = make_fake();
+    const struct dengine_put_options put = {.ttl_ms = 50};
+    uint64_t number = 0;
+
+    (void)state;
+    fake.reply.revision = 9;
+    assert_int_equal(
+        dengine_put_with(&fake.base, DENGINE_STR("k"), DENGINE_STR("v"), &put, NULL, &number), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.ttl_ms, 50);
+    assert_int_equal(number, 9);
+    fake.reply.count = 3;
+    assert_int_equal(
+        dengine_delete_range(&fake.base, DENGINE_STR("a"), DENGINE_STR("b"), NULL, &number), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_DELETE_RANGE);
+    assert_memory_equal(fake.seen.end.data, "b", 1);
+    assert_int_equal(number, 3);
+    fake.reply.lease = 12;
+    assert_int_equal(dengine_lease_grant(&fake.base, 1000, NULL, &number), 0);
+    join(&fake);
+    assert_int_equal(number, 12);
+    assert_int_equal(dengine_lease_keep_alive(&fake.base, 12, NULL), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_LEASE_KEEP);
+    assert_int_equal(dengine_lease_revoke(&fake.base, 12, NULL), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_LEASE_REVOKE);
+    assert_int_equal(fake.seen.lease, 12);
+}
+
+static void check_prefix_end(const char *prefix, const char *expected)
+{
+    char buffer[8];
+    const struct dengine_slice end = dengine_prefix_end(dengine_str(prefix), buffer);
+
+    assert_int_equal(end.size, strlen(expected));
+    assert_memory_equal(end.data != NULL ? end.data : "", expected, end.size);
+}
+
+static void test_a_prefix_has_an_end(void **state)
+{
+    (void)state;
+    check_prefix_end("", "");
+    check_prefix_end("a", "b");
+    check_prefix_end("a/", "a0");
+    check_prefix_end("a\xff\xff", "b");
+    check_prefix_end("\xff", "");
+}
+
+static void test_bad_lives_and_ranges_never_start(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_client *c = &fake.base;
+    struct dengine_slice k = DENGINE_STR("k");
+    struct dengine_put_options both = {.ttl_ms = 1, .lease = 1};
+    struct dengine_put_options long_life = {.ttl_ms = UINT64_C(288230376001)};
+    uint64_t lease;
+
+    (void)state;
+    assert_int_equal(dengine_put_with(c, k, k, &both, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_put_with(c, k, k, &long_life, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_delete_range(c, k, k, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_delete_range(c, DENGINE_STR("kk"), k, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_lease_grant(c, 0, NULL, &lease), DENGINE_E_INVALID);
+    assert_int_equal(dengine_lease_grant(c, 1, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_lease_keep_alive(c, 0, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_lease_revoke(c, 0, NULL), DENGINE_E_INVALID);
+    assert_int_equal(fake.calls, 0);
+}
+
 static void test_get_hands_the_value_over(void **state)
 {
     struct fake fake = make_fake();
@@ -202,6 +275,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put_passes_everything_on),
         cmocka_unit_test(test_compare_and_swap_tells_value_from_absence),
+        cmocka_unit_test(test_lives_and_ranges_are_passed_on),
+        cmocka_unit_test(test_a_prefix_has_an_end),
+        cmocka_unit_test(test_bad_lives_and_ranges_never_start),
         cmocka_unit_test(test_get_hands_the_value_over),
         cmocka_unit_test(test_the_text_travels_to_the_waiting_thread),
         cmocka_unit_test(test_a_refused_start_is_the_answer),

@@ -151,6 +151,9 @@ struct de_remote_reply {
     char leader_address[DE_ENDPOINT_BYTES]; /* "" = no hint */
     char message[200];                      /* debug_message */
     bool succeeded;                         /* of a write */
+    uint64_t revision;                      /* of a write; 0 when the server does not tell */
+    uint64_t count;                         /* of a delete_range */
+    uint64_t lease;                         /* of a lease_grant */
     bool found;                             /* of a read */
     struct dengine_value value;             /* of a read, when found: the caller frees it */
     int err;                                /* NO_MEMORY, or 0 */

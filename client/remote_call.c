@@ -157,6 +157,9 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
     if (err == 0) {
         call->reply.value = reply->value;
         call->reply.succeeded = call->write ? reply->succeeded : true;
+        call->reply.revision = reply->revision;
+        call->reply.count = reply->count;
+        call->reply.lease = reply->lease;
         call->text[0] = '\0';
     }
     de_remote_call_finish(call, err);
@@ -214,8 +217,7 @@ static int make_call(struct de_remote *remote, const struct de_client_call *from
     call->remote = remote;
     call->exchange.tag.run = answered;
     call->type = from->type;
-    call->write = from->type == DE_CLIENT_PUT || from->type == DE_CLIENT_DELETE ||
-                  from->type == DE_CLIENT_CAS;
+    call->write = from->type != DE_CLIENT_GET && from->type != DE_REMOTE_STATUS;
     call->anywhere = from->type == DE_REMOTE_STATUS ||
                      (from->type == DE_CLIENT_GET && from->consistency == DENGINE_EVENTUAL);
     call->deadline_ns = de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000;

@@ -103,6 +103,8 @@ static int pack_put(const struct de_client_call *call, uint32_t client_id, grpc_
 
     insert.key = binary(call->key);
     insert.value = binary(call->value);
+    insert.ttl_ms = call->ttl_ms;
+    insert.lease = call->lease;
     command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT;
     command.insert = &insert;
     return pack_command(&command, client_id, request);
@@ -119,6 +121,46 @@ static int pack_delete(const struct de_client_call *call, uint32_t client_id, gr
     return pack_command(&command, client_id, request);
 }
 
+static int pack_delete_range(const struct de_client_call *call, uint32_t client_id,
+                             grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__DeleteRange range =
+        D_ENGINE__CLIENT__WRITE_COMMAND__DELETE_RANGE__INIT;
+
+    range.from = binary(call->key);
+    range.end = binary(call->end);
+    command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE_RANGE;
+    command.delete_range = &range;
+    return pack_command(&command, client_id, request);
+}
+
+static int pack_lease(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__LeaseGrant grant =
+        D_ENGINE__CLIENT__WRITE_COMMAND__LEASE_GRANT__INIT;
+    DEngine__Client__WriteCommand__LeaseKeepAlive keep =
+        D_ENGINE__CLIENT__WRITE_COMMAND__LEASE_KEEP_ALIVE__INIT;
+    DEngine__Client__WriteCommand__LeaseRevoke revoke =
+        D_ENGINE__CLIENT__WRITE_COMMAND__LEASE_REVOKE__INIT;
+
+    if (call->type == DE_CLIENT_LEASE_GRANT) {
+        grant.ttl_ms = call->ttl_ms;
+        command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_GRANT;
+        command.lease_grant = &grant;
+    } else if (call->type == DE_CLIENT_LEASE_KEEP) {
+        keep.lease = call->lease;
+        command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_KEEP_ALIVE;
+        command.lease_keep_alive = &keep;
+    } else {
+        revoke.lease = call->lease;
+        command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_REVOKE;
+        command.lease_revoke = &revoke;
+    }
+    return pack_command(&command, client_id, request);
+}
+
 int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
 {
     switch (call->type) {
@@ -130,6 +172,12 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
         return pack_delete(call, client_id, request);
     case DE_CLIENT_CAS:
         return pack_cas(call, client_id, request);
+    case DE_CLIENT_DELETE_RANGE:
+        return pack_delete_range(call, client_id, request);
+    case DE_CLIENT_LEASE_GRANT:
+    case DE_CLIENT_LEASE_KEEP:
+    case DE_CLIENT_LEASE_REVOKE:
+        return pack_lease(call, client_id, request);
     case DE_REMOTE_STATUS:
         *request = grpc_empty_slice();
         return 0;
@@ -194,6 +242,11 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
                D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT) {
         reply->understood = true;
         reply->succeeded = response->write_result->succeeded != 0;
+        reply->revision = response->write_result->revision;
+        reply->count = response->write_result->count;
+        reply->lease = response->write_result->lease;
+        /* A server that does not know the request does something else, or nothing. */
+        reply->understood = type != DE_CLIENT_LEASE_GRANT || reply->lease != 0;
     }
     d_engine__client__client_response__free_unpacked(response, NULL);
 }

@@ -20,6 +20,8 @@ struct embedded_call {
     uint8_t bytes[];
 };
 
+#define NS_PER_MS UINT64_C(1000000)
+
 static struct dengine *engine_of(struct dengine_client *client)
 {
     return DE_CONTAINER_OF(client, struct de_embedded_client, client)->engine;
@@ -120,7 +122,11 @@ static void call_done(struct de_replica_request *request, int status,
             read_state(call->engine, dengine_bytes(call->bytes, call->size), &reply.value);
     } else if (status == 0) {
         reply.status = result->status;
+    }
+    if (reply.status == 0 && result != NULL) {
         reply.succeeded = result->succeeded;
+        reply.revision = result->revision;
+        de_kv_answer_outcome(result->bytes, &reply.lease, &reply.count);
     }
     if (reply.status != 0) {
         reply.succeeded = false;
@@ -162,19 +168,46 @@ static struct embedded_call *new_call(struct dengine *engine, const struct de_cl
     return call;
 }
 
+static void command_of(const struct de_client_call *from, struct de_kv_command *command)
+{
+    *command = (struct de_kv_command){.lease = from->lease, .ttl_ns = from->ttl_ms * NS_PER_MS};
+    switch (from->type) {
+    case DE_CLIENT_PUT:
+        *command = de_kv_put(from->key, from->value);
+        command->op.ttl_ns = from->ttl_ms * NS_PER_MS;
+        command->op.lease = from->lease;
+        break;
+    case DE_CLIENT_DELETE:
+        *command = de_kv_delete(from->key);
+        break;
+    case DE_CLIENT_DELETE_RANGE:
+        command->type = DE_KV_WRITE;
+        command->op =
+            (struct de_kv_op){.type = DE_KV_DELETE_RANGE, .key = from->key, .end = from->end};
+        break;
+    case DE_CLIENT_LEASE_GRANT:
+        command->type = DE_KV_LEASE_GRANT;
+        break;
+    case DE_CLIENT_LEASE_KEEP:
+        command->type = DE_KV_LEASE_KEEP;
+        break;
+    case DE_CLIENT_LEASE_REVOKE:
+        command->type = DE_KV_LEASE_REVOKE;
+        break;
+    default:
+        DE_ASSERT(from->type == DE_CLIENT_CAS);
+        *command = de_kv_cas(from->key, from->expect_absent ? NULL : &from->expected, from->value);
+        break;
+    }
+}
+
 static int start_write(struct dengine *engine, const struct de_client_call *from)
 {
     struct de_kv_command command;
     struct embedded_call *call;
     int err;
 
-    if (from->type == DE_CLIENT_PUT) {
-        command = de_kv_put(from->key, from->value);
-    } else if (from->type == DE_CLIENT_DELETE) {
-        command = de_kv_delete(from->key);
-    } else {
-        command = de_kv_cas(from->key, from->expect_absent ? NULL : &from->expected, from->value);
-    }
+    command_of(from, &command);
     err = de_kv_command_check(&command, (size_t)engine->plan.value_bytes_max);
     if (err != 0) {
         if (err == DENGINE_E_TOO_LARGE) {

@@ -111,6 +111,125 @@ static void a_comparison_decides_whether_a_swap_happens(void **state)
     check_value(client, "k", DENGINE_LINEARIZABLE, "3");
 }
 
+static void put_with(struct dengine_client *client, const char *key, uint64_t ttl_ms,
+                     uint64_t lease)
+{
+    const struct dengine_put_options put = {.ttl_ms = ttl_ms, .lease = lease};
+
+    assert_int_equal(dengine_put_with(client, dengine_str(key), DENGINE_STR("v"), &put, NULL, NULL),
+                     0);
+}
+
+/* Until key is gone, which is an assertion that it will be. */
+static void wait_absent(struct dengine_client *client, const char *key)
+{
+    struct dengine_value value;
+    int err;
+
+    do {
+        err = dengine_get(client, dengine_str(key), DENGINE_LINEARIZABLE, NULL, &value);
+        dengine_value_free(&value);
+    } while (err == 0);
+    assert_int_equal(err, DENGINE_E_NOT_FOUND);
+}
+
+static void a_key_ends_after_its_time(void **state)
+{
+    struct dengine_client *client = client_of(state);
+
+    put_with(client, "short", 50, 0);
+    put_with(client, "long", 3600000, 0);
+    put_with(client, "kept", 50, 0);
+    put_with(client, "kept", 0, 0); /* for ever now */
+    wait_absent(client, "short");
+    check_value(client, "long", DENGINE_LINEARIZABLE, "v");
+    check_value(client, "kept", DENGINE_LINEARIZABLE, "v");
+}
+
+static void keys_end_with_their_lease(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_put_options put = {0};
+    uint64_t one = 0;
+    uint64_t two = 0;
+    uint64_t revision = 0;
+
+    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &one), 0);
+    assert_int_equal(dengine_lease_grant(client, 1500, NULL, &two), 0);
+    assert_true(one != 0 && two > one);
+    put_with(client, "c", 0, two);
+    put_with(client, "a", 0, one);
+    put_with(client, "b", 0, one);
+    put_with(client, "b", 0, 0); /* detaches */
+    assert_int_equal(dengine_lease_keep_alive(client, one, NULL), 0);
+    assert_int_equal(dengine_lease_revoke(client, one, NULL), 0);
+    check_absent(client, "a");
+    check_value(client, "b", DENGINE_LINEARIZABLE, "v");
+    assert_int_equal(dengine_lease_keep_alive(client, one, NULL), DENGINE_E_NO_LEASE);
+    assert_int_equal(dengine_lease_revoke(client, one, NULL), DENGINE_E_NO_LEASE);
+    put.lease = one;
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("a"), DENGINE_STR("v"), &put, NULL, &revision),
+        DENGINE_E_NO_LEASE);
+    assert_int_equal(revision, 0);
+    wait_absent(client, "c");
+    assert_int_equal(dengine_lease_keep_alive(client, two, NULL), DENGINE_E_NO_LEASE);
+}
+
+static void a_lease_outlives_a_restart(void **state)
+{
+    uint64_t lease = 0;
+
+    assert_int_equal(dengine_lease_grant(client_of(state), 3600000, NULL, &lease), 0);
+    put_with(client_of(state), "with", 0, lease);
+    put_with(client_of(state), "short", 200, 0);
+    assert_int_equal(dengine_close(*state), 0);
+    *state = open_ready();
+    check_value(client_of(state), "with", DENGINE_LINEARIZABLE, "v");
+    wait_absent(client_of(state), "short");
+    assert_int_equal(dengine_lease_revoke(client_of(state), lease, NULL), 0);
+    check_absent(client_of(state), "with");
+}
+
+static void a_range_is_deleted_at_once(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    uint64_t count = 9;
+
+    put_with(client, "a", 0, 0);
+    put_with(client, "b/1", 0, 0);
+    put_with(client, "b/2", 3600000, 0);
+    put_with(client, "c", 0, 0);
+    assert_int_equal(
+        dengine_delete_range(client, DENGINE_STR("b/"), DENGINE_STR("b0"), NULL, &count), 0);
+    assert_int_equal(count, 2);
+    check_absent(client, "b/1");
+    check_value(client, "c", DENGINE_LINEARIZABLE, "v");
+    assert_int_equal(dengine_delete_range(client, DENGINE_STR("b"), DENGINE_STR(""), NULL, &count),
+                     0);
+    assert_int_equal(count, 1);
+    check_value(client, "a", DENGINE_LINEARIZABLE, "v");
+}
+
+static void a_later_write_has_the_greater_revision(void **state)
+{
+    struct dengine_value value;
+    uint64_t first = 0;
+    uint64_t second = 0;
+
+    assert_int_equal(
+        dengine_put_with(client_of(state), DENGINE_STR("a"), DENGINE_STR("1"), NULL, NULL, &first),
+        0);
+    assert_int_equal(
+        dengine_put_with(client_of(state), DENGINE_STR("b"), DENGINE_STR("2"), NULL, NULL, &second),
+        0);
+    assert_true(first > 0 && second > first);
+    assert_int_equal(
+        dengine_get(client_of(state), DENGINE_STR("b"), DENGINE_LINEARIZABLE, NULL, &value), 0);
+    assert_int_equal(value.revision, second);
+    dengine_value_free(&value);
+}
+
 static void everything_is_there_after_a_restart(void **state)
 {
     struct dengine_status before;
@@ -372,6 +491,11 @@ int main(void)
         CASE(what_was_put_can_be_got_at_every_consistency),
         CASE(a_deleted_key_is_gone),
         CASE(a_comparison_decides_whether_a_swap_happens),
+        CASE(a_key_ends_after_its_time),
+        CASE(keys_end_with_their_lease),
+        CASE(a_lease_outlives_a_restart),
+        CASE(a_range_is_deleted_at_once),
+        CASE(a_later_write_has_the_greater_revision),
         CASE(everything_is_there_after_a_restart),
         CASE(limits_are_told_apart),
         CASE(the_status_shows_a_ready_leader),

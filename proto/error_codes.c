@@ -41,6 +41,8 @@ int32_t de_wire_code_of_error(int err, bool write)
         return CODE(STORAGE_PERMISSION_DENIED);
     case DENGINE_E_NOT_FOUND:
         return CODE(KEY_NOT_EXIST);
+    case DENGINE_E_NO_LEASE:
+        return CODE(LEASE_NOT_FOUND);
     case DENGINE_E_VERSION:
         return CODE(VERSION_MISMATCH);
     default:
@@ -64,6 +66,8 @@ int de_error_of_wire_code(int32_t code)
         return DENGINE_E_NO_LEADER;
     case CODE(PROPOSE_FAILED):
         return DENGINE_E_UNKNOWN;
+    case CODE(LEASE_NOT_FOUND):
+        return DENGINE_E_NO_LEASE;
     case CODE(DISK_FULL):
         return DENGINE_E_NO_SPACE;
     case CODE(DATA_CORRUPTION):

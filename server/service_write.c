@@ -7,7 +7,8 @@
 #include "d_engine/client.pb-c.h"
 #include "server/service_internal.h"
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S  UINT64_C(1000000000)
+#define NS_PER_MS UINT64_C(1000000)
 
 struct write_call {
     struct de_replica_request request;
@@ -16,14 +17,16 @@ struct write_call {
     uint8_t command[]; /* encoded */
 };
 
-static void reply_result(struct de_rpc_call *call, bool succeeded)
+static void reply_result(struct de_rpc_call *call, const struct dengine_result *done)
 {
     DEngine__Client__ClientResponse response = D_ENGINE__CLIENT__CLIENT_RESPONSE__INIT;
     DEngine__Client__WriteResult result = D_ENGINE__CLIENT__WRITE_RESULT__INIT;
-    uint8_t bytes[16];
+    uint8_t bytes[64];
     size_t size;
 
-    result.succeeded = succeeded;
+    result.succeeded = done->succeeded;
+    result.revision = done->revision;
+    de_kv_answer_outcome(done->bytes, &result.lease, &result.count);
     response.success_result_case = D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT;
     response.write_result = &result;
     DE_ASSERT(d_engine__client__client_response__get_packed_size(&response) <= sizeof bytes);
@@ -42,7 +45,7 @@ static void write_done(struct de_replica_request *request, int status,
         status = result->status;
     }
     if (status == 0) {
-        reply_result(write->call, result->succeeded);
+        reply_result(write->call, result);
     } else {
         de_service_reply_error(write->service, write->call, status, true, NULL);
     }
@@ -58,6 +61,54 @@ static struct dengine_slice slice_of(const ProtobufCBinaryData *data)
     return dengine_bytes(data->data, data->len);
 }
 
+static int insert_of(const DEngine__Client__WriteCommand__Insert *from,
+                     struct de_kv_command *command, const char **message)
+{
+    const int lives = (from->ttl_secs != 0) + (from->ttl_ms != 0) + (from->lease != 0);
+
+    if (lives > 1) {
+        *message = "at most one of ttl_secs, ttl_ms and lease can be given";
+        return DENGINE_E_INVALID;
+    }
+    if (from->ttl_secs > DE_KV_TTL_MAX_NS / NS_PER_S ||
+        from->ttl_ms > DE_KV_TTL_MAX_NS / NS_PER_MS) {
+        *message = "the time to live is more than 288230376 seconds, the most that is allowed";
+        return DENGINE_E_INVALID;
+    }
+    *command = de_kv_put(slice_of(&from->key), slice_of(&from->value));
+    command->op.ttl_ns = from->ttl_secs * NS_PER_S + from->ttl_ms * NS_PER_MS;
+    command->op.lease = from->lease;
+    return 0;
+}
+
+static int lease_of(const DEngine__Client__WriteCommand *from, struct de_kv_command *command,
+                    const char **message)
+{
+    *command = (struct de_kv_command){.type = 0};
+    if (from->operation_case == D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_GRANT) {
+        const uint64_t ttl_ms = from->lease_grant->ttl_ms;
+
+        command->type = DE_KV_LEASE_GRANT;
+        command->ttl_ns = ttl_ms * NS_PER_MS;
+        if (ttl_ms == 0 || ttl_ms > DE_KV_TTL_MAX_NS / NS_PER_MS) {
+            *message = "a lease lives for 1 to 288230376151 milliseconds";
+            return DENGINE_E_INVALID;
+        }
+    } else if (from->operation_case ==
+               D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_KEEP_ALIVE) {
+        command->type = DE_KV_LEASE_KEEP;
+        command->lease = from->lease_keep_alive->lease;
+    } else {
+        command->type = DE_KV_LEASE_REVOKE;
+        command->lease = from->lease_revoke->lease;
+    }
+    if (command->type != DE_KV_LEASE_GRANT && command->lease == 0) {
+        *message = "there is no lease 0";
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
 /* The command in a request; what it points to belongs to the request. INVALID with a message when
  * it asks for something this node does not do. */
 static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_command *command,
@@ -68,13 +119,7 @@ static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_co
 
     switch (from->operation_case) {
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT:
-        if (from->insert->ttl_secs > DE_KV_TTL_MAX_NS / NS_PER_S) {
-            *message = "ttl_secs is more than 288230376, the most that is allowed";
-            return DENGINE_E_INVALID;
-        }
-        *command = de_kv_put(slice_of(&from->insert->key), slice_of(&from->insert->value));
-        command->op.ttl_ns = from->insert->ttl_secs * NS_PER_S;
-        return 0;
+        return insert_of(from->insert, command, message);
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE:
         *command = de_kv_delete(slice_of(&from->delete_->key));
         return 0;
@@ -89,6 +134,16 @@ static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_co
                 : &expected,
             slice_of(&cas->new_value));
         return 0;
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE_RANGE:
+        *command = (struct de_kv_command){.type = DE_KV_WRITE};
+        command->op.type = DE_KV_DELETE_RANGE;
+        command->op.key = slice_of(&from->delete_range->from);
+        command->op.end = slice_of(&from->delete_range->end);
+        return 0;
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_GRANT:
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_KEEP_ALIVE:
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_REVOKE:
+        return lease_of(from, command, message);
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__NOT_SET:
     case _D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__CASE_IS_INT_SIZE:
         break;
@@ -127,12 +182,16 @@ static void reply_limit(struct de_service *service, struct de_rpc_call *call, in
                         const struct de_kv_command *command)
 {
     char message[160];
+    const size_t key =
+        command->op.key.size > command->op.end.size ? command->op.key.size : command->op.end.size;
 
-    if (command->op.key.size == 0) {
-        (void)snprintf(message, sizeof message, "the key is empty");
-    } else if (command->op.key.size > DE_KV_USER_KEY_MAX) {
+    if (key > DE_KV_USER_KEY_MAX) {
         (void)snprintf(message, sizeof message, "the key has %zu bytes, at most %d are allowed",
-                       command->op.key.size, DE_KV_USER_KEY_MAX);
+                       key, DE_KV_USER_KEY_MAX);
+    } else if (command->op.type == DE_KV_DELETE_RANGE) {
+        (void)snprintf(message, sizeof message, "the range ends before it begins");
+    } else if (key == 0) {
+        (void)snprintf(message, sizeof message, "the key is empty");
     } else {
         (void)snprintf(message, sizeof message,
                        "the value is longer than limits.value_bytes_max, "

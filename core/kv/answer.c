@@ -103,3 +103,21 @@ int de_kv_answer_decode(struct dengine_slice bytes, struct de_kv_answer *answer)
     DE_ASSERT_IMPLIES(good, !reader->failed);
     return good ? 0 : DENGINE_E_PROTOCOL;
 }
+
+void de_kv_answer_outcome(struct dengine_slice bytes, uint64_t *lease, uint64_t *count)
+{
+    struct de_kv_answer answer;
+    struct de_kv_op_answer op;
+
+    DE_ASSERT(lease != NULL);
+    DE_ASSERT(count != NULL);
+    *lease = 0;
+    *count = 0;
+    if (bytes.size == 0 || de_kv_answer_decode(bytes, &answer) != 0) {
+        return;
+    }
+    *lease = answer.lease;
+    if (answer.ops > 0 && de_kv_op_answer_read(&answer.reader, &op)) {
+        *count = op.count;
+    }
+}

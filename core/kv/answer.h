@@ -64,6 +64,10 @@ int de_kv_answer_decode(struct dengine_slice bytes, struct de_kv_answer *answer)
 bool de_kv_op_answer_read(struct de_reader *reader, struct de_kv_op_answer *op);
 bool de_kv_pair_read(struct de_reader *reader, struct de_kv_pair *pair);
 
+/* The lease, and the count of the first operation, of what a command answered; 0 where it has none.
+ */
+void de_kv_answer_outcome(struct dengine_slice bytes, uint64_t *lease, uint64_t *count);
+
 size_t de_kv_pair_size(struct dengine_slice key, struct dengine_slice value);
 void de_kv_pair_write(struct de_writer *writer, const struct de_kv_pair *pair);
 

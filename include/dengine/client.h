@@ -82,6 +82,25 @@ DENGINE_EXPORT int dengine_put(struct dengine_client *client, struct dengine_sli
                                struct dengine_slice value,
                                const struct dengine_call_options *options);
 
+/* How long a key is to live. At most one of the two is not 0. */
+struct dengine_put_options {
+    uint64_t ttl_ms; /* it is removed after so long, unless it is put again before; 0 = never */
+    uint64_t lease;  /* it is removed when this lease ends; 0 = none */
+};
+
+/* As dengine_put, for a key that is to end; put NULL: for ever. Any put takes the key from the
+ * lease or time it had before. *revision (may be NULL) is that of the change: of two changes of
+ * whatever keys the later one has the greater revision, so it serves as a fencing token. Errors as
+ * dengine_put, and NO_LEASE.
+ *
+ * Time is the cluster's: it passes as the leader's clock measures it, and stands still while there
+ * is none. So a key is never removed before its time (less the drift of a clock), and may be late.
+ */
+DENGINE_EXPORT int dengine_put_with(struct dengine_client *client, struct dengine_slice key,
+                                    struct dengine_slice value,
+                                    const struct dengine_put_options *put,
+                                    const struct dengine_call_options *options, uint64_t *revision);
+
 /* Reads one key; NOT_FOUND when there is none (*value is then empty). The caller frees *value. */
 DENGINE_EXPORT int dengine_get(struct dengine_client *client, struct dengine_slice key,
                                enum dengine_consistency consistency,
@@ -91,6 +110,35 @@ DENGINE_EXPORT int dengine_get(struct dengine_client *client, struct dengine_sli
 /* Removes key; 0 also when there was none. Errors as dengine_put. */
 DENGINE_EXPORT int dengine_delete(struct dengine_client *client, struct dengine_slice key,
                                   const struct dengine_call_options *options);
+
+/* The end of the range of all keys that begin with prefix: the shortest key behind them, in buffer
+ * of at least prefix.size bytes; empty when they go on to the last key there is. Any thread. */
+DENGINE_EXPORT struct dengine_slice dengine_prefix_end(struct dengine_slice prefix, void *buffer);
+
+/* Removes the keys from <= key < end, all at one revision; end empty: to the last key. *count (may
+ * be NULL) is how many there were. TOO_LARGE (INVALID from a server), and nothing done: more than
+ * 10 000. Other errors as dengine_put. */
+DENGINE_EXPORT int dengine_delete_range(struct dengine_client *client, struct dengine_slice from,
+                                        struct dengine_slice end,
+                                        const struct dengine_call_options *options,
+                                        uint64_t *count);
+
+/* Makes a lease that ends ttl_ms (1 to 288 230 376 000) after it was granted or last kept alive,
+ * whichever is later; with it end the keys that were put with it. Time is the cluster's, see
+ * dengine_put_with. Errors as dengine_put; after UNKNOWN there may be a lease that ends by itself.
+ */
+DENGINE_EXPORT int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
+                                       const struct dengine_call_options *options, uint64_t *lease);
+
+/* Lets the lease begin anew. NO_LEASE: it has ended, and so have its keys. Else as dengine_put;
+ * after UNKNOWN it may be tried again at will. */
+DENGINE_EXPORT int dengine_lease_keep_alive(struct dengine_client *client, uint64_t lease,
+                                            const struct dengine_call_options *options);
+
+/* Ends the lease and removes its keys now (a lease of many keys: in several steps, the last ones a
+ * little later). NO_LEASE when there is none. */
+DENGINE_EXPORT int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
+                                        const struct dengine_call_options *options);
 
 /* Sets key to value if it now has the value *expected, or, with expected NULL, if there is no such
  * key. *succeeded tells whether the comparison was true. Errors as dengine_put. */
@@ -105,6 +153,9 @@ struct dengine_reply {
     int status;                 /* as the blocking call would return */
     bool succeeded;             /* compare_and_swap: the comparison was true; else status == 0 */
     struct dengine_value value; /* get: the callee owns it and frees it */
+    uint64_t revision;          /* of a write that was done, when the server tells; else 0 */
+    uint64_t count;             /* delete_range: keys that were removed */
+    uint64_t lease;             /* lease_grant */
 };
 
 typedef void dengine_callback(void *context, struct dengine_reply *reply);
@@ -126,6 +177,25 @@ DENGINE_EXPORT int dengine_compare_and_swap_async(struct dengine_client *client,
                                                   struct dengine_slice value,
                                                   const struct dengine_call_options *options,
                                                   dengine_callback *callback, void *context);
+
+DENGINE_EXPORT int dengine_put_with_async(struct dengine_client *client, struct dengine_slice key,
+                                          struct dengine_slice value,
+                                          const struct dengine_put_options *put,
+                                          const struct dengine_call_options *options,
+                                          dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_delete_range_async(struct dengine_client *client,
+                                              struct dengine_slice from, struct dengine_slice end,
+                                              const struct dengine_call_options *options,
+                                              dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_lease_grant_async(struct dengine_client *client, uint64_t ttl_ms,
+                                             const struct dengine_call_options *options,
+                                             dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_lease_keep_alive_async(struct dengine_client *client, uint64_t lease,
+                                                  const struct dengine_call_options *options,
+                                                  dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_lease_revoke_async(struct dengine_client *client, uint64_t lease,
+                                              const struct dengine_call_options *options,
+                                              dengine_callback *callback, void *context);
 
 /* One member of the cluster as dengine_cluster_status sees it. */
 struct dengine_member {

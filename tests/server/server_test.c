@@ -104,6 +104,76 @@ static void test_commands_and_their_exit_status(void **state)
     stop_server(server);
 }
 
+static void wait_absent(struct dengine_client *client, const char *key)
+{
+    struct dengine_value value;
+    int err;
+
+    do {
+        err = dengine_get(client, dengine_str(key), DENGINE_LINEARIZABLE, NULL, &value);
+        dengine_value_free(&value);
+    } while (err == 0);
+    assert_int_equal(err, DENGINE_E_NOT_FOUND);
+}
+
+static void test_keys_that_end(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_put_options put = {.ttl_ms = 50};
+    struct dengine_client *client;
+    uint64_t lease = 0;
+    uint64_t first = 0;
+    uint64_t second = 0;
+    char text[32];
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("a"), DENGINE_STR("v"), &put, NULL, &first), 0);
+    wait_absent(client, "a");
+    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &lease), 0);
+    assert_int_not_equal(lease, 0);
+    put = (struct dengine_put_options){.lease = lease};
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("a"), DENGINE_STR("v"), &put, NULL, &second), 0);
+    assert_true(first != 0 && second > first);
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)lease);
+    {
+        const char *const with[] = {"put", "b", "v", "--lease", text, NULL};
+        const char *const keep[] = {"lease", "keep-alive", text, NULL};
+        const char *const revoke[] = {"lease", "revoke", text, "--output", "json", NULL};
+
+        assert_cli(endpoint, NULL, 0, "ok\n", with);
+        assert_cli(endpoint, NULL, 0, "ok\n", keep);
+        assert_cli(endpoint, NULL, 0, "{\"ok\":true}\n", revoke);
+        assert_cli(endpoint, NULL, 1, "", keep);
+        assert_cli(endpoint, NULL, 1, "", with);
+    }
+    assert_int_equal(dengine_lease_keep_alive(client, lease, NULL), DENGINE_E_NO_LEASE);
+    CLI(endpoint, NULL, 1, "", "get", "a");
+    CLI(endpoint, NULL, 1, "", "get", "b");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "c", "v", "--ttl", "1");
+    wait_absent(client, "c");
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
+static void test_a_range_is_deleted(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "p/1", "v");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "p/2", "v");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "q", "v");
+    CLI(endpoint, NULL, 0, "2\n", "del", "p/", "--prefix");
+    CLI(endpoint, NULL, 0, "{\"count\":0}\n", "del", "p/", "--prefix", "--output", "json");
+    CLI(endpoint, NULL, 0, "v", "get", "q");
+    stop_server(server);
+}
+
 static void test_status_names_the_leader(void **state)
 {
     char endpoint[64];
@@ -227,6 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
+        cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
+        cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test_setup_teardown(test_what_was_written_outlives_a_kill, clean, clean),
