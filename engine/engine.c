@@ -133,7 +133,7 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
         (void)dengine_close(engine);
         return err;
     }
-    de_open_message()[0] = '\0';
+    (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES, "%s", engine->stores.note);
     *result = engine;
     return 0;
 }

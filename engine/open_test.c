@@ -14,7 +14,11 @@
 
 #include <cmocka.h>
 
+#include "core/base/codec.h"
+#include "core/base/crc32c.h"
+#include "core/kv/record.h"
 #include "engine/engine_test_support.h"
+#include "storage/lmdb/lmdb_kv.h"
 
 #define DIRECTORY "open.data"
 
@@ -218,6 +222,71 @@ static void a_lost_state_is_made_again_from_the_log(void **state)
     assert_int_equal(dengine_close(engine), 0);
 }
 
+/* Writes the state's format version into the closed store, as another version of the program would
+ * have. */
+static void set_state_version(uint8_t version)
+{
+    struct dengine_kv_store store;
+    struct dengine_kv_view *view;
+    struct dengine_slice value;
+    enum de_lmdb_found found;
+    uint8_t bytes[DE_KV_STATE_BYTES];
+    char message[512];
+
+    assert_int_equal(
+        de_lmdb_kv_open(DIRECTORY "/state", NULL, &store, &found, message, sizeof(message)), 0);
+    assert_int_equal(found, DE_LMDB_KEPT);
+    assert_int_equal(store.ops->view_open(store.object, &view), 0);
+    assert_int_equal(store.ops->view_get(store.object, view, de_kv_state_key(), &value), 0);
+    assert_int_equal(value.size, sizeof(bytes));
+    memcpy(bytes, value.data, sizeof(bytes));
+    store.ops->view_close(store.object, view);
+    bytes[4] = version;
+    de_store_u32(bytes + sizeof(bytes) - 4, de_crc32c(0, bytes, sizeof(bytes) - 4));
+    assert_int_equal(store.ops->begin(store.object), 0);
+    assert_int_equal(
+        store.ops->put(store.object, de_kv_state_key(), dengine_bytes(bytes, sizeof(bytes))), 0);
+    assert_int_equal(store.ops->commit(store.object), 0);
+    store.ops->close(store.object);
+}
+
+static void a_state_of_an_older_version_is_made_again(void **state)
+{
+    struct dengine *engine;
+    struct dengine_value value;
+
+    (void)state;
+    assert_int_equal(dengine_open(DIRECTORY, &engine), 0);
+    assert_string_equal(dengine_open_message(), "");
+    assert_int_equal(dengine_wait_ready(engine, 20000, NULL), 0);
+    assert_int_equal(
+        dengine_put(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    assert_int_equal(dengine_close(engine), 0);
+    set_state_version(DE_KV_FORMAT_VERSION - 1);
+    assert_int_equal(dengine_open(DIRECTORY, &engine), 0);
+    assert_non_null(strstr(dengine_open_message(), "an older version of dengine wrote it"));
+    assert_int_equal(dengine_wait_ready(engine, 20000, NULL), 0);
+    assert_int_equal(
+        dengine_get(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_EVENTUAL, NULL, &value),
+        0);
+    dengine_value_free(&value);
+    assert_int_equal(dengine_close(engine), 0);
+    assert_int_equal(dengine_open(DIRECTORY, &engine), 0);
+    assert_string_equal(dengine_open_message(), "");
+    assert_int_equal(dengine_close(engine), 0);
+}
+
+static void a_state_of_a_newer_version_is_refused_and_left(void **state)
+{
+    (void)state;
+    open_and_close();
+    set_state_version(DE_KV_FORMAT_VERSION + 1);
+    refuse_open(DENGINE_E_VERSION, "newer version");
+    set_state_version(DE_KV_FORMAT_VERSION); /* all of it is still there */
+    open_and_close();
+    assert_string_equal(dengine_open_message(), "");
+}
+
 /* The log is not: a state ahead of it shows that acknowledged writes are gone. */
 static void a_lost_log_is_corruption(void **state)
 {
@@ -249,6 +318,8 @@ int main(void)
         CASE(a_port_in_use_is_told_before_anything_is_made),
         CASE(a_configuration_without_directory_is_refused),
         CASE(a_lost_state_is_made_again_from_the_log),
+        CASE(a_state_of_an_older_version_is_made_again),
+        CASE(a_state_of_a_newer_version_is_refused_and_left),
         CASE(a_lost_log_is_corruption),
     };
 

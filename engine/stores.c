@@ -133,31 +133,57 @@ static int open_snapshots(const struct de_plan *plan, const char *name,
     return err;
 }
 
+/* Opens the store at path and the state machine in it. */
+static int open_kv(const char *path, const struct de_lmdb_options *options,
+                   struct de_stores *stores, char *message, size_t message_size)
+{
+    enum de_lmdb_found found;
+    int err = de_lmdb_kv_open(path, options, &stores->kv_store, &found, message, message_size);
+
+    if (err != 0) {
+        return err;
+    }
+    DE_ASSERT_IMPLIES(options->discard != NULL, found != DE_LMDB_KEPT);
+    if (found == DE_LMDB_DISCARDED) {
+        (void)snprintf(stores->note, sizeof(stores->note), "%s", message);
+    }
+    /* A new or discarded store has applied nothing, so the node restores the newest snapshot to it
+     * and applies the log. */
+    return de_kv_new(stores->kv_store, de_heap_allocator(), &stores->kv);
+}
+
+/* The state is only a view: one that an older version of the program wrote is made again. One of a
+ * newer version is left to that version. */
 static int open_state(const struct de_plan *plan, struct de_stores *stores, char *message,
                       size_t message_size)
 {
-    struct de_lmdb_options options = {0};
-    enum de_lmdb_found found;
+    struct de_lmdb_options options = {.map_bytes = plan->map_bytes};
     char path[PATH_BYTES];
+    bool older = false;
     int err = join_path(plan->data_dir, "state", path, message, message_size);
 
     if (err != 0) {
         return err;
     }
-    options.map_bytes = plan->map_bytes;
-    err = de_lmdb_kv_open(path, &options, &stores->kv_store, &found, message, message_size);
-    if (err != 0) {
+    err = open_kv(path, &options, stores, message, message_size);
+    if (err == 0 || stores->kv_store.object == NULL) {
         return err;
     }
-    /* A new or discarded store has applied nothing, so the node restores the newest snapshot to it
-     * and applies the log. */
-    err = de_kv_new(stores->kv_store, de_heap_allocator(), &stores->kv);
-    if (err != 0) {
-        (void)snprintf(message, message_size,
-                       "the state in %s cannot be used: %s; remove that directory, and the state "
-                       "is made again from the newest snapshot and the log",
-                       path, dengine_strerror(err));
+    if (err == DENGINE_E_VERSION && de_kv_is_older(stores->kv_store, &older) == 0 && older) {
+        stores->kv_store.ops->close(stores->kv_store.object);
+        stores->kv_store.object = NULL;
+        options.discard = "an older version of dengine wrote it";
+        err = open_kv(path, &options, stores, message, message_size);
+        if (err == 0 || stores->kv_store.object == NULL) {
+            return err;
+        }
     }
+    (void)snprintf(message, message_size,
+                   err == DENGINE_E_VERSION
+                       ? "the state in %s is of a newer version of dengine: %s; use that version"
+                       : "the state in %s cannot be used: %s; remove that directory, and the state "
+                         "is made again from the newest snapshot and the log",
+                   path, dengine_strerror(err));
     return err;
 }
 

@@ -22,6 +22,8 @@
 extern "C" {
 #endif
 
+#define DE_STORES_NOTE_BYTES 512
+
 struct de_stores {
     struct de_data_dir data_dir;
     bool data_dir_open;
@@ -30,6 +32,7 @@ struct de_stores {
     struct dengine_snapshot_store snapshots;
     struct dengine_kv_store kv_store;
     struct de_kv *kv;
+    char note[DE_STORES_NOTE_BYTES]; /* what opening found and mended by itself; "": nothing */
 };
 
 /* Opens what plan names. A node id that was not given, and the cluster id of a cluster of one, are

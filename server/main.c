@@ -127,6 +127,11 @@ static int start(struct server *server)
         log_failure(server, "cannot_start", err, dengine_open_message());
         return err;
     }
+    if (dengine_open_message()[0] != '\0') {
+        const struct de_log_field note = {"what", dengine_open_message(), 0};
+
+        de_log(server->log_format, DE_LOG_WARNING, "mended", &note, 1);
+    }
     parts.replica = de_engine_replica(server->engine);
     parts.kv = de_engine_kv(server->engine);
     parts.snapshots = de_engine_snapshots(server->engine);

@@ -175,6 +175,28 @@ int de_kv_new(struct dengine_kv_store store, const struct de_allocator *allocato
     return 0;
 }
 
+int de_kv_is_older(struct dengine_kv_store store, bool *older)
+{
+    const struct dengine_kv_store_ops *ops = store.ops;
+    struct dengine_kv_view *view = NULL;
+    struct dengine_slice value = {NULL, 0};
+    int rc;
+
+    DE_ASSERT(ops != NULL);
+    DE_ASSERT(older != NULL);
+    *older = false;
+    rc = ops->view_open(store.object, &view);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = ops->view_get(store.object, view, de_kv_state_key(), &value);
+    if (rc == 0) {
+        *older = de_kv_state_is_older(value);
+    }
+    ops->view_close(store.object, view);
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
+}
+
 void de_kv_free(struct de_kv *kv)
 {
     struct de_allocator allocator;

@@ -58,6 +58,11 @@ int de_kv_new(struct dengine_kv_store store, const struct de_allocator *allocato
               struct de_kv **kv);
 void de_kv_free(struct de_kv *kv);
 
+/* Whether what store holds was written by an older version of this program, whose format is not
+ * read any more (de_kv_new: VERSION). Who has snapshot and log may discard it, and make it again.
+ * Errors of the store. */
+int de_kv_is_older(struct dengine_kv_store store, bool *older);
+
 /* From now on tells sink what batches do. Before the first begin. */
 void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink);
 

@@ -398,6 +398,7 @@ static void test_a_foreign_store_is_refused(void **state)
     struct de_kv *kv = NULL;
     const struct de_kv_mark said = {.index = 3, .term = 1};
     uint8_t mark[DE_KV_STATE_BYTES];
+    bool older = true;
 
     (void)state;
     test_store_init(&store);
@@ -410,6 +411,14 @@ static void test_a_foreign_store_is_refused(void **state)
     test_store_set(&store, de_kv_state_key(), dengine_bytes(mark, sizeof mark));
     assert_int_equal(de_kv_new(test_store_table(&store), de_test_allocator(), &kv),
                      DENGINE_E_VERSION);
+    assert_int_equal(de_kv_is_older(test_store_table(&store), &older), 0);
+    assert_false(older);
+    mark[4] = 1; /* which was shorter */
+    test_store_set(&store, de_kv_state_key(), dengine_bytes(mark, 28));
+    assert_int_equal(de_kv_new(test_store_table(&store), de_test_allocator(), &kv),
+                     DENGINE_E_VERSION);
+    assert_int_equal(de_kv_is_older(test_store_table(&store), &older), 0);
+    assert_true(older);
     mark[4] = DE_KV_FORMAT_VERSION;
     mark[8] ^= 1;
     test_store_set(&store, de_kv_state_key(), dengine_bytes(mark, sizeof mark));

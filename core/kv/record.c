@@ -113,6 +113,16 @@ int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
                : DENGINE_E_CORRUPT;
 }
 
+bool de_kv_state_is_older(struct dengine_slice bytes)
+{
+    const uint8_t *at = bytes.data;
+
+    DE_ASSERT(at != NULL || bytes.size == 0);
+    DE_ASSERT(DE_KV_FORMAT_VERSION >= 2); /* else there is none */
+    return bytes.size >= 8 && memcmp(at, state_magic, sizeof state_magic) == 0 &&
+           de_load_u32(at + 4) >= 1 && de_load_u32(at + 4) < DE_KV_FORMAT_VERSION;
+}
+
 int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark)
 {
     const uint8_t *at = key.data;

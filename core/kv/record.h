@@ -161,6 +161,9 @@ void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes);
 /* VERSION, or CORRUPT. */
 int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark);
 
+/* Whether bytes are what an older format had in this place. */
+bool de_kv_state_is_older(struct dengine_slice bytes);
+
 /* Whether this is a pair that the state machine could have written: 0, CORRUPT or VERSION. When it
  * is "\0state", *mark is what it says. */
 int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark);

@@ -74,7 +74,9 @@ DENGINE_EXPORT int dengine_open_file(const char *path, struct dengine **engine);
 DENGINE_EXPORT int dengine_open_config(const struct dengine_config *config,
                                        struct dengine **engine);
 
-/* Why the calling thread's last dengine_open* failed: one sentence. */
+/* Why the calling thread's last dengine_open* failed: one sentence. When it did not: what it found
+ * and mended by itself, which belongs into a log (that the state is being made again from snapshot
+ * and log, and why), or "". */
 DENGINE_EXPORT const char *dengine_open_message(void);
 
 /* Waits until a leader is known that has committed in its term. leader, when not NULL, gets its id.
@@ -113,7 +115,7 @@ struct dengine_status {
     uint64_t snapshots_sent;      /* to members that had fallen behind the log */
     uint64_t snapshots_installed; /* received from the leader, in place of the log */
     uint64_t snapshot_failures;   /* tried again later, all of them */
-    char halt_reason[256]; /* "" unless halted */
+    char halt_reason[256];        /* "" unless halted */
 };
 
 /* A consistent picture of the engine, a moment old at most. Never blocks. */

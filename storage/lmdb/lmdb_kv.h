@@ -29,6 +29,8 @@ struct de_lmdb_options {
     uint64_t map_bytes;       /* address space at first; 0: 64 GiB */
     uint32_t views_max;       /* open at one time; 0: 256; more are BUSY */
     const char *boot_id_path; /* NULL: /proc/sys/kernel/random/boot_id */
+    const char *discard;      /* NULL, or why contents that are there are to be discarded: what
+                                 follows "because" */
 };
 
 /* What open found. */

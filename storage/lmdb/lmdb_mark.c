@@ -59,10 +59,11 @@ static int decode(const uint8_t *bytes, uint64_t size, struct de_lmdb_mark *mark
     DE_ASSERT(bytes != NULL);
     DE_ASSERT(mark != NULL);
     if (size != MARK_BYTES || memcmp(bytes, mark_magic, sizeof(mark_magic)) != 0 ||
-        de_load_u32(bytes + AT_CRC) != de_crc32c(0, bytes, AT_CRC)) {
+        de_load_u32(bytes + AT_CRC) != de_crc32c(0, bytes, AT_CRC) ||
+        de_load_u32(bytes + AT_VERSION) < MARK_VERSION) {
         return DENGINE_E_CORRUPT;
     }
-    if (de_load_u32(bytes + AT_VERSION) != MARK_VERSION) {
+    if (de_load_u32(bytes + AT_VERSION) > MARK_VERSION) {
         return DENGINE_E_VERSION;
     }
     state = de_load_u32(bytes + AT_STATE);
@@ -146,7 +147,7 @@ const char *de_lmdb_mark_distrust(const struct de_lmdb_mark *mark, uint64_t data
 {
     DE_ASSERT(boot_id != NULL);
     if (mark == NULL) {
-        return "its state.mark is missing or damaged";
+        return "its state.mark is missing, damaged or of an older version";
     }
     DE_ASSERT(mark->state == DE_LMDB_MARK_OPEN || mark->state == DE_LMDB_MARK_CLEAN);
     if (mark->state == DE_LMDB_MARK_CLEAN) {

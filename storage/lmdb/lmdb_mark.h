@@ -39,7 +39,8 @@ struct de_lmdb_mark {
 /* Reads the boot id of the machine; empty when it cannot be known. */
 void de_lmdb_boot_id(const char *path, char boot_id[DE_LMDB_BOOT_ID_BYTES]);
 
-/* 0; NOT_FOUND; CORRUPT; VERSION; IO and so on. */
+/* 0; NOT_FOUND; CORRUPT (also for an older version than this program writes: the contents are to be
+ * made again); VERSION (a newer one); IO and so on. */
 int de_lmdb_mark_read(struct dengine_dir dir, struct de_lmdb_mark *mark);
 
 /* Replaces the mark, atomically and durably. */

@@ -48,7 +48,8 @@ static int discard(struct de_lmdb_kv *kv)
 }
 
 /* Decides about what is there and leaves a directory that LMDB may open, marked as open. */
-static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **why)
+static int judge(struct de_lmdb_kv *kv, const char *unwanted, enum de_lmdb_found *found,
+                 const char **why)
 {
     struct de_lmdb_mark mark;
     uint64_t bytes = 0;
@@ -66,7 +67,9 @@ static int judge(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const char **
     *found = DE_LMDB_NEW;
     *why = NULL;
     if (present) {
-        *why = de_lmdb_mark_distrust(mark_error == 0 ? &mark : NULL, bytes, kv->mark.boot_id);
+        *why = unwanted != NULL
+                   ? unwanted
+                   : de_lmdb_mark_distrust(mark_error == 0 ? &mark : NULL, bytes, kv->mark.boot_id);
         *found = *why == NULL ? DE_LMDB_KEPT : DE_LMDB_DISCARDED;
     } else if (mark_error == 0 && mark.data_bytes > 0) {
         *why = "data.mdb is gone";
@@ -120,7 +123,7 @@ static int open_lmdb(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const cha
 
 static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
 {
-    const struct de_lmdb_options none = {0, 0, NULL};
+    const struct de_lmdb_options none = {0};
     struct de_lmdb_kv *made = calloc(1, sizeof(*made));
 
     options = options == NULL ? &none : options;
@@ -226,7 +229,7 @@ int de_lmdb_kv_open(const char *path, const struct de_lmdb_options *options,
     kv->path = realpath(path, NULL);
     error = kv->path == NULL ? de_posix_error(errno) : de_lmdb_replace_clean(kv->dir);
     if (error == 0) {
-        error = judge(kv, found, &why);
+        error = judge(kv, options == NULL ? NULL : options->discard, found, &why);
     }
     if (error == 0) {
         error = open_lmdb(kv, found, &why);

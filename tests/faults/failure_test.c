@@ -350,6 +350,8 @@ static void test_a_state_file_that_was_cut_short(void **state)
     assert_int_equal(truncate(DIRECTORY "/state/data.mdb", 100), 0);
     server = start(bench);
     assert_int_equal(cli(bench, NULL, "get", "k", NULL), 0);
+    assert_non_null(strstr(de_process_errors(server), "mended"));
+    assert_non_null(strstr(de_process_errors(server), "the size it was closed with"));
     stop(server);
 }
 
