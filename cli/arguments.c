@@ -34,6 +34,11 @@ static const struct command commands[] = {
      "VALUE\n"
      "and NEW may be -, which is read from standard input. Exit status 1 when the comparison is\n"
      "false.\n"},
+    {"scan", DE_CLI_SCAN, 1, "scan PREFIX [--limit N] [--reverse] [--keys-only | --count]",
+     "Prints the keys that begin with PREFIX (\"\": all) in order of their bytes: key, tabulator,\n"
+     "value, newline; with --output json an object on each line. --count prints how many there "
+     "are.\n"
+     "It reads page by page: a key that is there all the time is printed exactly once.\n"},
     {"lease", DE_CLI_LEASE, 2, "lease (grant SECONDS | keep-alive ID | revoke ID)",
      "grant makes a lease that ends SECONDS after it was last kept alive, and prints its ID; with "
      "it\n"
@@ -81,8 +86,12 @@ enum option_kind {
     OPTION_CONFIG,
     OPTION_TTL,
     OPTION_LEASE,
+    OPTION_LIMIT,
     OPTION_ABSENT, /* from here on without a value */
     OPTION_PREFIX,
+    OPTION_KEYS_ONLY,
+    OPTION_COUNT_ONLY,
+    OPTION_REVERSE,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -98,7 +107,7 @@ static const struct option options[] = {
     {"--endpoints", OPTION_ENDPOINTS, "HOST:PORT,...",
      "the cluster (default: $DENGINE_ENDPOINTS, else 127.0.0.1:9081)"},
     {"--consistency", OPTION_CONSISTENCY, "LEVEL",
-     "of get: linearizable, lease or eventual (default: the server's)"},
+     "of get and scan: linearizable, lease or eventual (default: the server's)"},
     {"--timeout", OPTION_TIMEOUT, "MS", "give up after this long (default: 5000)"},
     {"--output", OPTION_OUTPUT, "text|json", "what to print (default: text)"},
     {"--expect", OPTION_EXPECT, "VALUE", "of cas: the value that must be there"},
@@ -109,6 +118,10 @@ static const struct option options[] = {
     {"--config", OPTION_CONFIG, "FILE", "of snapshot restore: the new member's configuration"},
     {"--ttl", OPTION_TTL, "SECONDS", "of put: the key is removed after so long"},
     {"--lease", OPTION_LEASE, "ID", "of put: the key is removed when this lease ends"},
+    {"--limit", OPTION_LIMIT, "N", "of scan: print at most so many keys"},
+    {"--keys-only", OPTION_KEYS_ONLY, NULL, "of scan: no values"},
+    {"--count", OPTION_COUNT_ONLY, NULL, "of scan: only how many keys there are"},
+    {"--reverse", OPTION_REVERSE, NULL, "of scan: from the last key to the first"},
     {"--prefix", OPTION_PREFIX, NULL, "of del: all keys that begin with KEY"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
     {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
@@ -252,6 +265,17 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
         return take_number(arguments, "--ttl", value, TTL_S_MAX, &arguments->ttl_s);
     case OPTION_LEASE:
         return take_number(arguments, "--lease", value, UINT64_MAX, &arguments->lease);
+    case OPTION_LIMIT:
+        return take_number(arguments, "--limit", value, UINT32_MAX, &arguments->limit);
+    case OPTION_KEYS_ONLY:
+        arguments->keys_only = true;
+        return 0;
+    case OPTION_COUNT_ONLY:
+        arguments->count_only = true;
+        return 0;
+    case OPTION_REVERSE:
+        arguments->reverse = true;
+        return 0;
     case OPTION_PREFIX:
         arguments->prefix = true;
         return 0;
@@ -359,6 +383,14 @@ static int check_options(struct de_cli_arguments *arguments)
     }
     if (arguments->ttl_s != 0 && arguments->lease != 0) {
         return refuse(arguments, "a key ends after --ttl or with --lease, not both");
+    }
+    if (arguments->command != DE_CLI_SCAN && (arguments->limit != 0 || arguments->keys_only ||
+                                              arguments->count_only || arguments->reverse)) {
+        return refuse(arguments, "--limit, --keys-only, --count and --reverse belong to scan");
+    }
+    if (arguments->count_only &&
+        (arguments->limit != 0 || arguments->keys_only || arguments->reverse)) {
+        return refuse(arguments, "--count goes with none of --limit, --keys-only and --reverse");
     }
     if (arguments->command != DE_CLI_DELETE && arguments->prefix) {
         return refuse(arguments, "--prefix belongs to del");

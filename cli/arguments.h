@@ -22,6 +22,7 @@ enum de_cli_command {
     DE_CLI_CAS,
     DE_CLI_STATUS,
     DE_CLI_LEASE,
+    DE_CLI_SCAN,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };
@@ -45,8 +46,12 @@ struct de_cli_arguments {
     const char *node_id;
     const char *initial_cluster;
     const char *config;
-    uint64_t ttl_s;    /* put, lease grant; 0: none */
-    uint64_t lease;    /* put, lease keep-alive and revoke; 0: none */
+    uint64_t ttl_s; /* put, lease grant; 0: none */
+    uint64_t lease; /* put, lease keep-alive and revoke; 0: none */
+    bool keys_only; /* scan, as the following */
+    bool count_only;
+    bool reverse;
+    uint64_t limit;    /* 0: none */
     bool prefix;       /* del: the keys that begin with the operand */
     char message[256]; /* what was wrong */
 };

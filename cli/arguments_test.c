@@ -103,6 +103,18 @@ static void test_lives(void **state)
     assert_true(arguments.prefix);
 }
 
+static void test_scan(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("scan", "", "--limit", "4294967295", "--reverse", "--keys-only", NULL),
+                     0);
+    assert_int_equal(arguments.command, DE_CLI_SCAN);
+    assert_int_equal(arguments.limit, UINT32_MAX);
+    assert_true(arguments.reverse && arguments.keys_only && !arguments.count_only);
+    assert_int_equal(parse("scan", "p", "--count", NULL), 0);
+    assert_true(arguments.count_only);
+}
+
 static void test_help_needs_nothing_else(void **state)
 {
     (void)state;
@@ -141,6 +153,9 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("put", "k", "v", "--ttl", "1", "--lease", "1", NULL), "not both");
     assert_refused(parse("get", "k", "--ttl", "1", NULL), "belong to put");
     assert_refused(parse("get", "k", "--prefix", NULL), "belongs to del");
+    assert_refused(parse("get", "k", "--reverse", NULL), "belong to scan");
+    assert_refused(parse("scan", "k", "--count", "--limit", "1", NULL), "goes with none");
+    assert_refused(parse("scan", "k", "--limit", "0", NULL), "1 to 4294967295");
     assert_refused(parse("lease", "end", "1", NULL), "lease (grant SECONDS");
     assert_refused(parse("lease", "grant", "1s", NULL), "SECONDS 1s: must be 1");
     assert_refused(parse("lease", "revoke", "-1", NULL), "ID -1: must be 1");
@@ -176,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_two_dashes_end_the_options),
         cmocka_unit_test(test_cas),
         cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_scan),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_refusals_say_what_is_wrong),
         cmocka_unit_test(test_help_texts),

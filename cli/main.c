@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/exit_status.h"
+#include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
 #include "cli/wal_command.h"
 #include "client/json_text.h"
@@ -156,6 +157,13 @@ static int run_delete(const struct de_cli_arguments *arguments, struct dengine_c
     return STATUS_OK;
 }
 
+static int run_scan(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const int err = de_cli_scan(arguments, client);
+
+    return err != 0 ? report_error(arguments, client, err, false) : STATUS_OK;
+}
+
 static int run_lease(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     const char *verb = arguments->operand[0];
@@ -301,6 +309,8 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_cas(arguments, client);
     case DE_CLI_LEASE:
         return run_lease(arguments, client);
+    case DE_CLI_SCAN:
+        return run_scan(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
     case DE_CLI_WAL: /* these need no client */

@@ -152,8 +152,8 @@ static int prepare(const struct dengine_client *client, const struct dengine_cal
     return check_call(call);
 }
 
-static int start(struct dengine_client *client, const struct dengine_call_options *options,
-                 struct de_client_call *call, dengine_callback *callback, void *context)
+int de_client_start(struct dengine_client *client, const struct dengine_call_options *options,
+                    struct de_client_call *call, dengine_callback *callback, void *context)
 {
     const int err = prepare(client, options, call, callback, context);
 
@@ -213,9 +213,8 @@ static int wait_for(struct dengine_client *client, struct de_client_call *call,
     return err;
 }
 
-/* A blocking call that returns no value. */
-static int run(struct dengine_client *client, const struct dengine_call_options *options,
-               struct de_client_call *call, struct dengine_reply *reply)
+int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
+                  struct de_client_call *call, struct dengine_reply *reply)
 {
     int err = prepare(client, options, call, wake, NULL);
 
@@ -270,7 +269,7 @@ int dengine_put(struct dengine_client *client, struct dengine_slice key, struct 
     struct de_client_call call = put_call(key, value);
     struct dengine_reply reply;
 
-    return run(client, options, &call, &reply);
+    return de_client_run(client, options, &call, &reply);
 }
 
 int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
@@ -279,7 +278,7 @@ int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
 {
     struct de_client_call call = put_call(key, value);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_get(struct dengine_client *client, struct dengine_slice key,
@@ -315,7 +314,7 @@ int dengine_get_async(struct dengine_client *client, struct dengine_slice key,
 {
     struct de_client_call call = get_call(key, consistency);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_delete(struct dengine_client *client, struct dengine_slice key,
@@ -324,7 +323,7 @@ int dengine_delete(struct dengine_client *client, struct dengine_slice key,
     struct de_client_call call = delete_call(key);
     struct dengine_reply reply;
 
-    return run(client, options, &call, &reply);
+    return de_client_run(client, options, &call, &reply);
 }
 
 int dengine_delete_async(struct dengine_client *client, struct dengine_slice key,
@@ -333,7 +332,7 @@ int dengine_delete_async(struct dengine_client *client, struct dengine_slice key
 {
     struct de_client_call call = delete_call(key);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_compare_and_swap(struct dengine_client *client, struct dengine_slice key,
@@ -348,7 +347,7 @@ int dengine_compare_and_swap(struct dengine_client *client, struct dengine_slice
         de_client_set_last_error("there is no room for the result");
         return DENGINE_E_INVALID;
     }
-    err = run(client, options, &call, &reply);
+    err = de_client_run(client, options, &call, &reply);
     *succeeded = reply.succeeded;
     return err;
 }
@@ -360,7 +359,7 @@ int dengine_compare_and_swap_async(struct dengine_client *client, struct dengine
 {
     struct de_client_call call = cas_call(key, expected, value);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 static struct de_client_call put_with_call(struct dengine_slice key, struct dengine_slice value,
@@ -379,7 +378,7 @@ int dengine_put_with(struct dengine_client *client, struct dengine_slice key,
 {
     struct de_client_call call = put_with_call(key, value, put);
     struct dengine_reply reply;
-    const int err = run(client, options, &call, &reply);
+    const int err = de_client_run(client, options, &call, &reply);
 
     if (revision != NULL) {
         *revision = reply.revision;
@@ -394,7 +393,7 @@ int dengine_put_with_async(struct dengine_client *client, struct dengine_slice k
 {
     struct de_client_call call = put_with_call(key, value, put);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 struct dengine_slice dengine_prefix_end(struct dengine_slice prefix, void *buffer)
@@ -429,7 +428,7 @@ int dengine_delete_range(struct dengine_client *client, struct dengine_slice fro
 {
     struct de_client_call call = delete_range_call(from, end);
     struct dengine_reply reply;
-    const int err = run(client, options, &call, &reply);
+    const int err = de_client_run(client, options, &call, &reply);
 
     if (count != NULL) {
         *count = reply.count;
@@ -443,7 +442,7 @@ int dengine_delete_range_async(struct dengine_client *client, struct dengine_sli
 {
     struct de_client_call call = delete_range_call(from, end);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 static struct de_client_call lease_call(uint32_t type, uint64_t lease, uint64_t ttl_ms)
@@ -464,7 +463,7 @@ int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
         de_client_set_last_error("there is no room for the lease");
         return DENGINE_E_INVALID;
     }
-    err = run(client, options, &call, &reply);
+    err = de_client_run(client, options, &call, &reply);
     *lease = reply.lease;
     return err;
 }
@@ -475,7 +474,7 @@ int dengine_lease_grant_async(struct dengine_client *client, uint64_t ttl_ms,
 {
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_lease_keep_alive(struct dengine_client *client, uint64_t lease,
@@ -484,7 +483,7 @@ int dengine_lease_keep_alive(struct dengine_client *client, uint64_t lease,
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_KEEP, lease, 0);
     struct dengine_reply reply;
 
-    return run(client, options, &call, &reply);
+    return de_client_run(client, options, &call, &reply);
 }
 
 int dengine_lease_keep_alive_async(struct dengine_client *client, uint64_t lease,
@@ -493,7 +492,7 @@ int dengine_lease_keep_alive_async(struct dengine_client *client, uint64_t lease
 {
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_KEEP, lease, 0);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
@@ -502,7 +501,7 @@ int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_REVOKE, lease, 0);
     struct dengine_reply reply;
 
-    return run(client, options, &call, &reply);
+    return de_client_run(client, options, &call, &reply);
 }
 
 int dengine_lease_revoke_async(struct dengine_client *client, uint64_t lease,
@@ -511,7 +510,7 @@ int dengine_lease_revoke_async(struct dengine_client *client, uint64_t lease,
 {
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_REVOKE, lease, 0);
 
-    return start(client, options, &call, callback, context);
+    return de_client_start(client, options, &call, callback, context);
 }
 
 int dengine_cluster_status(struct dengine_client *client,

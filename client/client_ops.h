@@ -19,17 +19,19 @@ enum de_client_call_type {
     DE_CLIENT_LEASE_GRANT = 6,
     DE_CLIENT_LEASE_KEEP = 7,
     DE_CLIENT_LEASE_REVOKE = 8,
+    DE_CLIENT_SCAN = 9,
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
 struct de_client_call {
     uint32_t type; /* enum de_client_call_type */
     enum dengine_consistency consistency;
-    struct dengine_slice key; /* DELETE_RANGE: the first one, may be empty */
-    struct dengine_slice end; /* DELETE_RANGE */
+    struct dengine_slice key; /* DELETE_RANGE, SCAN: the first one, may be empty */
+    struct dengine_slice end; /* DELETE_RANGE, SCAN */
     struct dengine_slice value;
-    uint64_t ttl_ms; /* PUT, LEASE_GRANT; 0 = none */
-    uint64_t lease;  /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
+    const struct dengine_scan *scan; /* SCAN: for the rest of it; borrowed for the call */
+    uint64_t ttl_ms;                 /* PUT, LEASE_GRANT; 0 = none */
+    uint64_t lease;                  /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
     bool expect_absent;
     struct dengine_slice expected;
     uint32_t timeout_ms; /* never 0 */
@@ -59,6 +61,20 @@ struct dengine_client {
  */
 int de_client_value_copy(struct dengine_value *value, struct dengine_slice bytes,
                          uint64_t revision);
+
+/* Makes an empty page with room for pairs and for the bytes of their keys and values. NO_MEMORY. */
+int de_client_page_new(struct dengine_page *page, size_t pairs, size_t bytes);
+/* Where the bytes of a new page begin. */
+uint8_t *de_client_page_bytes(const struct dengine_page *page, size_t pairs);
+/* Adds a copy of pair, with its bytes at *at, which moves on. */
+void de_client_page_add(struct dengine_page *page, uint8_t **at, const struct dengine_pair *pair);
+
+/* client.c: checks call, fills in deadline and default, and starts it; or waits for its end, too.
+ */
+int de_client_start(struct dengine_client *client, const struct dengine_call_options *options,
+                    struct de_client_call *call, dengine_callback *callback, void *context);
+int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
+                  struct de_client_call *call, struct dengine_reply *reply);
 
 /* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
 __attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);

@@ -176,6 +176,57 @@ static void test_bad_lives_and_ranges_never_start(void **state)
     assert_int_equal(fake.calls, 0);
 }
 
+static void test_a_scan_goes_on_behind_its_page(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_scan scan = {.from = DENGINE_STR("a"), .limit = 2};
+    const struct dengine_pair pair = {.key = DENGINE_STR("b"), .value = DENGINE_STR("v")};
+    struct dengine_page page;
+    uint8_t *at;
+
+    (void)state;
+    assert_int_equal(de_client_page_new(&fake.reply.page, 1, 2), 0);
+    at = de_client_page_bytes(&fake.reply.page, 1);
+    de_client_page_add(&fake.reply.page, &at, &pair);
+    fake.reply.page.more = true;
+    assert_int_equal(dengine_scan(&fake.base, &scan, NULL, &page), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_SCAN);
+    assert_ptr_equal(fake.seen.scan, &scan);
+    assert_int_equal(page.count, 1);
+    assert_memory_equal(page.pairs[0].value.data, "v", 1);
+    assert_true(dengine_scan_next(&scan, &page));
+    assert_memory_equal(scan.from.data, "b", 1);
+    assert_true(scan.from_excluded);
+    scan = (struct dengine_scan){.reverse = true};
+    assert_true(dengine_scan_next(&scan, &page));
+    assert_memory_equal(scan.end.data, "b", 1);
+    page.more = false;
+    assert_false(dengine_scan_next(&scan, &page));
+    dengine_page_free(&page);
+    assert_null(page.owner);
+    dengine_page_free(&page);
+}
+
+static void test_bad_scans_never_start(void **state)
+{
+    struct fake fake = make_fake();
+    struct dengine_page page;
+    struct dengine_scan scan = {.keys_only = true, .count_only = true};
+
+    (void)state;
+    assert_int_equal(dengine_scan(&fake.base, NULL, NULL, &page), DENGINE_E_INVALID);
+    assert_int_equal(dengine_scan(&fake.base, &scan, NULL, &page), DENGINE_E_INVALID);
+    scan = (struct dengine_scan){.count_only = true, .limit = 1};
+    assert_int_equal(dengine_scan(&fake.base, &scan, NULL, &page), DENGINE_E_INVALID);
+    scan = (struct dengine_scan){.from = DENGINE_STR("b"), .end = DENGINE_STR("a")};
+    assert_int_equal(dengine_scan(&fake.base, &scan, NULL, &page), DENGINE_E_INVALID);
+    scan = (struct dengine_scan){.limit = 1};
+    assert_int_equal(dengine_scan(&fake.base, &scan, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(dengine_scan_async(&fake.base, &scan, NULL, NULL, NULL), DENGINE_E_INVALID);
+    assert_int_equal(fake.calls, 0);
+}
+
 static void test_get_hands_the_value_over(void **state)
 {
     struct fake fake = make_fake();
@@ -278,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_lives_and_ranges_are_passed_on),
         cmocka_unit_test(test_a_prefix_has_an_end),
         cmocka_unit_test(test_bad_lives_and_ranges_never_start),
+        cmocka_unit_test(test_a_scan_goes_on_behind_its_page),
+        cmocka_unit_test(test_bad_scans_never_start),
         cmocka_unit_test(test_get_hands_the_value_over),
         cmocka_unit_test(test_the_text_travels_to_the_waiting_thread),
         cmocka_unit_test(test_a_refused_start_is_the_answer),

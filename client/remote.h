@@ -156,6 +156,7 @@ struct de_remote_reply {
     uint64_t lease;                         /* of a lease_grant */
     bool found;                             /* of a read */
     struct dengine_value value;             /* of a read, when found: the caller frees it */
+    struct dengine_page page;               /* of a scan: the caller frees it */
     int err;                                /* NO_MEMORY, or 0 */
 };
 

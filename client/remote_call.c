@@ -79,6 +79,7 @@ static const char *path_of(const struct de_remote_call *call)
 {
     switch (call->type) {
     case DE_CLIENT_GET:
+    case DE_CLIENT_SCAN:
         return de_remote_read_path;
     case DE_REMOTE_STATUS:
         return de_remote_metadata_path;
@@ -156,6 +157,7 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
     }
     if (err == 0) {
         call->reply.value = reply->value;
+        call->reply.page = reply->page;
         call->reply.succeeded = call->write ? reply->succeeded : true;
         call->reply.revision = reply->revision;
         call->reply.count = reply->count;
@@ -217,9 +219,10 @@ static int make_call(struct de_remote *remote, const struct de_client_call *from
     call->remote = remote;
     call->exchange.tag.run = answered;
     call->type = from->type;
-    call->write = from->type != DE_CLIENT_GET && from->type != DE_REMOTE_STATUS;
-    call->anywhere = from->type == DE_REMOTE_STATUS ||
-                     (from->type == DE_CLIENT_GET && from->consistency == DENGINE_EVENTUAL);
+    call->write = from->type != DE_CLIENT_GET && from->type != DE_CLIENT_SCAN &&
+                  from->type != DE_REMOTE_STATUS;
+    call->anywhere =
+        from->type == DE_REMOTE_STATUS || (!call->write && from->consistency == DENGINE_EVENTUAL);
     call->deadline_ns = de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000;
     call->callback = from->callback;
     call->context = from->context;

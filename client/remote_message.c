@@ -37,6 +37,32 @@ static int pack_message(const ProtobufCMessage *message, grpc_slice *request)
     return 0;
 }
 
+/* Names the consistency, unless it is the server's default. */
+static void pack_consistency(enum dengine_consistency consistency,
+                             DEngine__Client__ClientReadRequest *read)
+{
+    if (consistency != DENGINE_DEFAULT) {
+        read->has_consistency_policy_case =
+            D_ENGINE__CLIENT__CLIENT_READ_REQUEST__HAS_CONSISTENCY_POLICY_CONSISTENCY_POLICY;
+    }
+    switch (consistency) {
+    case DENGINE_DEFAULT:
+        break;
+    case DENGINE_LINEARIZABLE:
+        read->consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LINEARIZABLE_READ;
+        break;
+    case DENGINE_LEASE:
+        read->consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LEASE_READ;
+        break;
+    case DENGINE_EVENTUAL:
+        read->consistency_policy =
+            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_EVENTUAL_CONSISTENCY;
+        break;
+    }
+}
+
 static int pack_read(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
 {
     DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
@@ -45,26 +71,26 @@ static int pack_read(const struct de_client_call *call, uint32_t client_id, grpc
     read.client_id = client_id;
     read.n_keys = 1;
     read.keys = &key;
-    if (call->consistency != DENGINE_DEFAULT) {
-        read.has_consistency_policy_case =
-            D_ENGINE__CLIENT__CLIENT_READ_REQUEST__HAS_CONSISTENCY_POLICY_CONSISTENCY_POLICY;
-    }
-    switch (call->consistency) {
-    case DENGINE_DEFAULT:
-        break;
-    case DENGINE_LINEARIZABLE:
-        read.consistency_policy =
-            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LINEARIZABLE_READ;
-        break;
-    case DENGINE_LEASE:
-        read.consistency_policy =
-            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_LEASE_READ;
-        break;
-    case DENGINE_EVENTUAL:
-        read.consistency_policy =
-            D_ENGINE__CLIENT__READ_CONSISTENCY_POLICY__READ_CONSISTENCY_POLICY_EVENTUAL_CONSISTENCY;
-        break;
-    }
+    pack_consistency(call->consistency, &read);
+    return pack_message(&read.base, request);
+}
+
+static int pack_scan(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
+    DEngine__Client__Range range = D_ENGINE__CLIENT__RANGE__INIT;
+
+    DE_ASSERT(call->scan != NULL);
+    range.from = binary(call->key);
+    range.end = binary(call->end);
+    range.from_excluded = call->scan->from_excluded;
+    range.reverse = call->scan->reverse;
+    range.keys_only = call->scan->keys_only;
+    range.count_only = call->scan->count_only;
+    range.limit = call->scan->limit;
+    read.client_id = client_id;
+    read.range = &range;
+    pack_consistency(call->consistency, &read);
     return pack_message(&read.base, request);
 }
 
@@ -178,6 +204,8 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
     case DE_CLIENT_LEASE_KEEP:
     case DE_CLIENT_LEASE_REVOKE:
         return pack_lease(call, client_id, request);
+    case DE_CLIENT_SCAN:
+        return pack_scan(call, client_id, request);
     case DE_REMOTE_STATUS:
         *request = grpc_empty_slice();
         return 0;
@@ -214,8 +242,49 @@ static void unpack_read(const DEngine__Client__ReadResults *results, struct de_r
     if (reply->found) {
         const ProtobufCBinaryData *value = &results->results[0]->value;
 
-        reply->err = de_client_value_copy(&reply->value, dengine_bytes(value->data, value->len), 0);
+        reply->err = de_client_value_copy(&reply->value, dengine_bytes(value->data, value->len),
+                                          results->results[0]->mod_revision);
     }
+}
+
+static struct dengine_slice slice_of(const ProtobufCBinaryData *data)
+{
+    return dengine_bytes(data->data, data->len);
+}
+
+static void unpack_page(const DEngine__Client__ReadResults *results, struct de_remote_reply *reply)
+{
+    size_t bytes = 0;
+    uint8_t *at;
+    size_t i;
+
+    /* A server that knows no ranges answers that it has found none of no keys. */
+    reply->understood = results->of_range != 0;
+    if (!reply->understood) {
+        return;
+    }
+    for (i = 0; i < results->n_results; i++) {
+        bytes += results->results[i]->key.len + results->results[i]->value.len;
+    }
+    reply->err = de_client_page_new(&reply->page, results->n_results, bytes);
+    if (reply->err != 0) {
+        return;
+    }
+    at = de_client_page_bytes(&reply->page, results->n_results);
+    for (i = 0; i < results->n_results; i++) {
+        const DEngine__Client__ClientResult *result = results->results[i];
+        const struct dengine_pair pair = {.key = slice_of(&result->key),
+                                          .value = slice_of(&result->value),
+                                          .create_revision = result->create_revision,
+                                          .mod_revision = result->mod_revision,
+                                          .version = result->version,
+                                          .lease = result->lease};
+
+        de_client_page_add(&reply->page, &at, &pair);
+    }
+    reply->page.total = results->total;
+    reply->page.more = results->more != 0 && results->n_results > 0;
+    reply->page.revision = results->revision;
 }
 
 void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *reply)
@@ -233,10 +302,10 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
     }
     if (response->error != 0) {
         reply->understood = true;
-    } else if (type == DE_CLIENT_GET) {
+    } else if (type == DE_CLIENT_GET || type == DE_CLIENT_SCAN) {
         if (response->success_result_case ==
             D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_READ_DATA) {
-            unpack_read(response->read_data, reply);
+            (type == DE_CLIENT_GET ? unpack_read : unpack_page)(response->read_data, reply);
         }
     } else if (response->success_result_case ==
                D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT) {

@@ -5,17 +5,20 @@
 
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
+#include "engine/embedded_page.h"
 #include "engine/engine_parts.h"
 #include "engine/engine_state.h"
 #include "runtime/libev/clock.h"
 
-/* A call under way. The bytes are the encoded command of a write, or the key of a read. */
+/* A call under way. The bytes are the encoded command of a write, the key of a read, or
+ * the bounds of a scan. */
 struct embedded_call {
     struct de_replica_request request;
     struct dengine *engine;
     dengine_callback *callback;
     void *context;
-    uint32_t type; /* enum de_client_call_type */
+    uint32_t type;            /* enum de_client_call_type */
+    struct dengine_scan scan; /* SCAN; from and end lie in bytes */
     size_t size;
     uint8_t bytes[];
 };
@@ -120,6 +123,8 @@ static void call_done(struct de_replica_request *request, int status,
     if (status == 0 && call->type == DE_CLIENT_GET) {
         reply.status =
             read_state(call->engine, dengine_bytes(call->bytes, call->size), &reply.value);
+    } else if (status == 0 && call->type == DE_CLIENT_SCAN) {
+        reply.status = de_engine_read_page(call->engine->stores.kv, &call->scan, &reply.page);
     } else if (status == 0) {
         reply.status = result->status;
     }
@@ -252,10 +257,47 @@ static int start_read(struct dengine *engine, const struct de_client_call *from)
     return 0;
 }
 
+static int start_scan(struct dengine *engine, const struct de_client_call *from)
+{
+    struct embedded_call *call;
+
+    DE_ASSERT(from->scan != NULL);
+    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
+        struct dengine_reply reply = {0};
+
+        reply.status = check_alive(engine);
+        if (reply.status == 0) {
+            reply.status = de_engine_read_page(engine->stores.kv, from->scan, &reply.page);
+        }
+        reply.succeeded = reply.status == 0;
+        from->callback(from->context, &reply);
+        return 0;
+    }
+    call = new_call(engine, from, from->key.size + from->end.size);
+    if (call == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    call->scan = *from->scan;
+    call->scan.from = dengine_bytes(call->bytes, from->key.size);
+    call->scan.end = dengine_bytes(call->bytes + from->key.size, from->end.size);
+    if (from->key.size > 0) {
+        memcpy(call->bytes, from->key.data, from->key.size);
+    }
+    if (from->end.size > 0) {
+        memcpy(call->bytes + from->key.size, from->end.data, from->end.size);
+    }
+    call->request.type = DE_REQUEST_READ;
+    de_replica_submit(engine->replica, &call->request);
+    return 0;
+}
+
 static int embedded_start(struct dengine_client *client, const struct de_client_call *call)
 {
     struct dengine *engine = engine_of(client);
 
+    if (call->type == DE_CLIENT_SCAN) {
+        return start_scan(engine, call);
+    }
     return call->type == DE_CLIENT_GET ? start_read(engine, call) : start_write(engine, call);
 }
 

@@ -68,6 +68,35 @@ static void check_absent(struct dengine_client *client, const char *key)
     assert_null(value.owner);
 }
 
+struct countdown {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    int left;
+    int failed;
+};
+
+static void count_down(void *context, struct dengine_reply *reply)
+{
+    struct countdown *countdown = context;
+
+    (void)pthread_mutex_lock(&countdown->mutex);
+    countdown->left--;
+    countdown->failed += reply->status != 0 || !reply->succeeded;
+    dengine_value_free(&reply->value);
+    dengine_page_free(&reply->page);
+    (void)pthread_cond_signal(&countdown->changed);
+    (void)pthread_mutex_unlock(&countdown->mutex);
+}
+
+static void wait_for_left(struct countdown *countdown, int left)
+{
+    (void)pthread_mutex_lock(&countdown->mutex);
+    while (countdown->left > left) {
+        (void)pthread_cond_wait(&countdown->changed, &countdown->mutex);
+    }
+    (void)pthread_mutex_unlock(&countdown->mutex);
+}
+
 static void what_was_put_can_be_got_at_every_consistency(void **state)
 {
     struct dengine_client *client = client_of(state);
@@ -230,6 +259,146 @@ static void a_later_write_has_the_greater_revision(void **state)
     dengine_value_free(&value);
 }
 
+static void check_page(struct dengine_client *client, const struct dengine_scan *scan,
+                       const char *const *keys, bool more)
+{
+    struct dengine_page page;
+    size_t i;
+
+    assert_int_equal(dengine_scan(client, scan, NULL, &page), 0);
+    for (i = 0; keys[i] != NULL; i++) {
+        assert_true(i < page.count);
+        assert_int_equal(page.pairs[i].key.size, strlen(keys[i]));
+        assert_memory_equal(page.pairs[i].key.data, keys[i], strlen(keys[i]));
+        assert_int_equal(page.pairs[i].value.size, scan->keys_only ? 0 : 1);
+        assert_true(page.pairs[i].mod_revision <= page.revision);
+        assert_true(page.pairs[i].create_revision > 0 && page.pairs[i].version > 0);
+    }
+    assert_int_equal(page.count, i);
+    assert_int_equal(page.total, i);
+    assert_int_equal(page.more, more);
+    dengine_page_free(&page);
+}
+
+#define PAGE(client, scan, more, ...)                                                              \
+    do {                                                                                           \
+        static const char *const keys_[] = {__VA_ARGS__, NULL};                                    \
+        check_page((client), (scan), keys_, (more));                                               \
+    } while (0)
+
+static void a_range_is_scanned_either_way(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_scan scan = {.from = DENGINE_STR("b"), .end = DENGINE_STR("d")};
+    int level;
+
+    put_with(client, "a", 0, 0);
+    put_with(client, "b", 0, 0);
+    put_with(client, "bb", 3600000, 0);
+    put_with(client, "c", 0, 0);
+    put_with(client, "d", 0, 0);
+    for (level = DENGINE_DEFAULT; level <= DENGINE_EVENTUAL; level++) {
+        scan.consistency = (enum dengine_consistency)level;
+        PAGE(client, &scan, false, "b", "bb", "c");
+    }
+    scan.from_excluded = true;
+    PAGE(client, &scan, false, "bb", "c");
+    scan.limit = 1;
+    PAGE(client, &scan, true, "bb");
+    scan.limit = 2;
+    scan.reverse = true;
+    scan.keys_only = true;
+    PAGE(client, &scan, false, "c", "bb");
+    scan = (struct dengine_scan){.limit = 4};
+    PAGE(client, &scan, true, "a", "b", "bb", "c");
+    scan = (struct dengine_scan){.from = DENGINE_STR("x")};
+    PAGE(client, &scan, false, NULL);
+}
+
+/* Puts count keys without waiting for each. */
+static void put_many(struct dengine_client *client, int count)
+{
+    struct countdown countdown = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, count, 0};
+    int i;
+
+    for (i = 0; i < count; i++) {
+        char key[32];
+
+        (void)snprintf(key, sizeof(key), "%05d", i);
+        assert_int_equal(dengine_put_async(client, DENGINE_STR(key), DENGINE_STR("v"), NULL,
+                                           count_down, &countdown),
+                         0);
+        if (i % 500 == 499) { /* pending writes are bounded */
+            wait_for_left(&countdown, count - 1 - i);
+        }
+    }
+    wait_for_left(&countdown, 0);
+    assert_int_equal(countdown.failed, 0);
+}
+
+static void a_long_scan_comes_in_pages(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_scan scan = {.consistency = DENGINE_EVENTUAL};
+    struct dengine_page page = {0};
+    struct dengine_page next;
+    bool more = true;
+    int count = 0;
+    int pages = 0;
+    size_t i;
+
+    put_many(client, 2500);
+    for (; more; pages++) {
+        assert_int_equal(dengine_scan(client, &scan, NULL, &next), 0);
+        dengine_page_free(&page);
+        page = next;
+        for (i = 0; i < page.count; i++, count++) {
+            char key[32];
+
+            (void)snprintf(key, sizeof(key), "%05d", count);
+            assert_memory_equal(page.pairs[i].key.data, key, 5);
+        }
+        more = dengine_scan_next(&scan, &page);
+    }
+    dengine_page_free(&page);
+    assert_int_equal(count, 2500);
+    assert_int_equal(pages, 3);
+    scan = (struct dengine_scan){.count_only = true};
+    assert_int_equal(dengine_scan(client, &scan, NULL, &page), 0);
+    assert_int_equal(page.total, 2500);
+    assert_int_equal(page.count, 1);
+    assert_memory_equal(page.pairs[0].key.data, "02499", 5);
+    assert_false(page.more);
+    dengine_page_free(&page);
+}
+
+static void a_page_has_about_a_mebibyte(void **state)
+{
+    static char bytes[1024 * 1024];
+    struct dengine_client *client = client_of(state);
+    struct dengine_scan scan = {.limit = 0};
+    struct dengine_page page;
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        char key[2] = {(char)('a' + i), '\0'};
+
+        assert_int_equal(dengine_put(client, dengine_str(key),
+                                     DENGINE_BYTES(bytes, i < 2 ? 400000 : sizeof bytes), NULL),
+                         0);
+    }
+    assert_int_equal(dengine_scan(client, &scan, NULL, &page), 0);
+    assert_int_equal(page.count, 2);
+    assert_true(page.more);
+    dengine_page_free(&page);
+    scan.from = DENGINE_STR("c"); /* one pair that is too long for a page is a page */
+    assert_int_equal(dengine_scan(client, &scan, NULL, &page), 0);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.pairs[0].value.size, sizeof bytes);
+    assert_false(page.more);
+    dengine_page_free(&page);
+}
+
 static void everything_is_there_after_a_restart(void **state)
 {
     struct dengine_status before;
@@ -307,38 +476,11 @@ static void a_cluster_of_one_has_one_member(void **state)
 
 /* ---- asynchronous ---- */
 
-struct countdown {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    int left;
-    int failed;
-};
-
-static void count_down(void *context, struct dengine_reply *reply)
-{
-    struct countdown *countdown = context;
-
-    (void)pthread_mutex_lock(&countdown->mutex);
-    countdown->left--;
-    countdown->failed += reply->status != 0 || !reply->succeeded;
-    dengine_value_free(&reply->value);
-    (void)pthread_cond_signal(&countdown->changed);
-    (void)pthread_mutex_unlock(&countdown->mutex);
-}
-
-static void wait_for(struct countdown *countdown)
-{
-    (void)pthread_mutex_lock(&countdown->mutex);
-    while (countdown->left > 0) {
-        (void)pthread_cond_wait(&countdown->changed, &countdown->mutex);
-    }
-    (void)pthread_mutex_unlock(&countdown->mutex);
-}
-
 static void asynchronous_calls_copy_their_arguments_and_all_end(void **state)
 {
     struct dengine_client *client = client_of(state);
     struct countdown countdown = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 1000, 0};
+    struct dengine_scan scan = {.from = DENGINE_STR("key1"), .limit = 2};
     char key[32];
     int i;
 
@@ -358,9 +500,9 @@ static void asynchronous_calls_copy_their_arguments_and_all_end(void **state)
                                                         &countdown),
                          0);
     }
-    wait_for(&countdown);
+    wait_for_left(&countdown, 0);
     assert_int_equal(countdown.failed, 249);
-    countdown.left = 1000;
+    countdown.left = 1500;
     countdown.failed = 0;
     for (i = 0; i < 500; i++) {
         (void)snprintf(key, sizeof(key), "key%d", i);
@@ -370,8 +512,9 @@ static void asynchronous_calls_copy_their_arguments_and_all_end(void **state)
         assert_int_equal(dengine_get_async(client, DENGINE_STR(key), DENGINE_EVENTUAL, NULL,
                                            count_down, &countdown),
                          0);
+        assert_int_equal(dengine_scan_async(client, &scan, NULL, count_down, &countdown), 0);
     }
-    wait_for(&countdown);
+    wait_for_left(&countdown, 0);
     assert_int_equal(countdown.failed, 0);
 }
 
@@ -496,6 +639,9 @@ int main(void)
         CASE(a_lease_outlives_a_restart),
         CASE(a_range_is_deleted_at_once),
         CASE(a_later_write_has_the_greater_revision),
+        CASE(a_range_is_scanned_either_way),
+        CASE(a_long_scan_comes_in_pages),
+        CASE(a_page_has_about_a_mebibyte),
         CASE(everything_is_there_after_a_restart),
         CASE(limits_are_told_apart),
         CASE(the_status_shows_a_ready_leader),

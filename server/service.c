@@ -63,6 +63,10 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
                                       de_service_read, context);
     }
     if (err == 0) {
+        err = de_rpc_server_add_unary(server, "/d_engine.client.RaftClientService/HandleClientScan",
+                                      de_service_scan, context);
+    }
+    if (err == 0) {
         err = de_rpc_server_add_unary(
             server, "/d_engine.server.cluster.ClusterManagementService/GetClusterMetadata",
             de_service_metadata, context);
@@ -117,8 +121,7 @@ void de_service_refuse(struct de_rpc_call *call, grpc_status_code code, const ch
     de_rpc_reply(call, code, message, none);
 }
 
-/* Who leads, for the metadata; NULL when it is not known. */
-static const struct dengine_member *find_leader(struct de_service *service)
+const struct dengine_member *de_service_find_leader(struct de_service *service)
 {
     struct dengine_status status;
     uint32_t i;
@@ -144,7 +147,7 @@ static char *unconst(const char *text)
 static void add_hint(struct de_service *service, DEngine__Error__ErrorMetadata *metadata,
                      char id_text[24])
 {
-    const struct dengine_member *leader = find_leader(service);
+    const struct dengine_member *leader = de_service_find_leader(service);
 
     if (leader == NULL) {
         return;

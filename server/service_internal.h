@@ -30,6 +30,7 @@ struct de_service {
 /* Handlers (rpc_server.h); context is the service. */
 void de_service_write(void *context, struct de_rpc_call *call, struct dengine_slice request);
 void de_service_read(void *context, struct de_rpc_call *call, struct dengine_slice request);
+void de_service_scan(void *context, struct de_rpc_call *call, struct dengine_slice request);
 void de_service_metadata(void *context, struct de_rpc_call *call, struct dengine_slice request);
 
 void de_service_take_snapshot(void *context, struct de_rpc_call *call,
@@ -40,6 +41,9 @@ void de_service_read_snapshot(void *context, struct de_rpc_call *call,
 /* The readers' threads; argument is the service. */
 void *de_service_reader_main(void *argument);
 void *de_service_snapshot_main(void *argument);
+
+/* Who leads; NULL when it is not known. */
+const struct dengine_member *de_service_find_leader(struct de_service *service);
 
 bool de_service_attached(const struct de_service *service);
 

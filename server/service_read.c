@@ -6,30 +6,12 @@
 
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
-#include "server/service_internal.h"
+#include "server/service_range.h"
+#include "server/service_reader.h"
 
 #define KEYS_MAX 10000
 
-/* What d-engine's clients can decode. One value may be longer where the limit on values is. */
-#define REPLY_BYTES_MAX (4u * 1024 * 1024)
-
-struct de_read_call {
-    struct de_replica_request request;
-    struct de_service *service;
-    struct de_rpc_call *call;
-    DEngine__Client__ClientReadRequest *keys;
-    struct de_read_call *next; /* among the ready ones */
-    atomic_uint users;         /* the replica, until release; the reader, until it has answered */
-};
-
 /* ---- the answer ---- */
-
-static uint64_t reply_bytes_max(const struct de_service *service)
-{
-    const uint64_t one_value = service->options.value_bytes_max + 2 * DE_KV_USER_KEY_MAX;
-
-    return one_value > REPLY_BYTES_MAX ? one_value : REPLY_BYTES_MAX;
-}
 
 /* The found ones among the keys, borrowed from view, into results (room for all keys). */
 static int look_up(struct de_kv_view *view, const DEngine__Client__ClientReadRequest *keys,
@@ -50,6 +32,10 @@ static int look_up(struct de_kv_view *view, const DEngine__Client__ClientReadReq
             result->value.len = record.value.size;
             /* protobuf-c has no const; packing changes nothing. */
             memcpy(&result->value.data, &record.value.data, sizeof result->value.data);
+            result->mod_revision = record.mod_revision;
+            result->create_revision = record.create_revision;
+            result->version = record.version;
+            result->lease = record.lease;
             (*found)++;
         } else if (err != DENGINE_E_NOT_FOUND) {
             return err;
@@ -58,21 +44,18 @@ static int look_up(struct de_kv_view *view, const DEngine__Client__ClientReadReq
     return 0;
 }
 
-/* Packs results and answers. */
+/* Packs data and answers. */
 static void reply_results(struct de_service *service, struct de_rpc_call *call,
-                          DEngine__Client__ClientResult **results, size_t count)
+                          DEngine__Client__ReadResults *data)
 {
     DEngine__Client__ClientResponse response = D_ENGINE__CLIENT__CLIENT_RESPONSE__INIT;
-    DEngine__Client__ReadResults data = D_ENGINE__CLIENT__READ_RESULTS__INIT;
     uint8_t *bytes;
     size_t size;
 
-    data.n_results = count;
-    data.results = results;
     response.success_result_case = D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_READ_DATA;
-    response.read_data = &data;
+    response.read_data = data;
     size = d_engine__client__client_response__get_packed_size(&response);
-    if (size > reply_bytes_max(service)) {
+    if (size > de_service_reply_bytes_max(service)) {
         de_service_refuse(call, GRPC_STATUS_RESOURCE_EXHAUSTED,
                           "the values are longer than one reply may be: ask for fewer keys");
         return;
@@ -88,11 +71,12 @@ static void reply_results(struct de_service *service, struct de_rpc_call *call,
 }
 
 /* Reads the state as it is now. */
-static void answer(struct de_service *service, struct de_rpc_call *call,
-                   const DEngine__Client__ClientReadRequest *keys)
+static void answer_keys(struct de_service *service, struct de_rpc_call *call,
+                        const DEngine__Client__ClientReadRequest *keys)
 {
     DEngine__Client__ClientResult *results = calloc(keys->n_keys + 1, sizeof *results);
     DEngine__Client__ClientResult **pointers = calloc(keys->n_keys + 1, sizeof *pointers);
+    DEngine__Client__ReadResults data = D_ENGINE__CLIENT__READ_RESULTS__INIT;
     struct de_kv_view view;
     size_t found = 0;
     size_t i;
@@ -110,7 +94,10 @@ static void answer(struct de_service *service, struct de_rpc_call *call,
         for (i = 0; i < found; i++) {
             pointers[i] = &results[i];
         }
-        reply_results(service, call, pointers, found);
+        data.n_results = found;
+        data.results = pointers;
+        data.revision = view.revision;
+        reply_results(service, call, &data);
     }
     de_kv_view_close(&view);
 out:
@@ -121,91 +108,53 @@ out:
     free(results);
 }
 
-/* ---- reads behind a barrier ---- */
-
-static void drop(struct de_read_call *read)
+/* Reads a page of the state as it is now. */
+static void answer_range(struct de_service *service, struct de_rpc_call *call,
+                         const DEngine__Client__Range *range)
 {
-    if (atomic_fetch_sub(&read->users, 1) == 1) {
-        d_engine__client__client_read_request__free_unpacked(read->keys, NULL);
-        free(read);
+    struct de_service_page page;
+    int err = de_service_page_open(&page, service, range);
+
+    if (err == 0) {
+        DEngine__Client__ReadResults data = D_ENGINE__CLIENT__READ_RESULTS__INIT;
+
+        data.n_results = page.page.count;
+        data.results = page.pointers;
+        data.revision = page.view.revision;
+        data.of_range = true;
+        data.more = page.page.more;
+        data.total = page.page.total;
+        reply_results(service, call, &data);
+        de_service_page_close(&page);
+    } else {
+        de_service_reply_error(service, call, err, false, NULL);
     }
 }
 
-/* On the loop, which must not wait for a page of the state to come from the disk: hands over. */
-static void barrier_passed(struct de_replica_request *request, int status,
-                           const struct dengine_result *result)
-{
-    struct de_read_call *read = DE_CONTAINER_OF(request, struct de_read_call, request);
-    struct de_service *service = read->service;
+/* ---- the kind of read ---- */
 
-    DE_ASSERT(result == NULL);
-    if (status != 0) {
-        de_service_reply_error(service, read->call, status, false, NULL);
-        drop(read);
-        return;
+static void answer(struct de_service *service, struct de_rpc_call *call, const void *message)
+{
+    const DEngine__Client__ClientReadRequest *keys = message;
+
+    if (keys->range != NULL) {
+        answer_range(service, call, keys->range);
+    } else {
+        answer_keys(service, call, keys);
     }
-    (void)pthread_mutex_lock(&service->reader.mutex);
-    read->next = NULL;
-    *service->ready_last = read;
-    service->ready_last = &read->next;
-    (void)pthread_cond_signal(&service->reader.changed);
-    (void)pthread_mutex_unlock(&service->reader.mutex);
 }
 
-static void read_released(struct de_replica_request *request)
+static void fail(struct de_service *service, struct de_rpc_call *call, int err, const char *text)
 {
-    drop(DE_CONTAINER_OF(request, struct de_read_call, request));
+    de_service_reply_error(service, call, err, false, text);
 }
 
-void *de_service_reader_main(void *argument)
+static void release(void *message)
 {
-    struct de_service *service = argument;
-
-    (void)pthread_mutex_lock(&service->reader.mutex);
-    while (!service->reader.stopping || service->ready != NULL) {
-        struct de_read_call *read = service->ready;
-
-        if (read == NULL) {
-            (void)pthread_cond_wait(&service->reader.changed, &service->reader.mutex);
-            continue;
-        }
-        service->ready = NULL;
-        service->ready_last = &service->ready;
-        (void)pthread_mutex_unlock(&service->reader.mutex);
-        while (read != NULL) {
-            struct de_read_call *next = read->next;
-
-            answer(service, read->call, read->keys);
-            drop(read);
-            read = next;
-        }
-        (void)pthread_mutex_lock(&service->reader.mutex);
-    }
-    (void)pthread_mutex_unlock(&service->reader.mutex);
-    return NULL;
+    d_engine__client__client_read_request__free_unpacked(message, NULL);
 }
 
-/* Takes keys. */
-static void start_barrier(struct de_service *service, struct de_rpc_call *call,
-                          DEngine__Client__ClientReadRequest *keys)
-{
-    struct de_read_call *read = calloc(1, sizeof *read);
-
-    if (read == NULL) {
-        de_service_reply_error(service, call, DENGINE_E_NO_MEMORY, false, NULL);
-        d_engine__client__client_read_request__free_unpacked(keys, NULL);
-        return;
-    }
-    atomic_init(&read->users, 2);
-    read->service = service;
-    read->call = call;
-    read->keys = keys;
-    read->request.type = DE_REQUEST_READ;
-    read->request.deadline_ns = de_service_deadline_ns(service, call);
-    read->request.done = barrier_passed;
-    read->request.release = read_released;
-    de_replica_submit(service->replica, &read->request);
-}
+static const struct de_read_ops read_ops = {answer, fail, release};
 
 /* ---- the request ---- */
 
@@ -214,6 +163,9 @@ static int check_keys(const DEngine__Client__ClientReadRequest *keys, char *mess
 {
     size_t i;
 
+    if (keys->range != NULL) {
+        return de_service_range_check(keys->range, keys->n_keys, message, size);
+    }
     if (keys->n_keys > KEYS_MAX) {
         (void)snprintf(message, size, "%zu keys in one read, at most %d are allowed", keys->n_keys,
                        KEYS_MAX);
@@ -279,14 +231,13 @@ void de_service_read(void *context, struct de_rpc_call *call, struct dengine_sli
         de_service_reply_error(service, call, err, false, message);
     } else if (!de_service_attached(service)) {
         de_service_reply_error(service, call, DENGINE_E_NO_LEADER, false, "the node is starting");
-    } else if (consistency == DENGINE_EVENTUAL) {
-        answer(service, call, keys);
+    } else if (consistency == DENGINE_EVENTUAL && keys->range == NULL) {
+        answer_keys(service, call, keys);
     } else {
-        /* A lease read may take the quorum path: it promises more than it has to. */
-        start_barrier(service, call, keys);
+        de_service_start_read(service, call, &read_ops, keys, consistency);
         keys = NULL;
     }
     if (keys != NULL) {
-        d_engine__client__client_read_request__free_unpacked(keys, NULL);
+        release(keys);
     }
 }

@@ -104,6 +104,25 @@ int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
                                  const struct de_kv_record *record),
                     void *context, uint64_t *count, bool *more);
 
+/* What one page holds at most. */
+#define DE_KV_PAGE_PAIRS_MAX 1000
+#define DE_KV_PAGE_BYTES_MAX ((size_t)1 << 20) /* of keys and values; or one pair */
+#define DE_KV_PAGE_COUNT_MAX 10000             /* keys that are counted */
+
+struct de_kv_page {
+    struct de_kv_pair *pairs; /* the caller's, room for DE_KV_PAGE_PAIRS_MAX; they borrow */
+    bool keys_only;           /* no values */
+    bool count_only;          /* no pairs but the last one, without its value */
+    size_t count;             /* pairs */
+    size_t bytes;             /* of their keys and values */
+    uint64_t total;           /* pairs, or keys counted */
+    bool more;                /* there is another key in the range */
+};
+
+/* Reads one page: as many pairs as it holds, or the limit lets through. */
+int de_kv_view_page(struct de_kv_view *view, const struct de_kv_scan *scan,
+                    struct de_kv_page *page);
+
 /* The end of the range of all keys that begin with prefix, in buffer of DE_KV_USER_KEY_MAX bytes;
  * "" when they go on to the last key. */
 struct dengine_slice de_kv_prefix_end(struct dengine_slice prefix, uint8_t *buffer);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -248,9 +249,60 @@ static void test_leases_are_listed_with_their_keys(void **state)
     teardown(&f);
 }
 
+static void test_a_page_is_bounded(void **state)
+{
+    static struct de_kv_pair pairs[DE_KV_PAGE_PAIRS_MAX];
+    struct de_kv_page page = {.pairs = pairs};
+    struct de_kv_scan scan = {.limit = 0};
+    struct de_kv_view view;
+    struct fixture f;
+
+    (void)state;
+    setup(&f);
+    for (int i = 0; i < DE_KV_PAGE_PAIRS_MAX + 1; i++) {
+        char key[8];
+        struct de_kv_command put;
+
+        (void)snprintf(key, sizeof key, "%04d", i);
+        put = de_kv_put(dengine_str(key), DENGINE_STR("value"));
+        run(&f, &put);
+    }
+    assert_int_equal(de_kv_view_open(f.kv, &view), 0);
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.count, DE_KV_PAGE_PAIRS_MAX);
+    assert_int_equal(page.total, page.count);
+    assert_int_equal(page.bytes, page.count * 9);
+    assert_true(page.more);
+    scan.from = pairs[page.count - 1].key;
+    scan.from_excluded = true;
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.count, 1);
+    assert_false(page.more);
+    page.keys_only = true;
+    scan = (struct de_kv_scan){.limit = 3, .reverse = true};
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.count, 3);
+    assert_int_equal(page.bytes, 12);
+    assert_int_equal(pairs[0].record.value.size, 0);
+    assert_memory_equal(pairs[0].key.data, "1000", 4);
+    assert_true(page.more);
+    page.keys_only = false;
+    page.count_only = true;
+    scan.limit = 0;
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.total, DE_KV_PAGE_PAIRS_MAX + 1);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.bytes, 4);
+    assert_memory_equal(pairs[0].key.data, "0000", 4);
+    assert_false(page.more);
+    de_kv_view_close(&view);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_page_is_bounded),
         cmocka_unit_test(test_random_scans_agree_with_a_sorted_array),
         cmocka_unit_test(test_a_prefix_ends_where_the_next_one_begins),
         cmocka_unit_test(test_leases_are_listed_with_their_keys),

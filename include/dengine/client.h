@@ -123,6 +123,54 @@ DENGINE_EXPORT int dengine_delete_range(struct dengine_client *client, struct de
                                         const struct dengine_call_options *options,
                                         uint64_t *count);
 
+/* What a scan reads: the keys from <= key < end. Start from zeros: all keys, with their values. */
+struct dengine_scan {
+    struct dengine_slice from; /* empty: from the first key there is */
+    struct dengine_slice end;  /* empty: to the last; see dengine_prefix_end */
+    bool from_excluded;        /* from itself not */
+    bool reverse;              /* from the last key to the first */
+    bool keys_only;            /* no values */
+    bool count_only;           /* only how many there are; no limit then */
+    uint32_t limit;            /* pairs in a page at most; 0: no limit but the page's own */
+    enum dengine_consistency consistency;
+};
+
+/* One key as a scan found it. */
+struct dengine_pair {
+    struct dengine_slice key;
+    struct dengine_slice value;
+    uint64_t create_revision;
+    uint64_t mod_revision; /* of its last change */
+    uint64_t version;      /* 1 after creation, then one more with each change */
+    uint64_t lease; /* it ends with; 0 = none. A key with a time to live has one of its own */
+};
+
+/* One page of a scan, all of it as it was at one revision. Free with dengine_page_free. */
+struct dengine_page {
+    const struct dengine_pair *pairs; /* in the order of the scan; they belong to the page */
+    size_t count;                     /* pairs */
+    uint64_t total;                   /* count, or with count_only the keys counted */
+    bool more;                        /* there is another key: see dengine_scan_next */
+    uint64_t revision;                /* nothing up to it is missing, nothing after it is in it */
+    void *owner;                      /* the library's */
+};
+
+/* Reads a page: 1 000 pairs, or about 1 MiB, or scan->limit pairs, whatever is least; with
+ * count_only it counts up to 10 000 keys and gives the last of them as its only pair. Consistency
+ * and errors as dengine_get, but a range without keys is no error; INVALID for a range that ends
+ * before it begins. The caller frees *page. */
+DENGINE_EXPORT int dengine_scan(struct dengine_client *client, const struct dengine_scan *scan,
+                                const struct dengine_call_options *options,
+                                struct dengine_page *page);
+
+/* Makes *scan go on behind page; false when there is nothing more. *scan then borrows from page:
+ * free it after the next dengine_scan. Each page is of a revision of its own, but a key that is
+ * there all the time is seen exactly once. Any thread. */
+DENGINE_EXPORT bool dengine_scan_next(struct dengine_scan *scan, const struct dengine_page *page);
+
+/* Frees what a scan returned, and makes it empty; an empty page is left alone. */
+DENGINE_EXPORT void dengine_page_free(struct dengine_page *page);
+
 /* Makes a lease that ends ttl_ms (1 to 288 230 376 000) after it was granted or last kept alive,
  * whichever is later; with it end the keys that were put with it. Time is the cluster's, see
  * dengine_put_with. Errors as dengine_put; after UNKNOWN there may be a lease that ends by itself.
@@ -155,6 +203,7 @@ struct dengine_reply {
     struct dengine_value value; /* get: the callee owns it and frees it */
     uint64_t revision;          /* of a write that was done, when the server tells; else 0 */
     uint64_t count;             /* delete_range: keys that were removed */
+    struct dengine_page page;   /* scan: the callee owns it and frees it */
     uint64_t lease;             /* lease_grant */
 };
 
@@ -178,6 +227,10 @@ DENGINE_EXPORT int dengine_compare_and_swap_async(struct dengine_client *client,
                                                   const struct dengine_call_options *options,
                                                   dengine_callback *callback, void *context);
 
+DENGINE_EXPORT int dengine_scan_async(struct dengine_client *client,
+                                      const struct dengine_scan *scan,
+                                      const struct dengine_call_options *options,
+                                      dengine_callback *callback, void *context);
 DENGINE_EXPORT int dengine_put_with_async(struct dengine_client *client, struct dengine_slice key,
                                           struct dengine_slice value,
                                           const struct dengine_put_options *put,

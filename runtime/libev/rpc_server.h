@@ -67,6 +67,11 @@ uint32_t de_rpc_call_timeout_ms(const struct de_rpc_call *call);
 void de_rpc_reply(struct de_rpc_call *call, grpc_status_code code, const char *message,
                   struct dengine_slice response);
 
+/* Refuses and gives up call, with one pair of trailing metadata beside code and message. name and
+ * value are copied; name in lower case, value in printable ASCII. */
+void de_rpc_refuse_with(struct de_rpc_call *call, grpc_status_code code, const char *message,
+                        const char *name, const char *value);
+
 /* ---- methods whose client streams ---- */
 
 /* The callbacks of a stream, in this order: opened, any number of message, ended. */

@@ -26,6 +26,8 @@ struct de_rpc_call {
     int cancelled;
     grpc_slice message;
     grpc_byte_buffer *response;
+    grpc_metadata hint;
+    bool has_hint;
 };
 
 static void request_call(struct de_rpc_call *call);
@@ -89,6 +91,11 @@ static void call_replied(struct de_rpc_tag *tag, bool ok)
 
     (void)ok; /* Failed when the client has gone: there is nobody left to tell. */
     grpc_slice_unref(call->message);
+    if (call->has_hint) {
+        grpc_slice_unref(call->hint.key);
+        grpc_slice_unref(call->hint.value);
+        call->has_hint = false;
+    }
     call_clear(call);
     if (call->post_again) {
         call->post_again = false;
@@ -122,10 +129,25 @@ void de_rpc_reply(struct de_rpc_call *call, grpc_status_code code, const char *m
     call->message = grpc_slice_from_copied_string(message == NULL ? "" : message);
     ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
     ops[count].data.send_status_from_server.status = code;
+    ops[count].data.send_status_from_server.trailing_metadata = &call->hint;
+    ops[count].data.send_status_from_server.trailing_metadata_count = call->has_hint ? 1 : 0;
     ops[count++].data.send_status_from_server.status_details = &call->message;
     ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
     ops[count++].data.recv_close_on_server.cancelled = &call->cancelled;
     de_rpc_start_batch(call->call, ops, count, &call->replied);
+}
+
+void de_rpc_refuse_with(struct de_rpc_call *call, grpc_status_code code, const char *message,
+                        const char *name, const char *value)
+{
+    const struct dengine_slice none = {NULL, 0};
+
+    DE_ASSERT(code != GRPC_STATUS_OK);
+    DE_ASSERT(!call->has_hint);
+    call->hint.key = grpc_slice_from_copied_string(name);
+    call->hint.value = grpc_slice_from_copied_string(value);
+    call->has_hint = true;
+    de_rpc_reply(call, code, message, none);
 }
 
 static void call_handle(struct de_rpc_call *call)

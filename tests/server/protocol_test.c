@@ -234,6 +234,69 @@ static void test_a_reply_that_no_client_could_take(void **state)
     assert_int_equal(de_raw_read(&raw, keys, 4, -1, &reply), GRPC_STATUS_RESOURCE_EXHAUSTED);
 }
 
+static void test_a_scan_has_all_keys_with_the_prefix(void **state)
+{
+    static char bytes[1024 * 1024];
+    DEngine__Client__ScanResponse *reply;
+    char key[600];
+    int i;
+
+    (void)state;
+    assert_int_equal(de_raw_put(&raw, "p/2", DENGINE_STR("two")), 0);
+    assert_int_equal(de_raw_put(&raw, "p/1", DENGINE_STR("")), 0);
+    assert_int_equal(de_raw_put(&raw, "p0", DENGINE_STR("no")), 0);
+    assert_int_equal(de_raw_scan(&raw, "p/", &reply), GRPC_STATUS_OK);
+    assert_int_equal(reply->n_entries, 2);
+    assert_memory_equal(reply->entries[0]->key.data, "p/1", 3);
+    assert_int_equal(reply->entries[0]->value.len, 0);
+    assert_memory_equal(reply->entries[1]->value.data, "two", 3);
+    assert_true(reply->revision > 0);
+    d_engine__client__scan_response__free_unpacked(reply, NULL);
+    assert_int_equal(de_raw_scan(&raw, "none", &reply), GRPC_STATUS_OK);
+    assert_int_equal(reply->n_entries, 0);
+    d_engine__client__scan_response__free_unpacked(reply, NULL);
+    for (i = 0; i < 4; i++) {
+        (void)snprintf(key, sizeof key, "big/%d", i);
+        assert_int_equal(de_raw_put(&raw, key, dengine_bytes(bytes, sizeof bytes)), 0);
+    }
+    assert_int_equal(de_raw_scan(&raw, "big/", &reply), GRPC_STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(de_raw_scan(&raw, "big/1", &reply), GRPC_STATUS_OK);
+    assert_int_equal(reply->n_entries, 1);
+    d_engine__client__scan_response__free_unpacked(reply, NULL);
+    memset(key, 'k', 501);
+    key[501] = '\0';
+    assert_int_equal(de_raw_scan(&raw, key, &reply), GRPC_STATUS_INVALID_ARGUMENT);
+}
+
+static void test_a_key_ends_after_ttl_secs(void **state)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    DEngine__Client__WriteCommand__Insert insert = D_ENGINE__CLIENT__WRITE_COMMAND__INSERT__INIT;
+    DEngine__Client__ClientResponse *reply;
+    DEngine__Client__ScanResponse *left;
+    char text[] = "t";
+    size_t found = 1;
+
+    (void)state;
+    insert.key.data = (uint8_t *)text;
+    insert.key.len = 1;
+    insert.ttl_secs = 1;
+    command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT;
+    command.insert = &insert;
+    assert_int_equal(de_raw_write(&raw, &command, &reply), GRPC_STATUS_OK);
+    assert_int_equal(reply->error, 0);
+    free_reply(reply);
+    while (found > 0) {
+        assert_int_equal(de_raw_scan(&raw, "t", &left), GRPC_STATUS_OK);
+        found = left->n_entries;
+        d_engine__client__scan_response__free_unpacked(left, NULL);
+    }
+    insert.ttl_ms = 1; /* both */
+    assert_int_equal(de_raw_write(&raw, &command, &reply), GRPC_STATUS_OK);
+    assert_int_equal(reply->error, 4003);
+    free_reply(reply);
+}
+
 static void test_compressed_requests(void **state)
 {
     static char bytes[100000];
@@ -318,7 +381,9 @@ static void test_followers_point_to_the_leader(void **state)
     DEngine__Client__ClientResponse *reply;
     DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
     DEngine__Client__WriteCommand__Delete remove = D_ENGINE__CLIENT__WRITE_COMMAND__DELETE__INIT;
+    DEngine__Client__ScanResponse *scanned;
     char key_text[] = "k";
+    char hint[100];
     int policy;
 
     (void)state;
@@ -338,6 +403,10 @@ static void test_followers_point_to_the_leader(void **state)
     assert_int_equal(reply->error, 0);
     assert_result(reply->read_data->results[0], "k", "v");
     free_reply(reply);
+    assert_int_equal(de_raw_scan(follower, "k", &scanned), GRPC_STATUS_FAILED_PRECONDITION);
+    (void)snprintf(hint, sizeof hint, "{\"leader_id\":%u,\"address\":\"127.0.0.1:%u\"}",
+                   (unsigned)leader, cluster.ports[leader - 1]);
+    assert_string_equal(follower->leader_hint, hint);
     stop_three();
 }
 
@@ -455,6 +524,8 @@ int main(void)
         ONE(test_requests_that_are_none),
         ONE(test_limits_are_4003),
         ONE(test_a_reply_that_no_client_could_take),
+        ONE(test_a_scan_has_all_keys_with_the_prefix),
+        ONE(test_a_key_ends_after_ttl_secs),
         ONE(test_compressed_requests),
         cmocka_unit_test(test_followers_point_to_the_leader),
         cmocka_unit_test(test_every_node_names_the_leader),

@@ -1,5 +1,6 @@
 #include "tests/server/raw_call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,46 @@ static void unused(struct de_tag *tag, bool ok)
     (void)ok;
 }
 
+static void keep_hint(struct de_raw_channel *raw, const struct de_exchange *exchange)
+{
+    size_t i;
+
+    raw->leader_hint[0] = '\0';
+    for (i = 0; i < exchange->trailing.count; i++) {
+        const grpc_metadata *pair = &exchange->trailing.metadata[i];
+
+        if (grpc_slice_str_cmp(pair->key, "x-raft-leader") == 0) {
+            (void)snprintf(raw->leader_hint, sizeof raw->leader_hint, "%.*s",
+                           (int)GRPC_SLICE_LENGTH(pair->value), GRPC_SLICE_START_PTR(pair->value));
+        }
+    }
+}
+
+grpc_status_code de_raw_scan(struct de_raw_channel *raw, const char *prefix,
+                             DEngine__Client__ScanResponse **reply)
+{
+    DEngine__Client__ScanRequest request = D_ENGINE__CLIENT__SCAN_REQUEST__INIT;
+    uint8_t bytes[600];
+    grpc_status_code status;
+    uint8_t *response;
+    size_t size;
+
+    request.prefix.len = strlen(prefix);
+    /* protobuf-c has no const; packing changes nothing. */
+    memcpy(&request.prefix.data, &prefix, sizeof request.prefix.data);
+    DE_ASSERT(d_engine__client__scan_request__get_packed_size(&request) <= sizeof bytes);
+    size = d_engine__client__scan_request__pack(&request, bytes);
+    status = de_raw_call(raw, "/d_engine.client.RaftClientService/HandleClientScan",
+                         dengine_bytes(bytes, size), TIMEOUT_MS, &response, &size);
+    *reply = NULL;
+    if (status == GRPC_STATUS_OK) {
+        *reply = d_engine__client__scan_response__unpack(NULL, size, response);
+        DE_ASSERT(*reply != NULL);
+    }
+    free(response);
+    return status;
+}
+
 grpc_status_code de_raw_call(struct de_raw_channel *raw, const char *method,
                              struct dengine_slice bytes, uint32_t timeout_ms, uint8_t **response,
                              size_t *size)
@@ -60,6 +101,7 @@ grpc_status_code de_raw_call(struct de_raw_channel *raw, const char *method,
     DE_ASSERT(event.type == GRPC_OP_COMPLETE && event.tag == &exchange.tag);
     de_tag_acquire(&exchange.tag);
     status = exchange.status;
+    keep_hint(raw, &exchange);
     *response = NULL;
     *size = 0;
     if (status == GRPC_STATUS_OK) {

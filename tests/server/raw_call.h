@@ -21,6 +21,7 @@ extern "C" {
 struct de_raw_channel {
     grpc_completion_queue *queue;
     grpc_channel *channel;
+    char leader_hint[300]; /* x-raft-leader behind the last reply; "" when there was none */
 };
 
 /* Dials address ("host:port"). gzip: requests are compressed. */
@@ -40,6 +41,10 @@ grpc_status_code de_raw_write(struct de_raw_channel *raw, DEngine__Client__Write
 /* Reads count keys; policy -1 = none is named. */
 grpc_status_code de_raw_read(struct de_raw_channel *raw, const char *const *keys, size_t count,
                              int policy, DEngine__Client__ClientResponse **reply);
+
+/* All keys with a prefix. */
+grpc_status_code de_raw_scan(struct de_raw_channel *raw, const char *prefix,
+                             DEngine__Client__ScanResponse **reply);
 
 grpc_status_code de_raw_metadata(struct de_raw_channel *raw,
                                  DEngine__Server__Cluster__ClusterMembership **reply);

@@ -174,6 +174,46 @@ static void test_a_range_is_deleted(void **state)
     stop_server(server);
 }
 
+static void test_scans(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_scan scan = {.from = DENGINE_STR("p/1"), .keys_only = true};
+    struct dengine_client *client;
+    struct dengine_page page;
+    struct dengine_value value;
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "p/2", "w");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "p/1", "v");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "q", "x");
+    CLI(endpoint, NULL, 0, "p/1\tv\np/2\tw\n", "scan", "p/");
+    CLI(endpoint, NULL, 0, "q\np/2\n", "scan", "", "--reverse", "--keys-only", "--limit", "2");
+    CLI(endpoint, NULL, 0, "3\n", "scan", "", "--count", "--consistency", "eventual");
+    CLI(endpoint, NULL, 0, "{\"count\":0}\n", "scan", "z", "--count", "--output", "json");
+    CLI(endpoint, NULL, 0, "", "scan", "z");
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_scan(client, &scan, NULL, &page), 0);
+    assert_int_equal(page.count, 3);
+    assert_int_equal(page.total, 3);
+    assert_memory_equal(page.pairs[2].key.data, "q", 1);
+    assert_int_equal(page.pairs[2].value.size, 0);
+    assert_int_equal(page.pairs[2].version, 1);
+    assert_int_equal(page.pairs[2].create_revision, page.pairs[2].mod_revision);
+    assert_true(page.pairs[2].mod_revision <= page.revision);
+    assert_false(page.more);
+    assert_int_equal(dengine_get(client, DENGINE_STR("q"), DENGINE_DEFAULT, NULL, &value), 0);
+    assert_int_equal(value.revision, page.pairs[2].mod_revision);
+    dengine_value_free(&value);
+    dengine_page_free(&page);
+    scan.limit = 1;
+    assert_int_equal(dengine_scan(client, &scan, NULL, &page), 0);
+    assert_true(dengine_scan_next(&scan, &page));
+    dengine_page_free(&page);
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 static void test_status_names_the_leader(void **state)
 {
     char endpoint[64];
@@ -298,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
+        cmocka_unit_test_setup_teardown(test_scans, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
         cmocka_unit_test(test_nobody_there),
