@@ -58,13 +58,14 @@ static const struct command commands[] = {
      "in use.\n"},
     {"snapshot", DE_CLI_SNAPSHOT, 2, "snapshot (save | status | restore) FILE",
      "save: has the first of the endpoints that answers take a snapshot of the state, and copies "
-     "it "
-     "to\n"
-     "FILE while the cluster works. --timeout is the time without any progress (default: 60000).\n"
+     "it\n"
+     "to FILE while the cluster works. --timeout is the time without any progress (default: "
+     "60000).\n"
      "status: checks FILE, every byte, and prints what it is.\n"
      "restore: makes --data-dir the data directory of a member of a new cluster with the state in\n"
-     "FILE; then start a server there with the same --node-id and --initial-cluster, or --config. "
-     "Do\n"
+     "FILE; then start a server there with the same --node-id, --initial-cluster and "
+     "--cluster-name,\n"
+     "or --config. A cluster with the members of the old one needs another name. Do\n"
      "this for each member of the new cluster, with the same FILE.\n"
      "Exit status 1 when FILE is damaged; the message says where.\n"},
 };
@@ -83,6 +84,7 @@ enum option_kind {
     OPTION_DATA_DIR,
     OPTION_NODE_ID,
     OPTION_INITIAL_CLUSTER,
+    OPTION_CLUSTER_NAME,
     OPTION_CONFIG,
     OPTION_TTL,
     OPTION_LEASE,
@@ -115,6 +117,8 @@ static const struct option options[] = {
     {"--node-id", OPTION_NODE_ID, "N", "of snapshot restore: the new member (default: 1)"},
     {"--initial-cluster", OPTION_INITIAL_CLUSTER, "N=HOST:PORT,...",
      "of snapshot restore: all members (default: it alone)"},
+    {"--cluster-name", OPTION_CLUSTER_NAME, "NAME",
+     "of snapshot restore: the new cluster's, the same on all members"},
     {"--config", OPTION_CONFIG, "FILE", "of snapshot restore: the new member's configuration"},
     {"--ttl", OPTION_TTL, "SECONDS", "of put: the key is removed after so long"},
     {"--lease", OPTION_LEASE, "ID", "of put: the key is removed when this lease ends"},
@@ -258,6 +262,9 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
     case OPTION_INITIAL_CLUSTER:
         arguments->initial_cluster = value;
         return 0;
+    case OPTION_CLUSTER_NAME:
+        arguments->cluster_name = value;
+        return 0;
     case OPTION_CONFIG:
         arguments->config = value;
         return 0;
@@ -336,6 +343,19 @@ static int take_option(struct de_cli_arguments *arguments, int argc, char *const
     return apply(arguments, option, value);
 }
 
+/* What nothing but "snapshot restore" takes. */
+static int refuse_restore_options(struct de_cli_arguments *arguments)
+{
+    DE_ASSERT(arguments->command != DE_CLI_NONE);
+    if (arguments->data_dir != NULL || arguments->node_id != NULL ||
+        arguments->initial_cluster != NULL || arguments->cluster_name != NULL ||
+        arguments->config != NULL) {
+        return refuse(arguments, "--data-dir, --node-id, --initial-cluster, --cluster-name and "
+                                 "--config belong to snapshot restore");
+    }
+    return 0;
+}
+
 static int check_snapshot(struct de_cli_arguments *arguments, const struct command *command)
 {
     const char *verb = arguments->operand[0];
@@ -347,12 +367,7 @@ static int check_snapshot(struct de_cli_arguments *arguments, const struct comma
     if (restores && arguments->data_dir == NULL && arguments->config == NULL) {
         return refuse(arguments, "snapshot restore needs --data-dir DIR, or --config FILE");
     }
-    if (!restores && (arguments->data_dir != NULL || arguments->node_id != NULL ||
-                      arguments->initial_cluster != NULL || arguments->config != NULL)) {
-        return refuse(arguments, "--data-dir, --node-id, --initial-cluster and --config belong to "
-                                 "snapshot restore");
-    }
-    return 0;
+    return restores ? 0 : refuse_restore_options(arguments);
 }
 
 /* The verb and object of "lease". */
@@ -420,10 +435,8 @@ static int check(struct de_cli_arguments *arguments)
     if (arguments->command == DE_CLI_SNAPSHOT) {
         return check_snapshot(arguments, command);
     }
-    if (arguments->data_dir != NULL || arguments->node_id != NULL ||
-        arguments->initial_cluster != NULL || arguments->config != NULL) {
-        return refuse(arguments, "--data-dir, --node-id, --initial-cluster and --config belong to "
-                                 "snapshot restore");
+    if (refuse_restore_options(arguments) != 0) {
+        return DENGINE_E_INVALID;
     }
     if (check_options(arguments) != 0) {
         return DENGINE_E_INVALID;

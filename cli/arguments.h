@@ -45,6 +45,7 @@ struct de_cli_arguments {
     const char *data_dir; /* snapshot restore, as the following; NULL: not given */
     const char *node_id;
     const char *initial_cluster;
+    const char *cluster_name;
     const char *config;
     uint64_t ttl_s; /* put, lease grant; 0: none */
     uint64_t lease; /* put, lease keep-alive and revoke; 0: none */

@@ -141,6 +141,7 @@ static int restore(const struct de_cli_arguments *arguments)
     err = err != 0 ? err : set(config, "cluster.db_root_dir", arguments->data_dir);
     err = err != 0 ? err : set(config, "cluster.node_id", arguments->node_id);
     err = err != 0 ? err : set(config, "cluster.initial_cluster", arguments->initial_cluster);
+    err = err != 0 ? err : set(config, "cluster.name", arguments->cluster_name);
     if (err != 0) {
         status = report(arguments, err, dengine_config_message(config));
     } else {

@@ -233,6 +233,23 @@ static struct dengine_config *restored_config(const uint16_t *ports, uint32_t no
     return de_test_cluster_config(node + 1, ports, NODES, directory);
 }
 
+/* With the same name and members it would have the same id as the cluster that is there. */
+static void another_cluster_needs_another_name(struct dengine *engine, const char *path,
+                                               const uint16_t *ports)
+{
+    struct dengine_config *config = restored_config(ports, 0);
+
+    assert_int_equal(dengine_snapshot_save(engine, path, READY_MS, NULL), 0);
+    set(config, "cluster.db_root_dir", "snapshot.another");
+    de_test_remove_tree("snapshot.another");
+    assert_int_equal(dengine_snapshot_restore(path, config), DENGINE_E_CONFIG);
+    assert_non_null(strstr(dengine_open_message(), "another cluster.name"));
+    set(config, "cluster.name", "another");
+    assert_int_equal(dengine_snapshot_restore(path, config), 0);
+    dengine_config_free(config);
+    de_test_remove_tree("snapshot.another");
+}
+
 static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
 {
     const char *const path = "snapshot.backup";
@@ -277,6 +294,7 @@ static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
         assert_true(status.applied_index > info.index);
     }
     put_numbers(engines[leader_of(engines)], 50, 10);
+    another_cluster_needs_another_name(engines[0], path, ports);
     for (uint32_t i = 0; i < NODES; i++) {
         assert_int_equal(dengine_close(engines[i]), 0);
     }

@@ -320,6 +320,13 @@ int dengine_snapshot_restore(const char *path, const struct dengine_config *conf
     if (err == 0) {
         err = de_plan_make(config, &plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }
+    if (err == 0 && plan.cluster_id == info.cluster_id) {
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
+                       "the snapshot is of a cluster with the same name and members, and so the "
+                       "same id: what is left of that one would take this one for its own; give "
+                       "the new one another cluster.name, here and when it is started");
+        err = DENGINE_E_CONFIG;
+    }
     if (err == 0) {
         err = de_stores_open_new(&plan, &stores, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }

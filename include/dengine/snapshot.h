@@ -1,7 +1,8 @@
 /* dengine/snapshot.h - backups: the state of a cluster in one file, and a new cluster from it.
  *
  * A snapshot file holds the state as of one log index, with checksums over each block and over all.
- * It is taken while the cluster works, from the state of the node that is asked.
+ * It is taken while the cluster works, from what the node that is asked has applied: the leader's
+ * has all that was acknowledged before, a follower's may be a little behind.
  *
  * When a call fails, dengine_open_message() has one sentence for the calling thread that says what
  * was wrong; of a damaged file, at which byte. All calls may be made from any thread. */
@@ -42,7 +43,9 @@ DENGINE_EXPORT int dengine_snapshot_check(const char *path, struct dengine_snaps
  * old one still sends, it refuses. To restore a cluster of several, do this once for each member,
  * with the same file. Then open it with the same configuration.
  *
- * FOREIGN when the directory holds the data of a node already; errors of dengine_snapshot_check and
+ * CONFIG when the new cluster would have the id of the old one, because its name and its members
+ * are the same: cluster.name has to be another. FOREIGN when the directory holds the data of a node
+ * already; errors of dengine_snapshot_check and
  * of dengine_open. */
 DENGINE_EXPORT int dengine_snapshot_restore(const char *path, const struct dengine_config *config);
 

@@ -6,12 +6,11 @@
  */
 #include <dirent.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "tests/cluster/cluster.h"
 
@@ -46,14 +45,6 @@ static void require(struct test *test, bool condition, const char *what)
         de_cluster_dump(&test->cluster);
         exit(1);
     }
-}
-
-/* Between two looks. */
-static void rest(long microseconds)
-{
-    const struct timespec time = {0, microseconds * 1000};
-
-    (void)nanosleep(&time, NULL);
 }
 
 /* ---- what the nodes have on their disks ---- */
@@ -190,7 +181,7 @@ static uint64_t wait_received(struct test *test, uint64_t node, uint64_t bytes)
 
     do {
         require(test, de_now_ms() < until_ms, "no snapshot comes in");
-        rest(1000);
+        (void)sched_yield();
         have = received(node);
     } while (have < bytes);
     return have;
@@ -286,7 +277,7 @@ static void the_receiver_is_killed_while_it_installs(struct test *test, bool res
     while (restoring ? !is_restoring(behind) && state_file(behind) == file
                      : newest(behind) == had) {
         require(test, de_now_ms() < until_ms, "no snapshot is installed");
-        rest(50);
+        (void)sched_yield();
     }
     de_cluster_kill(&test->cluster, behind);
     (void)printf("killed %s\n", is_restoring(behind) ? "while the state was replaced"
