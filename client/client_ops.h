@@ -20,6 +20,7 @@ enum de_client_call_type {
     DE_CLIENT_LEASE_KEEP = 7,
     DE_CLIENT_LEASE_REVOKE = 8,
     DE_CLIENT_SCAN = 9,
+    DE_CLIENT_TXN = 10,
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
@@ -29,6 +30,7 @@ struct de_client_call {
     struct dengine_slice key; /* DELETE_RANGE, SCAN: the first one, may be empty */
     struct dengine_slice end; /* DELETE_RANGE, SCAN */
     struct dengine_slice value;
+    const struct dengine_txn *txn;   /* TXN; borrowed for the call */
     const struct dengine_scan *scan; /* SCAN: for the rest of it; borrowed for the call */
     uint64_t ttl_ms;                 /* PUT, LEASE_GRANT; 0 = none */
     uint64_t lease;                  /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
@@ -68,6 +70,21 @@ int de_client_page_new(struct dengine_page *page, size_t pairs, size_t bytes);
 uint8_t *de_client_page_bytes(const struct dengine_page *page, size_t pairs);
 /* Adds a copy of pair, with its bytes at *at, which moves on. */
 void de_client_page_add(struct dengine_page *page, uint8_t **at, const struct dengine_pair *pair);
+
+/* The result of a transaction under construction: first an operation, then its pairs. */
+struct de_client_txn {
+    struct dengine_txn_result *result;
+    struct dengine_page page; /* all pairs */
+    uint8_t *at;
+};
+
+/* Begins with an empty result that has room for so many operations, pairs, and bytes of keys and
+ * values. NO_MEMORY leaves *result empty. */
+int de_client_txn_new(struct de_client_txn *building, struct dengine_txn_result *result, size_t ops,
+                      size_t pairs, size_t bytes);
+void de_client_txn_add_op(struct de_client_txn *building, enum dengine_op_type type, uint64_t count,
+                          bool more);
+void de_client_txn_add_pair(struct de_client_txn *building, const struct dengine_pair *pair);
 
 /* client.c: checks call, fills in deadline and default, and starts it; or waits for its end, too.
  */

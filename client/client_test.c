@@ -227,6 +227,45 @@ static void test_bad_scans_never_start(void **state)
     assert_int_equal(fake.calls, 0);
 }
 
+static void test_transactions_are_passed_on_or_refused(void **state)
+{
+    struct fake fake = make_fake();
+    static const struct dengine_op ops[DENGINE_TXN_ITEMS_MAX + 1];
+    const struct dengine_compare broken = {.key = {NULL, 3}};
+    const struct dengine_pair pair = {.key = DENGINE_STR("k"), .value = DENGINE_STR("v")};
+    struct dengine_txn txn = {.then_ops = ops, .then_count = DENGINE_TXN_ITEMS_MAX};
+    struct dengine_txn_result result;
+    struct de_client_txn building;
+
+    (void)state;
+    assert_int_equal(de_client_txn_new(&building, &fake.reply.txn, 2, 1, 2), 0);
+    de_client_txn_add_op(&building, DENGINE_OP_PUT, 1, false);
+    de_client_txn_add_op(&building, DENGINE_OP_GET, 1, false);
+    de_client_txn_add_pair(&building, &pair);
+    fake.reply.revision = 8;
+    assert_int_equal(dengine_txn(&fake.base, &txn, NULL, &result), 0);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_TXN);
+    assert_ptr_equal(fake.seen.txn, &txn);
+    assert_true(result.succeeded);
+    assert_int_equal(result.revision, 8);
+    assert_int_equal(result.op_count, 2);
+    assert_int_equal(result.ops[0].pair_count, 0);
+    assert_int_equal(result.ops[1].pair_count, 1);
+    assert_memory_equal(result.ops[1].pairs[0].key.data, "k", 1);
+    dengine_txn_result_free(&result);
+    dengine_txn_result_free(&result);
+    fake.calls = 0;
+    txn.then_count++;
+    assert_int_equal(dengine_txn(&fake.base, &txn, NULL, &result), DENGINE_E_INVALID);
+    txn = (struct dengine_txn){.compares = &broken, .compare_count = 1};
+    assert_int_equal(dengine_txn(&fake.base, &txn, NULL, &result), DENGINE_E_INVALID);
+    assert_int_equal(dengine_txn(&fake.base, NULL, NULL, &result), DENGINE_E_INVALID);
+    txn = (struct dengine_txn){.else_count = 1};
+    assert_int_equal(dengine_txn(&fake.base, &txn, NULL, &result), DENGINE_E_INVALID);
+    assert_int_equal(fake.calls, 0);
+}
+
 static void test_get_hands_the_value_over(void **state)
 {
     struct fake fake = make_fake();
@@ -331,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_bad_lives_and_ranges_never_start),
         cmocka_unit_test(test_a_scan_goes_on_behind_its_page),
         cmocka_unit_test(test_bad_scans_never_start),
+        cmocka_unit_test(test_transactions_are_passed_on_or_refused),
         cmocka_unit_test(test_get_hands_the_value_over),
         cmocka_unit_test(test_the_text_travels_to_the_waiting_thread),
         cmocka_unit_test(test_a_refused_start_is_the_answer),

@@ -157,6 +157,7 @@ struct de_remote_reply {
     bool found;                             /* of a read */
     struct dengine_value value;             /* of a read, when found: the caller frees it */
     struct dengine_page page;               /* of a scan: the caller frees it */
+    struct dengine_txn_result txn;          /* of a transaction, likewise */
     int err;                                /* NO_MEMORY, or 0 */
 };
 

@@ -158,6 +158,7 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
     if (err == 0) {
         call->reply.value = reply->value;
         call->reply.page = reply->page;
+        call->reply.txn = reply->txn;
         call->reply.succeeded = call->write ? reply->succeeded : true;
         call->reply.revision = reply->revision;
         call->reply.count = reply->count;

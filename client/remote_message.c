@@ -5,6 +5,7 @@
 #include <grpc/slice.h>
 
 #include "client/remote.h"
+#include "client/remote_txn.h"
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
 #include "d_engine/cluster.pb-c.h"
@@ -187,6 +188,21 @@ static int pack_lease(const struct de_client_call *call, uint32_t client_id, grp
     return pack_command(&command, client_id, request);
 }
 
+static int pack_txn(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__WriteCommand command = D_ENGINE__CLIENT__WRITE_COMMAND__INIT;
+    struct de_txn_message *message;
+    int err = de_txn_message_new(call->txn, &message);
+
+    if (err == 0) {
+        command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_TXN;
+        command.txn = de_txn_message_of(message);
+        err = pack_command(&command, client_id, request);
+        de_txn_message_free(message);
+    }
+    return err;
+}
+
 int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
 {
     switch (call->type) {
@@ -204,6 +220,8 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
     case DE_CLIENT_LEASE_KEEP:
     case DE_CLIENT_LEASE_REVOKE:
         return pack_lease(call, client_id, request);
+    case DE_CLIENT_TXN:
+        return pack_txn(call, client_id, request);
     case DE_CLIENT_SCAN:
         return pack_scan(call, client_id, request);
     case DE_REMOTE_STATUS:
@@ -314,6 +332,12 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
         reply->revision = response->write_result->revision;
         reply->count = response->write_result->count;
         reply->lease = response->write_result->lease;
+        if (type == DE_CLIENT_TXN && de_txn_unpack(response->write_result, &reply->txn) != 0) {
+            /* It was carried out, but what it found is lost. */
+            reply->err = DENGINE_E_UNKNOWN;
+        }
+        reply->txn.succeeded = reply->succeeded;
+        reply->txn.revision = reply->revision;
         /* A server that does not know the request does something else, or nothing. */
         reply->understood = type != DE_CLIENT_LEASE_GRANT || reply->lease != 0;
     }

@@ -8,6 +8,7 @@
 #include "engine/embedded_page.h"
 #include "engine/engine_parts.h"
 #include "engine/engine_state.h"
+#include "engine/txn_command.h"
 #include "runtime/libev/clock.h"
 
 /* A call under way. The bytes are the encoded command of a write, the key of a read, or
@@ -113,6 +114,17 @@ static void explain(struct dengine *engine, int status)
     }
 }
 
+/* Without memory for what it found, a transaction was carried out all the same. */
+static void take_txn(const struct dengine_result *result, struct dengine_reply *reply)
+{
+    if (de_txn_take_answer(result->bytes, &reply->txn) != 0) {
+        reply->status = DENGINE_E_UNKNOWN;
+        return;
+    }
+    reply->txn.succeeded = result->succeeded;
+    reply->txn.revision = result->revision;
+}
+
 static void call_done(struct de_replica_request *request, int status,
                       const struct dengine_result *result)
 {
@@ -132,6 +144,9 @@ static void call_done(struct de_replica_request *request, int status,
         reply.succeeded = result->succeeded;
         reply.revision = result->revision;
         de_kv_answer_outcome(result->bytes, &reply.lease, &reply.count);
+        if (call->type == DE_CLIENT_TXN) {
+            take_txn(result, &reply);
+        }
     }
     if (reply.status != 0) {
         reply.succeeded = false;
@@ -140,7 +155,7 @@ static void call_done(struct de_replica_request *request, int status,
         de_client_set_last_error("%s", "");
         return;
     }
-    if (call->type != DE_CLIENT_CAS) {
+    if (call->type != DE_CLIENT_CAS && call->type != DE_CLIENT_TXN) {
         reply.succeeded = true;
     }
     call->callback(call->context, &reply);
@@ -232,6 +247,34 @@ static int start_write(struct dengine *engine, const struct de_client_call *from
     return 0;
 }
 
+static int start_txn(struct dengine *engine, const struct de_client_call *from)
+{
+    struct embedded_call *call;
+    uint8_t *bytes;
+    size_t size;
+    int err;
+
+    DE_ASSERT(from->txn != NULL);
+    err = de_txn_encode(from->txn, (size_t)engine->plan.value_bytes_max, &bytes, &size);
+    if (err != 0) {
+        if (err != DENGINE_E_NO_MEMORY) {
+            de_client_set_last_error(
+                "an operation or comparison of the transaction makes no sense, "
+                "or is too large");
+        }
+        return err;
+    }
+    call = new_call(engine, from, size);
+    if (call != NULL) {
+        memcpy(call->bytes, bytes, size);
+        call->request.type = DE_REQUEST_WRITE;
+        call->request.command = dengine_bytes(call->bytes, size);
+        de_replica_submit(engine->replica, &call->request);
+    }
+    free(bytes);
+    return call != NULL ? 0 : DENGINE_E_NO_MEMORY;
+}
+
 static int start_read(struct dengine *engine, const struct de_client_call *from)
 {
     struct embedded_call *call;
@@ -297,6 +340,9 @@ static int embedded_start(struct dengine_client *client, const struct de_client_
 
     if (call->type == DE_CLIENT_SCAN) {
         return start_scan(engine, call);
+    }
+    if (call->type == DE_CLIENT_TXN) {
+        return start_txn(engine, call);
     }
     return call->type == DE_CLIENT_GET ? start_read(engine, call) : start_write(engine, call);
 }

@@ -399,6 +399,98 @@ static void a_page_has_about_a_mebibyte(void **state)
     dengine_page_free(&page);
 }
 
+static void a_transaction_takes_one_of_two_ways(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    const struct dengine_compare absent = {
+        .target = DENGINE_COMPARE_ABSENCE, .relation = DENGINE_EQUAL, .key = DENGINE_STR("a")};
+    const struct dengine_op then_ops[] = {
+        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("a"), .value = DENGINE_STR("1")},
+        {.type = DENGINE_OP_PUT,
+         .key = DENGINE_STR("b"),
+         .value = DENGINE_STR("2"),
+         .ttl_ms = 3600000},
+        {.type = DENGINE_OP_RANGE, .key = DENGINE_STR(""), .limit = 1},
+    };
+    const struct dengine_op else_ops[] = {
+        {.type = DENGINE_OP_GET, .key = DENGINE_STR("b")},
+        {.type = DENGINE_OP_DELETE, .key = DENGINE_STR("a"), .previous = true},
+        {.type = DENGINE_OP_GET, .key = DENGINE_STR("a")},
+    };
+    const struct dengine_txn txn = {&absent, 1, then_ops, 3, else_ops, 3};
+    struct dengine_txn_result result;
+    uint64_t first;
+
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_true(result.succeeded);
+    assert_int_equal(result.op_count, 3);
+    assert_int_equal(result.ops[0].type, DENGINE_OP_PUT);
+    assert_int_equal(result.ops[0].count, 0);
+    assert_int_equal(result.ops[2].count, 1);
+    assert_true(result.ops[2].more);
+    assert_memory_equal(result.ops[2].pairs[0].value.data, "1", 1);
+    assert_int_equal(result.ops[2].pairs[0].mod_revision, result.revision);
+    first = result.revision;
+    dengine_txn_result_free(&result);
+    assert_null(result.owner);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_false(result.succeeded);
+    assert_true(result.revision > first);
+    assert_int_equal(result.op_count, 3);
+    assert_int_equal(result.ops[0].pair_count, 1);
+    assert_true(result.ops[0].pairs[0].lease != 0);
+    assert_int_equal(result.ops[1].count, 1);
+    assert_memory_equal(result.ops[1].pairs[0].value.data, "1", 1);
+    assert_int_equal(result.ops[1].pairs[0].create_revision, first);
+    assert_int_equal(result.ops[2].count, 0);
+    dengine_txn_result_free(&result);
+    check_absent(client, "a");
+}
+
+static void a_transaction_that_fails_does_nothing(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_op ops[] = {
+        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("a"), .value = DENGINE_STR("1")},
+        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("b"), .value = DENGINE_STR("2"), .lease = 99},
+    };
+    const struct dengine_txn txn = {.then_ops = ops, .then_count = 2};
+    struct dengine_txn_result result;
+
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_NO_LEASE);
+    assert_null(result.owner);
+    check_absent(client, "a");
+    ops[1] = (struct dengine_op){.type = DENGINE_OP_GET}; /* no key */
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
+    ops[1] = (struct dengine_op){.type = (enum dengine_op_type)9, .key = DENGINE_STR("k")};
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
+    check_absent(client, "a");
+}
+
+static void a_revision_guards_a_swap(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_compare unchanged = {
+        .target = DENGINE_COMPARE_MOD_REVISION, .relation = DENGINE_EQUAL, .key = DENGINE_STR("k")};
+    const struct dengine_op put = {
+        .type = DENGINE_OP_PUT, .key = DENGINE_STR("k"), .value = DENGINE_STR("new")};
+    const struct dengine_txn txn = {
+        .compares = &unchanged, .compare_count = 1, .then_ops = &put, .then_count = 1};
+    struct dengine_txn_result result;
+
+    assert_int_equal(dengine_put_with(client, DENGINE_STR("k"), DENGINE_STR("old"), NULL, NULL,
+                                      &unchanged.number),
+                     0);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_true(result.succeeded);
+    dengine_txn_result_free(&result);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_false(result.succeeded);
+    assert_int_equal(result.op_count, 0);
+    dengine_txn_result_free(&result);
+    check_value(client, "k", DENGINE_LINEARIZABLE, "new");
+}
+
 static void everything_is_there_after_a_restart(void **state)
 {
     struct dengine_status before;
@@ -642,6 +734,9 @@ int main(void)
         CASE(a_range_is_scanned_either_way),
         CASE(a_long_scan_comes_in_pages),
         CASE(a_page_has_about_a_mebibyte),
+        CASE(a_transaction_takes_one_of_two_ways),
+        CASE(a_transaction_that_fails_does_nothing),
+        CASE(a_revision_guards_a_swap),
         CASE(everything_is_there_after_a_restart),
         CASE(limits_are_told_apart),
         CASE(the_status_shows_a_ready_leader),

@@ -5,7 +5,7 @@
 
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
-#include "server/service_internal.h"
+#include "server/service_txn.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -14,6 +14,7 @@ struct write_call {
     struct de_replica_request request;
     struct de_service *service;
     struct de_rpc_call *call;
+    bool txn;
     uint8_t command[]; /* encoded */
 };
 
@@ -44,7 +45,9 @@ static void write_done(struct de_replica_request *request, int status,
     if (status == 0) {
         status = result->status;
     }
-    if (status == 0) {
+    if (status == 0 && write->txn) {
+        de_service_txn_reply(write->service, write->call, result);
+    } else if (status == 0) {
         reply_result(write->call, result);
     } else {
         de_service_reply_error(write->service, write->call, status, true, NULL);
@@ -144,6 +147,7 @@ static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_co
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_KEEP_ALIVE:
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_REVOKE:
         return lease_of(from, command, message);
+    case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_TXN: /* de_service_write has taken it */
     case D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__NOT_SET:
     case _D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION__CASE_IS_INT_SIZE:
         break;
@@ -152,21 +156,18 @@ static int command_of(const DEngine__Client__WriteCommand *from, struct de_kv_co
     return DENGINE_E_PROTOCOL;
 }
 
-/* Proposes command; what it points to is borrowed. */
-static void propose(struct de_service *service, struct de_rpc_call *call,
-                    const struct de_kv_command *command)
+/* A call with room for a command of size bytes; answers for want of memory. */
+static struct write_call *new_write(struct de_service *service, struct de_rpc_call *call,
+                                    size_t size)
 {
-    const size_t size = de_kv_command_size(command);
     struct write_call *write = malloc(sizeof *write + size);
-    size_t written;
 
+    DE_ASSERT(size > 0);
     if (write == NULL) {
         de_service_reply_error(service, call, DENGINE_E_NO_MEMORY, true, NULL);
-        return;
+        return NULL;
     }
     memset(write, 0, sizeof *write);
-    written = de_kv_command_encode(command, write->command, size);
-    DE_ASSERT(written == size);
     write->service = service;
     write->call = call;
     write->request.type = DE_REQUEST_WRITE;
@@ -174,7 +175,53 @@ static void propose(struct de_service *service, struct de_rpc_call *call,
     write->request.deadline_ns = de_service_deadline_ns(service, call);
     write->request.done = write_done;
     write->request.release = write_released;
-    de_replica_submit(service->replica, &write->request);
+    return write;
+}
+
+/* Proposes command; what it points to is borrowed. */
+static void propose(struct de_service *service, struct de_rpc_call *call,
+                    const struct de_kv_command *command)
+{
+    const size_t size = de_kv_command_size(command);
+    struct write_call *write = new_write(service, call, size);
+    size_t written;
+
+    if (write != NULL) {
+        written = de_kv_command_encode(command, write->command, size);
+        DE_ASSERT(written == size);
+        de_replica_submit(service->replica, &write->request);
+    }
+}
+
+/* Proposes a transaction. */
+static void propose_txn(struct de_service *service, struct de_rpc_call *call,
+                        const DEngine__Client__Txn *txn)
+{
+    struct write_call *write;
+    uint8_t *bytes;
+    size_t size;
+    int err;
+
+    if (!de_service_attached(service)) {
+        de_service_reply_error(service, call, DENGINE_E_NO_LEADER, true, "the node is starting");
+        return;
+    }
+    err = de_service_txn_encode(txn, (size_t)service->options.value_bytes_max, &bytes, &size);
+    if (err != 0) {
+        de_service_reply_error(service, call, err, true,
+                               err == DENGINE_E_NO_MEMORY
+                                   ? NULL
+                                   : "an operation or comparison of the transaction makes no "
+                                     "sense, or is too large");
+        return;
+    }
+    write = new_write(service, call, size);
+    if (write != NULL) {
+        memcpy(write->command, bytes, size);
+        write->txn = true;
+        de_replica_submit(service->replica, &write->request);
+    }
+    free(bytes);
 }
 
 /* Says which limit a command breaks. */
@@ -212,6 +259,12 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
 
     if (request == NULL) {
         de_service_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, "not a ClientWriteRequest");
+        return;
+    }
+    if (request->command != NULL &&
+        request->command->operation_case == D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_TXN) {
+        propose_txn(service, call, request->command->txn);
+        d_engine__client__client_write_request__free_unpacked(request, NULL);
         return;
     }
     err = DENGINE_E_PROTOCOL;

@@ -171,6 +171,99 @@ DENGINE_EXPORT bool dengine_scan_next(struct dengine_scan *scan, const struct de
 /* Frees what a scan returned, and makes it empty; an empty page is left alone. */
 DENGINE_EXPORT void dengine_page_free(struct dengine_page *page);
 
+/* ---- transactions ---- */
+
+#define DENGINE_TXN_ITEMS_MAX 128 /* in each of the three lists */
+
+enum dengine_compare_target {
+    DENGINE_COMPARE_VALUE = 1,   /* false when there is no such key */
+    DENGINE_COMPARE_ABSENCE = 2, /* EQUAL: there is no such key; NOT_EQUAL: there is one */
+    DENGINE_COMPARE_VERSION = 3, /* these three are 0 when there is no such key */
+    DENGINE_COMPARE_CREATE_REVISION = 4,
+    DENGINE_COMPARE_MOD_REVISION = 5,
+};
+
+enum dengine_relation {
+    DENGINE_EQUAL = 1,
+    DENGINE_NOT_EQUAL = 2,
+    DENGINE_LESS = 3,
+    DENGINE_GREATER = 4,
+};
+
+/* What has to be so: target of key, relation, value or number. Values are ordered by bytes. */
+struct dengine_compare {
+    enum dengine_compare_target target;
+    enum dengine_relation relation;
+    struct dengine_slice key;
+    struct dengine_slice value; /* VALUE */
+    uint64_t number;            /* VERSION, CREATE_REVISION, MOD_REVISION */
+};
+
+enum dengine_op_type {
+    DENGINE_OP_PUT = 1,
+    DENGINE_OP_DELETE = 2,
+    DENGINE_OP_DELETE_RANGE = 3, /* from <= key < end, 10 000 keys at most */
+    DENGINE_OP_GET = 4,
+    DENGINE_OP_RANGE = 5, /* from <= key < end, 10 000 keys at most */
+};
+
+/* One step; what it has no use for must be zero. */
+struct dengine_op {
+    enum dengine_op_type type;
+    struct dengine_slice key;   /* of a range the first one, may be empty */
+    struct dengine_slice end;   /* of a range; empty: to the last key */
+    struct dengine_slice value; /* PUT */
+    uint64_t ttl_ms;            /* PUT, as in dengine_put_options */
+    uint64_t lease;
+    uint32_t limit;  /* RANGE: pairs at most; 0 = no limit */
+    bool previous;   /* PUT, DELETE, DELETE_RANGE: tell what was there before */
+    bool keys_only;  /* RANGE */
+    bool count_only; /* RANGE */
+};
+
+/* If all comparisons are true, then_ops; else else_ops. Start from zeros; any list may be empty. */
+struct dengine_txn {
+    const struct dengine_compare *compares;
+    size_t compare_count;
+    const struct dengine_op *then_ops;
+    size_t then_count;
+    const struct dengine_op *else_ops;
+    size_t else_count;
+};
+
+/* What one step found or did. */
+struct dengine_op_result {
+    enum dengine_op_type type;
+    uint64_t count; /* keys found (GET, RANGE), removed (DELETE, DELETE_RANGE), replaced (PUT) */
+    bool more;      /* RANGE: there are more keys than limit */
+    const struct dengine_pair *pairs; /* found, or there before; they belong to the result */
+    size_t pair_count;
+};
+
+/* Free with dengine_txn_result_free. */
+struct dengine_txn_result {
+    bool succeeded;                      /* all comparisons were true */
+    uint64_t revision;                   /* of all changes it made */
+    const struct dengine_op_result *ops; /* of then_ops or else_ops, in their order */
+    size_t op_count;
+    void *owner; /* the library's, both */
+    void *pairs_owner;
+};
+
+/* Compares and acts in one step: nothing happens between the comparisons and the operations, nobody
+ * sees some of the operations without the others, and after an error none was carried out. Each
+ * operation sees those before it. A list of puts without comparisons is a batch. With TOO_LARGE
+ * (INVALID from a server) an operation or the whole breaks a limit. Errors as dengine_put, and
+ * NO_LEASE. The caller frees *result. */
+DENGINE_EXPORT int dengine_txn(struct dengine_client *client, const struct dengine_txn *txn,
+                               const struct dengine_call_options *options,
+                               struct dengine_txn_result *result);
+
+/* Frees what a transaction returned, and makes it empty; an empty result is left alone. */
+DENGINE_EXPORT void dengine_txn_result_free(struct dengine_txn_result *result);
+
+/* ---- leases ---- */
+
 /* Makes a lease that ends ttl_ms (1 to 288 230 376 000) after it was granted or last kept alive,
  * whichever is later; with it end the keys that were put with it. Time is the cluster's, see
  * dengine_put_with. Errors as dengine_put; after UNKNOWN there may be a lease that ends by itself.
@@ -198,13 +291,14 @@ DENGINE_EXPORT int dengine_compare_and_swap(struct dengine_client *client, struc
 
 /* What an asynchronous call ended with. */
 struct dengine_reply {
-    int status;                 /* as the blocking call would return */
-    bool succeeded;             /* compare_and_swap: the comparison was true; else status == 0 */
-    struct dengine_value value; /* get: the callee owns it and frees it */
-    uint64_t revision;          /* of a write that was done, when the server tells; else 0 */
-    uint64_t count;             /* delete_range: keys that were removed */
-    struct dengine_page page;   /* scan: the callee owns it and frees it */
-    uint64_t lease;             /* lease_grant */
+    int status;                    /* as the blocking call would return */
+    bool succeeded;                /* compare_and_swap: the comparison was true; else status == 0 */
+    struct dengine_value value;    /* get: the callee owns it and frees it */
+    uint64_t revision;             /* of a write that was done, when the server tells; else 0 */
+    uint64_t count;                /* delete_range: keys that were removed */
+    struct dengine_page page;      /* scan: the callee owns it and frees it */
+    struct dengine_txn_result txn; /* txn: likewise; its succeeded and revision are those above */
+    uint64_t lease;                /* lease_grant */
 };
 
 typedef void dengine_callback(void *context, struct dengine_reply *reply);
@@ -231,6 +325,9 @@ DENGINE_EXPORT int dengine_scan_async(struct dengine_client *client,
                                       const struct dengine_scan *scan,
                                       const struct dengine_call_options *options,
                                       dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_txn_async(struct dengine_client *client, const struct dengine_txn *txn,
+                                     const struct dengine_call_options *options,
+                                     dengine_callback *callback, void *context);
 DENGINE_EXPORT int dengine_put_with_async(struct dengine_client *client, struct dengine_slice key,
                                           struct dengine_slice value,
                                           const struct dengine_put_options *put,

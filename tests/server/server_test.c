@@ -214,6 +214,67 @@ static void test_scans(void **state)
     stop_server(server);
 }
 
+static void test_transactions(void **state)
+{
+    const struct dengine_compare compares[] = {
+        {.target = DENGINE_COMPARE_VALUE,
+         .relation = DENGINE_LESS,
+         .key = DENGINE_STR("a"),
+         .value = DENGINE_STR("2")},
+        {.target = DENGINE_COMPARE_VERSION,
+         .relation = DENGINE_EQUAL,
+         .key = DENGINE_STR("a"),
+         .number = 1},
+    };
+    const struct dengine_op then_ops[] = {
+        {.type = DENGINE_OP_PUT,
+         .key = DENGINE_STR("a"),
+         .value = DENGINE_STR("3"),
+         .previous = true},
+        {.type = DENGINE_OP_RANGE, .key = DENGINE_STR("a"), .end = DENGINE_STR("c")},
+        {.type = DENGINE_OP_RANGE, .key = DENGINE_STR(""), .count_only = true},
+    };
+    const struct dengine_op else_ops[] = {
+        {.type = DENGINE_OP_DELETE_RANGE, .key = DENGINE_STR("a"), .previous = true}};
+    const struct dengine_txn txn = {compares, 2, then_ops, 3, else_ops, 1};
+    struct dengine_op bad = {.type = DENGINE_OP_PUT, .key = DENGINE_STR("k"), .lease = 99};
+    const struct dengine_txn bad_txn = {.then_ops = &bad, .then_count = 1};
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_txn_result result;
+    struct dengine_client *client;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("a"), DENGINE_STR("1"), NULL), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("b"), DENGINE_STR(""), NULL), 0);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_true(result.succeeded);
+    assert_true(result.revision > 0);
+    assert_int_equal(result.op_count, 3);
+    assert_int_equal(result.ops[0].pair_count, 1);
+    assert_memory_equal(result.ops[0].pairs[0].value.data, "1", 1);
+    assert_int_equal(result.ops[1].pair_count, 2);
+    assert_memory_equal(result.ops[1].pairs[0].value.data, "3", 1);
+    assert_int_equal(result.ops[1].pairs[0].version, 2);
+    assert_int_equal(result.ops[2].count, 2);
+    assert_int_equal(result.ops[2].pair_count, 0);
+    dengine_txn_result_free(&result);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
+    assert_false(result.succeeded);
+    assert_int_equal(result.op_count, 1);
+    assert_int_equal(result.ops[0].type, DENGINE_OP_DELETE_RANGE);
+    assert_int_equal(result.ops[0].count, 2);
+    assert_int_equal(result.ops[0].pair_count, 2);
+    dengine_txn_result_free(&result);
+    assert_int_equal(dengine_txn(client, &bad_txn, NULL, &result), DENGINE_E_NO_LEASE);
+    bad.ttl_ms = 1;
+    assert_int_equal(dengine_txn(client, &bad_txn, NULL, &result), DENGINE_E_INVALID);
+    CLI(endpoint, NULL, 0, "", "scan", "");
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 static void test_status_names_the_leader(void **state)
 {
     char endpoint[64];
@@ -339,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
         cmocka_unit_test_setup_teardown(test_scans, clean, clean),
+        cmocka_unit_test_setup_teardown(test_transactions, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
         cmocka_unit_test(test_nobody_there),
