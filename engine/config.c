@@ -157,12 +157,6 @@ static int check_value(struct dengine_config *config, uint32_t id, const char *v
     case DE_CONFIG_NUMBER:
         return check_number(config, id, value);
     case DE_CONFIG_CHOICE:
-        if (id == DE_CONFIG_PERSISTENCE && strcmp(value, "MemFirst") == 0) {
-            return refuse(config,
-                          "%s.%s = MemFirst is not supported by this version, which would "
-                          "lose acknowledged writes with it: use DiskFirst",
-                          key->section, key->key);
-        }
         if (!is_choice(key->unit, value)) {
             return refuse(config, "%s.%s = %.40s: must be one of %s", key->section, key->key, value,
                           key->unit);

@@ -40,8 +40,13 @@
       "how reads are served that do not ask for a policy")                                         \
     X(ALLOW_CLIENT_OVERRIDE, "raft.read_consistency", "allow_client_override", CHOICE,             \
       "true|false", 0, 0, "true", "whether a read may ask for another policy")                     \
-    X(PERSISTENCE, "raft.persistence", "strategy", CHOICE, "DiskFirst", 0, 0, "DiskFirst",         \
-      "a write is acknowledged when it is on the disks of a majority")                             \
+    X(PERSISTENCE, "raft.persistence", "strategy", CHOICE, "DiskFirst|MemFirst", 0, 0,             \
+      "DiskFirst",                                                                                 \
+      "DiskFirst: a write is acknowledged when a majority has it on disk; MemFirst: in memory")    \
+    X(FLUSH_INTERVAL, "raft.persistence", "flush_policy_interval_ms", NUMBER, "ms", 1, 60000,      \
+      "10", "MemFirst: what is in memory only is on disk so soon after")                           \
+    X(FLUSH_BYTES, "raft.persistence", "flush_policy_bytes", NUMBER, "bytes", 4096, 67108864,      \
+      "1048576", "MemFirst: no more than this is in memory only")                                  \
     X(SNAPSHOT_LOG_BYTES, "raft.snapshot", "log_bytes_before_snapshot", NUMBER, "bytes", 4096,     \
       1099511627776, "67108864",                                                                   \
       "a snapshot is taken when the log has grown by this, and by half of the last snapshot")      \

@@ -87,14 +87,17 @@ static void a_number_out_of_range_says_the_range(void **state)
     assert_string_equal(dengine_config_get(config, "cluster.node_id"), "1");
 }
 
-static void memory_first_is_refused_with_the_reason(void **state)
+static void persistence_has_two_strategies(void **state)
 {
     struct dengine_config *config = *state;
 
-    check_refused(dengine_config_set(config, "raft.persistence.strategy", "MemFirst"), config,
-                  "not supported by this version");
+    assert_int_equal(dengine_config_set(config, "raft.persistence.strategy", "MemFirst"), 0);
+    assert_int_equal(dengine_config_set(config, "raft.persistence.flush_policy_interval_ms", "5"),
+                     0);
+    check_refused(dengine_config_set(config, "raft.persistence.flush_policy_bytes", "4095"), config,
+                  "from 4096 to 67108864");
     check_refused(dengine_config_set(config, "raft.persistence.strategy", "Never"), config,
-                  "must be one of DiskFirst");
+                  "must be one of DiskFirst|MemFirst");
 }
 
 static void a_file_sets_all_kinds_of_values(void **state)
@@ -292,7 +295,7 @@ int main(void)
         CASE(every_initial_value_is_a_good_one),
         CASE(an_unknown_key_names_the_nearest),
         CASE(a_number_out_of_range_says_the_range),
-        CASE(memory_first_is_refused_with_the_reason),
+        CASE(persistence_has_two_strategies),
         CASE(a_file_sets_all_kinds_of_values),
         CASE(a_fault_in_a_file_has_its_place),
         CASE(a_missing_file_is_not_found),

@@ -281,6 +281,8 @@ static enum dengine_consistency consistency_of(const char *policy)
 
 static int plan_rest(const struct dengine_config *config, struct de_plan *plan, struct text *text)
 {
+    uint64_t least_bytes;
+
     plan->data_dir = de_config_text(config, DE_CONFIG_DB_ROOT_DIR);
     plan->request_timeout_ms = (uint32_t)de_config_number(config, DE_CONFIG_REQUEST_TIMEOUT);
     plan->default_consistency = consistency_of(de_config_text(config, DE_CONFIG_DEFAULT_POLICY));
@@ -288,14 +290,20 @@ static int plan_rest(const struct dengine_config *config, struct de_plan *plan, 
         strcmp(de_config_text(config, DE_CONFIG_ALLOW_CLIENT_OVERRIDE), "true") == 0;
     plan->wal_segment_bytes = (uint32_t)de_config_number(config, DE_CONFIG_WAL_SEGMENT_BYTES);
     plan->map_bytes = de_config_number(config, DE_CONFIG_MAP_BYTES);
+    plan->flush_interval_ms = (uint32_t)de_config_number(config, DE_CONFIG_FLUSH_INTERVAL);
+    if (strcmp(de_config_text(config, DE_CONFIG_PERSISTENCE), "MemFirst") == 0) {
+        plan->flush_bytes = de_config_number(config, DE_CONFIG_FLUSH_BYTES);
+    }
     if (plan->data_dir[0] == '\0') {
         return refuse(text, "cluster.db_root_dir is missing: name the directory for the data");
     }
-    if (plan->wal_segment_bytes < plan->message_bytes_max + WAL_GROUP_BYTES) {
+    least_bytes = plan->message_bytes_max + WAL_GROUP_BYTES + plan->flush_bytes;
+    if (plan->wal_segment_bytes < least_bytes) {
         return refuse(text,
-                      "storage.wal_segment_bytes must be at least %" PRIu32
-                      " for this limits.value_bytes_max and raft.replication.append_bytes_max",
-                      plan->message_bytes_max + WAL_GROUP_BYTES);
+                      "storage.wal_segment_bytes must be at least %" PRIu64
+                      " for these limits.value_bytes_max, raft.replication.append_bytes_max and, "
+                      "with MemFirst, raft.persistence.flush_policy_bytes",
+                      least_bytes);
     }
     if (plan->wal_segment_bytes % 4096 != 0) {
         return refuse(text, "storage.wal_segment_bytes must be a multiple of 4096");

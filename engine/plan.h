@@ -44,6 +44,8 @@ struct de_plan {
     struct de_node_limits limits;
     uint32_t message_bytes_max; /* longest message from a peer or client */
     uint32_t wal_segment_bytes;
+    uint32_t flush_interval_ms;
+    uint64_t flush_bytes; /* 0: a write is acknowledged when it is on disk */
     uint64_t map_bytes;
 };
 

@@ -9,6 +9,7 @@
 #include "core/base/assert.h"
 #include "storage/base/heap.h"
 #include "storage/lmdb/lmdb_kv.h"
+#include "storage/memfirst/memfirst.h"
 #include "storage/posix/posix_dir.h"
 #include "storage/snapshot/snapshot.h"
 #include "storage/wal/wal.h"
@@ -96,6 +97,7 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
                     size_t message_size)
 {
     const struct de_identity *identity = &stores->data_dir.identity;
+    const struct de_memfirst_options early = {plan->flush_interval_ms, plan->flush_bytes, NULL};
     struct de_wal_options options;
     char path[PATH_BYTES];
     int err = join_path(plan->data_dir, "wal", path, message, message_size);
@@ -108,7 +110,14 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
     }
     de_wal_options_init(&options, identity->node_id, identity->cluster_id);
     options.segment_bytes = plan->wal_segment_bytes;
-    return de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
+    err = de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
+    if (err == 0) {
+        err = de_memfirst_open(stores->wal_dir, &early, &stores->log, message, message_size);
+        if (err != 0) {
+            stores->log.object = NULL;
+        }
+    }
+    return err;
 }
 
 static int open_snapshots(const struct de_plan *plan, const char *name,
@@ -154,10 +163,10 @@ static int open_kv(const char *path, const struct de_lmdb_options *options,
 
 /* The state is only a view: one that an older version of the program wrote is made again. One of a
  * newer version is left to that version. */
-static int open_state(const struct de_plan *plan, struct de_stores *stores, char *message,
-                      size_t message_size)
+static int open_state(const struct de_plan *plan, struct de_stores *stores, const char *discard,
+                      char *message, size_t message_size)
 {
-    struct de_lmdb_options options = {.map_bytes = plan->map_bytes};
+    struct de_lmdb_options options = {.map_bytes = plan->map_bytes, .discard = discard};
     char path[PATH_BYTES];
     bool older = false;
     int err = join_path(plan->data_dir, "state", path, message, message_size);
@@ -187,6 +196,36 @@ static int open_state(const struct de_plan *plan, struct de_stores *stores, char
     return err;
 }
 
+static void close_state(struct de_stores *stores)
+{
+    de_kv_free(stores->kv);
+    stores->kv = NULL;
+    if (stores->kv_store.object != NULL) {
+        stores->kv_store.ops->close(stores->kv_store.object);
+        stores->kv_store.object = NULL;
+    }
+}
+
+/* What is left of the log may end before what the state has applied. If the whole cluster forgot,
+ * other entries come in the place of those, so the state has to be made again. */
+static int discard_if_ahead(const struct de_plan *plan, struct de_stores *stores, char *message,
+                            size_t message_size)
+{
+    const struct dengine_state_machine machine = de_kv_state_machine(stores->kv);
+    struct dengine_log_state log;
+    uint64_t index = 0;
+    uint64_t term = 0;
+    int err = machine.ops->applied(machine.object, &index, &term);
+
+    stores->log.ops->state(stores->log.object, &log);
+    if (err != 0 || !log.recovering || index <= log.last_index) {
+        return err;
+    }
+    close_state(stores);
+    return open_state(plan, stores, "the log has lost entries that it had applied", message,
+                      message_size);
+}
+
 int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *message,
                    size_t message_size)
 {
@@ -201,7 +240,10 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
         err = open_snapshots(plan, "snapshots", &stores->snapshots, message, message_size);
     }
     if (err == 0) {
-        err = open_state(plan, stores, message, message_size);
+        err = open_state(plan, stores, NULL, message, message_size);
+    }
+    if (err == 0) {
+        err = discard_if_ahead(plan, stores, message, message_size);
     }
     if (err != 0) {
         de_stores_close(stores);
@@ -276,12 +318,7 @@ void de_stores_remove_import(const struct de_plan *plan)
 
 void de_stores_close(struct de_stores *stores)
 {
-    de_kv_free(stores->kv);
-    stores->kv = NULL;
-    if (stores->kv_store.object != NULL) {
-        stores->kv_store.ops->close(stores->kv_store.object);
-        stores->kv_store.object = NULL;
-    }
+    close_state(stores);
     if (stores->snapshots.object != NULL) {
         stores->snapshots.ops->close(stores->snapshots.object);
         stores->snapshots.object = NULL;

@@ -43,7 +43,7 @@ static const struct flag table[] = {
     {"--heartbeat", FLAG_SETTING, "raft.replication.rpc_append_entries_clock_in_ms", "MS",
      "pause between a leader's heartbeats"},
     {"--persistence", FLAG_SETTING, "raft.persistence.strategy", "STRATEGY",
-     "DiskFirst: acknowledge what a majority has on disk"},
+     "DiskFirst or MemFirst: a majority has it on disk, or in memory"},
     {"--log-format", FLAG_LOG_FORMAT, NULL, "text|json", "of the lines on standard error"},
     {"--check-config", FLAG_CHECK_CONFIG, NULL, NULL,
      "check the configuration, print all of it, and exit"},

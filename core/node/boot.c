@@ -240,6 +240,7 @@ static int make_core(struct scan *scan, uint64_t now_ns)
         .log_configurations = scan->log_configurations,
         .log_configuration_count = scan->configuration_count,
         .first_boot = state->created,
+        .recovering = state->recovering,
     };
     int rc;
 
@@ -309,6 +310,7 @@ static int boot_all(struct scan *scan, const struct de_node_options *options, ui
     rc = rc != 0 ? rc : scan_log(scan);
     rc = rc != 0 ? rc : check_applied(scan);
     rc = rc != 0 ? rc : make_core(scan, now_ns);
+    node->whole.wanted = boot->state.recovering && boot->log.ops->whole != NULL;
     node->commit = node->applied;
     node->applied_told = node->applied;
     return rc;

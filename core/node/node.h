@@ -234,9 +234,10 @@ struct de_node_options {
 /* Boots a replica from its stores: finishes what a crash has left of a snapshot's installation,
  * restores a state machine that is behind the newest snapshot, scans the log, compares it with what
  * the state machine has applied (a state machine ahead of the log is CORRUPT, and so is a log that
- * begins after what any snapshot covers) and starts. The environment's functions may be called
- * before this returns. On failure nothing was made, and message (of message_size bytes) says what
- * was wrong. */
+ * begins after what any snapshot covers) and starts. When the log is `recovering`, the state
+ * machine may well be ahead of it: whoever calls this gives an empty one then. The environment's
+ * functions may be called before this returns. On failure nothing was made, and message (of
+ * message_size bytes) says what was wrong. */
 int de_node_new(const struct de_node_options *options, uint64_t now_ns, struct de_node **node,
                 char *message, size_t message_size);
 

@@ -253,6 +253,41 @@ static void test_a_log_of_many_terms_is_taken(void **state)
     harness_free(h);
 }
 
+/* A log that may have lost its end: the core knows, and the store is told when that is over. */
+static void test_a_log_that_forgot_is_told_when_the_node_is_whole(void **state)
+{
+    struct harness *h = with_log();
+
+    (void)state;
+    h->members[0].log.recovering = true;
+    h->members[0].log.hard_state.commit = 9;
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    assert_true(harness_status(h, 0).raft.recovering);
+    assert_int_equal(h->members[0].log.wholes, 0);
+    harness_elect(h, 0); /* alone: nobody else can remember more */
+    harness_drain(h, 0);
+    assert_false(harness_status(h, 0).raft.recovering);
+    assert_int_equal(h->members[0].log.wholes, 1);
+    assert_int_equal(h->members[0].halts, 0);
+    harness_free(h);
+}
+
+static void test_a_store_that_cannot_note_it_halts_the_node(void **state)
+{
+    struct harness *h = with_log();
+
+    (void)state;
+    h->members[0].log.recovering = true;
+    h->members[0].log.whole_error = DENGINE_E_IO;
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    for (int n = 0; n < 100 && h->members[0].halts == 0; n++) {
+        harness_fire(h, 0);
+        harness_drain(h, 0);
+    }
+    assert_int_equal(h->members[0].halt_err, DENGINE_E_IO);
+    harness_free(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +304,8 @@ int main(void)
         cmocka_unit_test(test_a_hard_state_older_than_the_log_is_refused),
         cmocka_unit_test(test_the_newest_configuration_of_the_log_counts),
         cmocka_unit_test(test_a_log_of_many_terms_is_taken),
+        cmocka_unit_test(test_a_log_that_forgot_is_told_when_the_node_is_whole),
+        cmocka_unit_test(test_a_store_that_cannot_note_it_halts_the_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,14 @@ struct de_node_office {
     uint64_t wake_retry_ns; /* the last one could not be proposed: not before this */
 };
 
+/* What the log store is told once the core is no longer recovering (whole.c). */
+struct de_log_whole {
+    struct de_node_task task;
+    struct dengine_log_store log;
+    bool wanted; /* it said `recovering` at boot and has not been told */
+    int status;
+};
+
 struct de_node {
     struct de_node_limits limits;
     struct de_node_env env;
@@ -195,6 +203,7 @@ struct de_node {
     struct de_request_list confirmed_reads; /* ticket = read index */
 
     struct de_snapshots snapshots;
+    struct de_log_whole whole;
 };
 
 /* Whether new writes are refused for lack of room. */
@@ -392,6 +401,9 @@ bool de_node_few_runs(const struct de_node *node);
 void de_node_tell_taken(struct de_node *node, uint64_t now_ns);
 void de_node_take_turn(struct de_node *node, uint64_t now_ns);
 void de_node_compact_turn(struct de_node *node, uint64_t now_ns);
+
+/* whole.c */
+void de_node_whole_turn(struct de_node *node);
 
 /* ---- snapshot_send.c ---- */
 

@@ -48,6 +48,17 @@ static void log_state(void *object, struct dengine_log_state *state)
     state->last_index = log->first_index + log->count - 1;
     state->base_term = log->base_term;
     state->created = log->created;
+    state->recovering = log->recovering;
+}
+
+static int log_whole(void *object)
+{
+    struct harness_log *log = object;
+
+    DE_ASSERT(log->recovering);
+    log->wholes++;
+    log->recovering = log->whole_error != 0;
+    return log->whole_error;
 }
 
 void harness_log_write(struct harness_log *log, const struct dengine_log_write *write)
@@ -157,6 +168,7 @@ struct dengine_log_store harness_log_store(struct harness_log *log)
         .read = log_read,
         .compact = log_compact,
         .reset = log_reset,
+        .whole = log_whole,
         .message = log_message,
     };
     struct dengine_log_store store = {&ops, log};

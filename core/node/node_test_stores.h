@@ -20,6 +20,9 @@ struct harness_log {
     uint64_t first_index;
     uint64_t base_term;
     bool created;
+    bool recovering;
+    int whole_error;   /* of being told that it is not any more */
+    size_t wholes;     /* how often it was told */
     int read_error;    /* every read fails with it; 0 = none */
     int compact_error; /* the same */
     size_t compactions;

@@ -137,6 +137,7 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     de_node_ask_reads(node, now_ns);
     take_admin(node, now_ns);
     de_node_finish_reads(node);
+    de_node_whole_turn(node);
     de_node_snapshots_turn(node, now_ns);
     de_node_start_apply(node, now_ns);
     de_node_backlog_turn(node, now_ns);

@@ -61,6 +61,9 @@ struct dengine_log_state {
     uint64_t last_index;                  /* first_index - 1 when there is no entry */
     uint64_t base_term; /* term of the entry at first_index - 1; 0 when that is index 0 */
     bool created;       /* the store was made by this open */
+    /* Writes may have been reported before they were durable, and be lost: the end of the log is
+     * then missing. Until whole() the replica takes part as one that may have forgotten. */
+    bool recovering;
 };
 
 /* How much room a store has left. */
@@ -74,7 +77,8 @@ enum dengine_log_room {
 struct dengine_log_store_ops {
     /* The state found at open. */
     void (*state)(void *store, struct dengine_log_state *state);
-    /* Makes count writes durable, in order, with one flush. 0: all of them are durable. */
+    /* Makes count writes durable, in order, with one flush. 0: all of them are durable, or the
+     * store is one that reports early (flush). */
     int (*write)(void *store, const struct dengine_log_write *writes, size_t count);
     /* Calls visit for each entry in [first, last], ascending; data lives until visit returns. A
      * non-zero return of visit stops and is returned. INVALID when the range is not in the log. */
@@ -93,11 +97,21 @@ struct dengine_log_store_ops {
      * compaction, and now and then while room is low. 1: there is more to do now; 0: there is not;
      * errors as for write, save that a lack of room is none. */
     int (*tidy)(void *store, bool idle);
+    /* NULL in a store that reports a write only when it is durable. Else: within how many
+     * milliseconds flush has to be called; 0: nothing waits for one. Asked after each call. */
+    uint32_t (*flush_after_ms)(void *store);
+    /* NULL with flush_after_ms. Makes durable what has been reported. Errors as for write, save
+     * that a lack of room is none: it is tried again. */
+    int (*flush)(void *store);
+    /* May be NULL in a store that is never recovering. The replica has again what was lost. Errors
+     * as for write. */
+    int (*whole)(void *store);
     /* May be NULL: there is always enough. */
     enum dengine_log_room (*room)(void *store);
     /* One sentence about the last error, "" when there was none; lives until the next call. */
     const char *(*message)(void *store);
-    /* Frees everything. Never fails: what write acknowledged is durable already. */
+    /* Frees everything. Never fails: what write acknowledged is durable already, or recovering is
+     * set at the next open. */
     void (*close)(void *store);
 };
 

@@ -52,7 +52,7 @@ static void run(struct de_applier *applier, struct de_apply_job *job)
         struct timespec until;
         bool giving_up;
 
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += DE_LOOK_S;
         (void)pthread_mutex_lock(&applier->worker.mutex);
         if (!applier->full) {

@@ -8,7 +8,7 @@
 #include "runtime/libev/worker.h"
 
 /* How often a store that is short of room is asked to look again. */
-#define DE_LOOK_S 1
+#define DE_LOOK_MS 1000u
 
 /* Reads under way: the node has at most one for each member. */
 #define DE_READS_MAX DE_RAFT_MEMBERS_MAX
@@ -45,6 +45,9 @@ struct de_log_writer {
     int status;     /* of the store; the first failure stays */
     enum dengine_log_room room;
     char message[512];
+    /* The thread's: */
+    bool flush_due;           /* a store that reports early has something to flush */
+    struct timespec flush_at; /* by CLOCK_MONOTONIC */
     /* The loop's: */
     enum dengine_log_room room_told;
     bool failure_told;
@@ -211,19 +214,47 @@ static bool has_work_locked(const struct de_log_writer *writer)
            (writer->persists.first != NULL && !writer->blocked);
 }
 
-/* Waits for work; returns under the lock: true, there is some, or it is time to look for room;
- * false: stop. */
+static bool is_before(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+static struct timespec after_ms(uint32_t ms)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+static bool flush_is_due(const struct de_log_writer *writer)
+{
+    const struct timespec now = after_ms(0);
+
+    return writer->flush_due && !is_before(&now, &writer->flush_at);
+}
+
+/* Waits for work; returns under the lock: true, there is some, or it is time to look for room or to
+ * flush; false: stop. */
 static bool wait_locked(struct de_log_writer *writer)
 {
     while (!has_work_locked(writer) && !writer->worker.stopping) {
-        struct timespec until;
+        const bool looks = writer->room != DENGINE_LOG_ROOM;
+        struct timespec until = after_ms(DE_LOOK_MS);
 
-        if (writer->room == DENGINE_LOG_ROOM) {
+        if (!looks && !writer->flush_due) {
             (void)pthread_cond_wait(&writer->worker.changed, &writer->worker.mutex);
             continue;
         }
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += DE_LOOK_S;
+        if (writer->flush_due && (!looks || is_before(&writer->flush_at, &until))) {
+            until = writer->flush_at;
+        }
         if (pthread_cond_timedwait(&writer->worker.changed, &writer->worker.mutex, &until) != 0) {
             writer->blocked = false;
             return true;
@@ -267,13 +298,40 @@ static void work(struct de_log_writer *writer, struct round *round, int status)
     (void)pthread_mutex_unlock(&writer->worker.mutex);
 }
 
+/* A store that reports early is flushed when its time has come. */
+static int flush_in_time(struct de_log_writer *writer)
+{
+    const struct dengine_log_store log = writer->options.log;
+    uint32_t ms;
+    int err = 0;
+
+    if (log.ops->flush_after_ms == NULL || writer->status != 0) {
+        return 0;
+    }
+    if (flush_is_due(writer)) {
+        writer->flush_due = false;
+        err = log.ops->flush(log.object);
+    }
+    ms = err == 0 ? log.ops->flush_after_ms(log.object) : 0;
+    if (ms == 0) {
+        writer->flush_due = false;
+    } else if (!writer->flush_due) {
+        writer->flush_due = true;
+        writer->flush_at = after_ms(ms);
+    }
+    return err;
+}
+
 /* What the store could put off until the results were on their way. */
 static void tidy(struct de_log_writer *writer)
 {
     struct dengine_log_store log = writer->options.log;
     bool idle;
-    int more = log.ops->tidy == NULL || writer->status != 0 ? 0 : 1;
+    int more = flush_in_time(writer);
 
+    if (more == 0 && log.ops->tidy != NULL && writer->status == 0) {
+        more = 1;
+    }
     (void)pthread_mutex_lock(&writer->worker.mutex);
     do {
         idle = !has_work_locked(writer);

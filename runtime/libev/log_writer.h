@@ -8,6 +8,8 @@
  * When the store has no room for a write, that write and all behind it are kept and tried again
  * once in a while; the loop is told by `room` as soon as room runs out, and when it is back.
  *
+ * A store that reports writes early is told to flush when the time that it gives has passed.
+ *
  * Threads: persist, read, task and give_up on the loop; new, stop and free where the loop does not
  * run or by the thread that owns it. */
 #ifndef DE_RUNTIME_LIBEV_LOG_WRITER_H

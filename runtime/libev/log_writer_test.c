@@ -22,6 +22,9 @@ struct bench {
     /* Guarded by mutex: */
     bool full;         /* the store: writes are refused */
     int tidy_fails;    /* the store: the error of tidy */
+    uint32_t flush_ms; /* the store: reports early, and is to be flushed within this; 0: not */
+    int flush_fails;   /* the store: the error of flush */
+    uint64_t flushed;  /* the store: ticket of the last write that was flushed */
     bool tidy_waits;   /* the store: tidy waits until something was reported */
     unsigned tidies;   /* the store: tidy was called */
     uint64_t written;  /* the store: ticket of the last write */
@@ -86,6 +89,29 @@ static enum dengine_log_room store_room(void *store)
     return room;
 }
 
+static uint32_t store_flush_after_ms(void *store)
+{
+    struct bench *bench = store;
+    uint32_t ms;
+
+    lock(bench);
+    ms = bench->flushed < bench->written ? bench->flush_ms : 0;
+    unlock(bench);
+    return ms;
+}
+
+static int store_flush(void *store)
+{
+    struct bench *bench = store;
+    int err;
+
+    lock(bench);
+    err = bench->flush_fails;
+    bench->flushed = err == 0 ? bench->written : bench->flushed;
+    unlock(bench);
+    return err;
+}
+
 static const char *store_message(void *store)
 {
     (void)store;
@@ -142,6 +168,8 @@ static int setup(void **state)
     static const struct dengine_log_store_ops ops = {
         .write = store_write,
         .tidy = store_tidy,
+        .flush_after_ms = store_flush_after_ms,
+        .flush = store_flush,
         .room = store_room,
         .message = store_message,
     };
@@ -272,6 +300,39 @@ static void a_store_that_fails_between_writes_is_told_of(void **state)
     unlock(bench);
 }
 
+static void what_was_told_early_is_flushed_when_its_time_has_come(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->flush_ms = 3;
+    for (size_t i = 0; i < JOBS; i++) {
+        de_log_writer_persist(bench->writer, &bench->jobs[i]);
+    }
+    /* Nothing else happens meanwhile that could wake the thread. */
+    lock(bench);
+    while (bench->flushed < JOBS) {
+        (void)pthread_cond_wait(&bench->changed, &bench->mutex);
+    }
+    unlock(bench);
+    await(bench, JOBS, DENGINE_LOG_ROOM);
+    assert_int_equal(bench->failed, 0);
+}
+
+static void a_flush_that_fails_is_told_of(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->flush_fails = DENGINE_E_IO;
+    bench->flush_ms = 1;
+    de_log_writer_persist(bench->writer, &bench->jobs[0]);
+    lock(bench);
+    while (bench->failed == 0 && bench->status == 0) {
+        (void)pthread_cond_wait(&bench->changed, &bench->mutex);
+    }
+    assert_int_equal(bench->flushed, 0);
+    unlock(bench);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -281,6 +342,8 @@ int main(void)
         TEST(a_write_without_room_is_kept_and_done_when_there_is),
         TEST(who_gives_up_gets_the_writes_back),
         TEST(a_store_that_fails_between_writes_is_told_of),
+        TEST(what_was_told_early_is_flushed_when_its_time_has_come),
+        TEST(a_flush_that_fails_is_told_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "runtime/libev/worker.h"
 
 #include <signal.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 
@@ -8,11 +9,17 @@ bool de_worker_start(struct de_worker *worker, void *(*main)(void *argument), vo
 {
     sigset_t all;
     sigset_t before;
+    pthread_condattr_t monotonic;
     int err = pthread_mutex_init(&worker->mutex, NULL);
 
     DE_ASSERT(err == 0);
-    err = pthread_cond_init(&worker->changed, NULL);
+    err = pthread_condattr_init(&monotonic);
     DE_ASSERT(err == 0);
+    err = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    DE_ASSERT(err == 0);
+    err = pthread_cond_init(&worker->changed, &monotonic);
+    DE_ASSERT(err == 0);
+    (void)pthread_condattr_destroy(&monotonic);
     worker->stopping = false;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);

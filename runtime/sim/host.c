@@ -96,10 +96,12 @@ static void boot_failed(struct de_host *host, const char *oracle, const char *wh
 }
 
 /* Opens the log and shows the oracle what is in it. */
-static bool open_log(struct de_host *host, char *message, size_t message_size, bool *created)
+static bool open_log(struct de_host *host, char *message, size_t message_size,
+                     struct dengine_log_state *found_state)
 {
     const struct de_host_shared *shared = host->shared;
-    struct de_sim_log_options options = {host->id, shared->raft.cluster_id, shared->segment_bytes};
+    struct de_sim_log_options options = {host->id, shared->raft.cluster_id, shared->segment_bytes,
+                                         shared->flush_interval_ms, shared->flush_bytes};
     struct dengine_log_state state;
     struct de_log_mirror found;
     int err;
@@ -112,7 +114,10 @@ static bool open_log(struct de_host *host, char *message, size_t message_size, b
         return false;
     }
     host->log.ops->state(host->log.object, &state);
-    *created = state.created;
+    *found_state = state;
+    if (state.recovering) {
+        de_oracle_forgetful(shared->oracle, host->id);
+    }
     de_log_mirror_init(&found);
     found.term = state.hard_state.term;
     found.vote = state.hard_state.vote;
@@ -135,7 +140,17 @@ static bool open_log(struct de_host *host, char *message, size_t message_size, b
     return true;
 }
 
-static void open_machine(struct de_host *host)
+/* Away with the state machine of this life and with what it has applied. */
+static void discard_machine(struct de_host *host)
+{
+    DE_ASSERT(host->kv_exists);
+    de_kv_free(host->kv);
+    host->kv = NULL;
+    host->kv_store.ops->close(host->kv_store.object);
+    host->kv_exists = false;
+}
+
+static void open_machine(struct de_host *host, const struct dengine_log_state *log)
 {
     const struct de_host_shared *shared = host->shared;
     uint64_t index = 0;
@@ -153,6 +168,12 @@ static void open_machine(struct de_host *host)
     host->machine = de_kv_state_machine(host->kv);
     err = host->machine.ops->applied(host->machine.object, &index, &term);
     DE_ASSERT(err == 0);
+    if (log->recovering && index > log->last_index) {
+        /* If the whole cluster forgot, other entries come in the place of those. */
+        discard_machine(host);
+        open_machine(host, log);
+        return;
+    }
     err = host->machine.ops->digest(host->machine.object, &digest);
     DE_ASSERT(err == 0);
     de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index, digest);
@@ -180,7 +201,7 @@ void de_host_start(struct de_host *host)
 {
     struct de_node_options options;
     char message[256] = "";
-    bool created;
+    struct dengine_log_state log;
     int err;
 
     DE_ASSERT(!host->running && host->node == NULL);
@@ -193,10 +214,10 @@ void de_host_start(struct de_host *host)
     host->leader = 0;
     memset(&host->lease, 0, sizeof(host->lease));
     host->paused_until_ns = 0;
-    if (!open_log(host, message, sizeof(message), &created)) {
+    if (!open_log(host, message, sizeof(message), &log)) {
         return;
     }
-    open_machine(host);
+    open_machine(host, &log);
     err = de_host_open_snapshots(host, message, sizeof(message));
     if (err != 0) {
         boot_failed(host, "durability", "cannot open its snapshots after a crash", message, err);
@@ -241,6 +262,7 @@ static void end_life(struct de_host *host)
     host->machine_full = false;
     host->room = DENGINE_LOG_ROOM;
     host->flush_posted = false;
+    host->log_flush_posted = false;
     host->trap = DE_TRAP_NONE;
     host->trap_sprung = false;
     host->halted = false;
@@ -365,6 +387,10 @@ void de_host_finish(struct de_host *host)
                             host->shared->kernel->now_ns, "leak",
                             "node %u was freed and left memory behind", host->id);
         }
+    }
+    if (host->log.ops != NULL) {
+        host->log.ops->close(host->log.object);
+        host->log.ops = NULL;
     }
     end_life(host);
     de_host_requests_clear(host, true);

@@ -10,6 +10,10 @@
  *
  * A host has a clock of its own: it starts at some offset and runs at its own rate (host_clock.c).
  *
+ * A log store may report writes early; then it is told to flush when its time has come, and a crash
+ * of the process takes away what was not flushed. A state machine that is ahead of what is left of
+ * the log is rebuilt.
+ *
  * A store that is told of a trouble of its disk makes the replica halt, or keeps it from booting:
  * that is as it should be. The machine then stops as the fault says, and may be started again; when
  * what was durable is gone, never.
@@ -44,6 +48,8 @@ enum de_host_event {
     DE_HOST_LOOK = 21, /* whether there is room again */
     DE_HOST_TASK_RUN = 22,
     DE_HOST_TASK_DONE = 23,
+    DE_HOST_LOG_FLUSH = 26,
+    DE_HOST_LOG_FLUSHED = 27,
 };
 
 /* What all hosts of a run share. */
@@ -58,7 +64,10 @@ struct de_host_shared {
     struct de_raft_options raft;
     struct de_node_limits limits;
     struct de_membership initial_membership;
-    uint32_t segment_bytes;   /* of the log store */
+    uint32_t segment_bytes; /* of the log store */
+    uint32_t flush_interval_ms;
+    uint64_t flush_bytes;     /* 0: no log store reports early */
+    bool no_rejoin;           /* replicas are not told that they may have forgotten entries */
     uint64_t disk_latency_ns; /* about one sync */
     uint64_t cpu_latency_ns;  /* about one hop between threads */
     /* A node has become leader; called inside a step, so only post events. */
@@ -191,6 +200,7 @@ struct de_host {
     bool machine_full;
     enum dengine_log_room room; /* as told to the node */
     bool flush_posted;
+    bool log_flush_posted;
     uint64_t deadline_ns; /* own clock */
     uint64_t timer_at_ns; /* kernel time of the earliest timer event; UINT64_MAX = none */
     uint32_t role;        /* as last told by the node */

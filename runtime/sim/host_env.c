@@ -303,6 +303,80 @@ static void run_look(void *context, const struct de_sim_event *event)
     tell_room(host);
 }
 
+/* How long until what was reported early has to be flushed; 0: nothing was. */
+static uint64_t flush_after_ns(const struct de_host *host)
+{
+    const struct dengine_log_store_ops *ops = host->log.ops;
+
+    return ops->flush_after_ms == NULL ? 0 : ops->flush_after_ms(host->log.object) * DE_NS_PER_MS;
+}
+
+static void flush_later(struct de_host *host)
+{
+    const uint64_t after_ns = flush_after_ns(host);
+
+    if (after_ns != 0 && !host->log_flush_posted) {
+        host->log_flush_posted = true;
+        de_host_post(host, after_ns, DE_HOST_LOG_FLUSH, 0, NULL);
+    }
+}
+
+static uint64_t disk_delay(struct de_host *host)
+{
+    return de_host_delay(host, host->shared->disk_latency_ns * host->disk_slowness);
+}
+
+/* The log writer's turn, when its time has come. */
+static void run_log_flush(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = de_host_awake(context, event);
+    const struct de_host_shared *shared;
+    int err;
+
+    if (host == NULL) {
+        return;
+    }
+    shared = host->shared;
+    if (host->writer_busy) {
+        de_host_post(host, disk_delay(host), DE_HOST_LOG_FLUSH, 0, NULL);
+        return;
+    }
+    host->log_flush_posted = false;
+    if (host->trap == DE_TRAP_IN_WRITE) {
+        de_disk_die_in(&host->disk, de_host_chance(host, 4));
+        host->trap_sprung = true;
+    }
+    err = host->log.ops->flush(host->log.object);
+    if (err == 0 && flush_after_ns(host) == 0) {
+        de_oracle_flushed(shared->oracle, host->id);
+    }
+    if (host->trap_sprung) {
+        de_host_stepped(host);
+    } else if (err != 0) {
+        de_node_log_failed(host->node, err, host->log.ops->message(host->log.object),
+                           de_host_clock(host));
+        de_host_stepped(host);
+    } else {
+        host->writer_busy = true;
+        de_host_post(host, disk_delay(host), DE_HOST_LOG_FLUSHED, 0, NULL);
+    }
+}
+
+static void run_log_flushed(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = de_host_awake(context, event);
+
+    if (host == NULL) {
+        return;
+    }
+    host->writer_busy = false;
+    if (tidied(host)) {
+        flush_later(host);
+        writer_start(host);
+        tell_room(host);
+    }
+}
+
 static void run_persist(void *context, const struct de_sim_event *event)
 {
     struct de_host *host = de_host_awake(context, event);
@@ -340,7 +414,8 @@ static void run_persist(void *context, const struct de_sim_event *event)
         de_host_stepped(host);
         return;
     }
-    latency_ns = de_host_delay(host, shared->disk_latency_ns * host->disk_slowness);
+    latency_ns = flush_after_ns(host) == 0 ? disk_delay(host) : de_host_hop(host);
+    flush_later(host);
     if (host->stalled_until_ns > shared->kernel->now_ns) {
         latency_ns += host->stalled_until_ns - shared->kernel->now_ns;
     }
@@ -460,6 +535,8 @@ void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
         {DE_HOST_LOG_READ_DONE, {"log-was-read", hosts, run_log_was_read, NULL}},
         {DE_HOST_UNREACHABLE, {"unreachable", hosts, run_unreachable, NULL}},
         {DE_HOST_LOOK, {"look", hosts, run_look, NULL}},
+        {DE_HOST_LOG_FLUSH, {"log-flush", hosts, run_log_flush, NULL}},
+        {DE_HOST_LOG_FLUSHED, {"log-flushed", hosts, run_log_flushed, NULL}},
     };
 
     for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {

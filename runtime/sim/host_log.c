@@ -8,6 +8,7 @@ static void probe_state(void *object, struct dengine_log_state *state)
     struct de_host *host = object;
 
     host->log.ops->state(host->log.object, state);
+    state->recovering = state->recovering && !host->shared->no_rejoin;
 }
 
 static int probe_read(void *object, uint64_t first, uint64_t last,
@@ -50,6 +51,14 @@ static int probe_reset(void *object, uint64_t index, uint64_t term,
     return err;
 }
 
+static int probe_whole(void *object)
+{
+    struct de_host *host = object;
+
+    DE_ASSERT(host->log.ops->whole != NULL);
+    return host->log.ops->whole(host->log.object);
+}
+
 static const char *probe_message(void *object)
 {
     struct de_host *host = object;
@@ -64,6 +73,7 @@ struct dengine_log_store de_host_log_probe(struct de_host *host)
         .read = probe_read,
         .compact = probe_compact,
         .reset = probe_reset,
+        .whole = probe_whole,
         .message = probe_message,
     };
     struct dengine_log_store log = {&ops, host};

@@ -100,12 +100,14 @@ void de_mirror_write_init(struct de_mirror_write *write, const struct dengine_lo
     write->term = from->hard_state.term;
     write->vote = from->hard_state.vote;
     write->truncate_from = from->truncate_from;
+    write->lasting = from->truncate_from != 0;
     write->first_index = from->first_index;
     write->entry_count = from->entry_count;
     if (from->entry_count > 0) {
         write->entries = de_sim_allocate(from->entry_count * sizeof(write->entries[0]));
         for (size_t i = 0; i < from->entry_count; i++) {
             write->entries[i] = de_mirror_entry_of(&from->entries[i]);
+            write->lasting = write->lasting || from->entries[i].type == DENGINE_ENTRY_CONFIG;
         }
     }
 }

@@ -33,6 +33,7 @@ struct de_mirror_write {
     uint64_t first_index;
     struct de_mirror_entry *entries; /* owned */
     size_t entry_count;
+    bool lasting; /* no store may report it before it is durable */
 };
 
 void de_log_mirror_init(struct de_log_mirror *mirror);

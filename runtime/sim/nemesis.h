@@ -7,7 +7,9 @@
  *
  * The budget: what takes durable data away for good (rot, the loss of a disk) hits at most so many
  * nodes that every committed entry stays on a quorum's intersection: a minority. Such a node stays
- * away once it is down, and a fault beyond the budget does not start. One thread. */
+ * away once it is down, and a fault beyond the budget does not start. Where logs report early the
+ * same holds for crashes: a node may have forgotten entries from when it stops, or waits at a trap,
+ * until it is whole again. One thread. */
 #ifndef DE_RUNTIME_SIM_NEMESIS_H
 #define DE_RUNTIME_SIM_NEMESIS_H
 
@@ -42,6 +44,7 @@ struct de_nemesis {
     const struct de_schedule *schedule;
     struct de_nemesis_fault *states;           /* by number of the fault */
     uint64_t down_ns[DE_ORACLE_NODES_MAX + 1]; /* how long a trapped host stays down */
+    bool forgetful;   /* logs report early: a crash takes the end of one away */
     uint64_t damaged; /* nodes whose durable data is or may be gone; mask of ids */
     /* Churn: the active fault, who is cut off, and with whom. */
     bool churning;

@@ -53,19 +53,22 @@ static void leave_broken(struct de_nemesis *nemesis, uint32_t id, struct de_dice
     }
 }
 
-/* A quorum of those whose disks are whole. */
+/* A quorum of those whose disks are whole, and who have forgotten nothing: with the others alone
+ * nobody might be electable (core/raft/recovery.c). */
 static uint32_t choose_core(const struct de_nemesis *nemesis, struct de_dice *dice)
 {
+    const uint64_t unfit =
+        nemesis->damaged | (nemesis->forgetful ? de_nemesis_forgetting(nemesis) : 0);
     uint32_t wanted = nemesis->nodes / 2 + 1;
     uint32_t whole = 0;
     uint32_t core = 0;
 
     for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        whole += (nemesis->damaged >> id & 1) == 0 ? 1 : 0;
+        whole += (unfit >> id & 1) == 0 ? 1 : 0;
     }
     DE_ASSERT(whole >= wanted); /* the budget of faults */
     for (uint32_t id = nemesis->nodes; id > 0; id--) {
-        if ((nemesis->damaged >> id & 1) != 0) {
+        if ((unfit >> id & 1) != 0) {
             continue;
         }
         /* Selection sampling: each id with wanted / whole. */

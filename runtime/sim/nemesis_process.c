@@ -8,6 +8,34 @@ static struct de_host *target_of(const struct de_nemesis_work *work)
     return &work->nemesis->hosts[work->state->target];
 }
 
+static bool is_minority(const struct de_nemesis *nemesis, uint64_t mask)
+{
+    uint32_t count = 0;
+
+    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
+        count += (uint32_t)(mask >> id & 1);
+    }
+    return count <= (nemesis->nodes - 1) / 2;
+}
+
+uint64_t de_nemesis_forgetting(const struct de_nemesis *nemesis)
+{
+    uint64_t mask = 0;
+
+    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
+        const struct de_host *host = &nemesis->hosts[id];
+        struct de_raft_view view = {.recovering = true};
+
+        if (host->running && host->node != NULL) {
+            de_host_view(host, &view);
+        }
+        if (view.recovering || host->trap != DE_TRAP_NONE) {
+            mask |= UINT64_C(1) << id;
+        }
+    }
+    return mask;
+}
+
 static uint64_t until(const struct de_nemesis_work *work)
 {
     return work->nemesis->kernel->now_ns + work->fault->duration_ns;
@@ -29,11 +57,18 @@ void de_nemesis_restart_later(struct de_nemesis *nemesis, uint32_t id, uint64_t 
                    nemesis->hosts[id].lives, NULL);
 }
 
+static bool may_forget(const struct de_nemesis *nemesis, uint32_t id)
+{
+    uint64_t forgetting = de_nemesis_forgetting(nemesis) | UINT64_C(1) << id;
+
+    return !nemesis->forgetful || is_minority(nemesis, forgetting);
+}
+
 void de_nemesis_crash(struct de_nemesis *nemesis, uint32_t id, uint64_t a, uint64_t down_ns)
 {
     struct de_host_crash how = de_nemesis_crash_of(a);
 
-    if (nemesis->hosts[id].running) {
+    if (nemesis->hosts[id].running && may_forget(nemesis, id)) {
         de_host_crash(&nemesis->hosts[id], &how);
         de_nemesis_restart_later(nemesis, id, down_ns);
     }
@@ -53,8 +88,10 @@ static void stops_with(struct de_nemesis_work *work)
 
 void de_start_trap(struct de_nemesis_work *work)
 {
-    target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_IN_RESET + 1));
-    stops_with(work);
+    if (may_forget(work->nemesis, work->state->target)) {
+        target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_IN_RESET + 1));
+        stops_with(work);
+    }
 }
 
 void de_start_blackout(struct de_nemesis_work *work)
@@ -179,13 +216,7 @@ void de_end_no_space(struct de_nemesis_work *work)
 /* Whether the target may lose what it promised to keep: of n voters a minority may. */
 static bool may_damage(const struct de_nemesis_work *work)
 {
-    uint64_t damaged = work->nemesis->damaged | UINT64_C(1) << work->state->target;
-    uint32_t count = 0;
-
-    for (uint32_t id = 1; id <= work->nemesis->nodes; id++) {
-        count += (uint32_t)(damaged >> id & 1);
-    }
-    return count <= (work->nemesis->nodes - 1) / 2;
+    return is_minority(work->nemesis, work->nemesis->damaged | UINT64_C(1) << work->state->target);
 }
 
 void de_start_rot(struct de_nemesis_work *work)

@@ -39,6 +39,7 @@ void de_oracle_deinit(struct de_oracle *oracle)
         de_sim_free(node->votes);
         de_log_mirror_deinit(&node->memory);
         de_log_mirror_deinit(&node->durable);
+        de_log_mirror_deinit(&node->forgotten);
     }
     for (size_t i = 0; i < oracle->known_count; i++) {
         de_sim_free(oracle->known[i].data);

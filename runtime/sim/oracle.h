@@ -15,7 +15,8 @@
  *   commit-monotonic     no node's commit index shrinks within a life
  *   ack-prefix           an acknowledged prefix is the leader's, and durable (rule R4)
  *   durable-view         no core takes for durable what is not; its log is what it wrote
- *   durability           after a restart the log is what was durable, plus whole writes under way
+ *   durability           after a restart the log is what was durable, plus whole writes under way;
+ *                        a log that says so may lack plain entries at its end that were not flushed
  *   term-monotonic       no node's term shrinks within a life; what was durable, never
  *   apply-committed      only committed entries are applied, in order, none twice
  *   state-digest         equal applied index, equal state
@@ -58,6 +59,9 @@ struct de_oracle_node {
     bool up;
     struct de_log_mirror memory;    /* everything given to the store in this life and before */
     struct de_log_mirror durable;   /* what the store has acknowledged */
+    uint64_t floor;                 /* ... and what of it no crash may take away */
+    bool forgetful;                 /* the store says at boot that its end may be missing */
+    struct de_log_mirror forgotten; /* what was acknowledged before that */
     struct de_mirror_write *writes; /* given, not acknowledged; oldest first */
     size_t write_count;
     size_t write_capacity;
@@ -111,6 +115,10 @@ void de_oracle_snapshot(struct de_oracle *oracle, uint64_t now_ns, uint32_t node
 /* Fills an empty mirror with what a snapshot at (index, term) takes the place of. */
 void de_oracle_prefix(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
                       uint64_t term, struct de_log_mirror *mirror);
+/* The store of node has flushed all that it had acknowledged. */
+void de_oracle_flushed(struct de_oracle *oracle, uint32_t node);
+/* The store of node says that the end of its log may be missing; before booted. */
+void de_oracle_forgetful(struct de_oracle *oracle, uint32_t node);
 void de_oracle_crashed(struct de_oracle *oracle, uint32_t node);
 /* node boots and has found this on its disk. */
 void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,

@@ -140,6 +140,7 @@ void de_oracle_installing(struct de_oracle *oracle, uint64_t now_ns, uint32_t no
     mirrored->term = hard_state->term;
     mirrored->vote = hard_state->vote;
     mirrored->truncate_from = 1;
+    mirrored->lasting = true;
     mirrored->first_index = 1;
     mirrored->entries = prefix.entries; /* taken over */
     mirrored->entry_count = prefix.last;
@@ -198,13 +199,32 @@ static void writes_forget(struct de_oracle_node *state, size_t count)
 void de_oracle_durable(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, size_t count)
 {
     struct de_oracle_node *state = &oracle->nodes[node];
+    bool lasting = false;
 
     for (size_t i = 0; i < count; i++) {
+        const struct de_mirror_write *write = &state->writes[i];
+
+        lasting = lasting || write->lasting ||
+                  (write->set_hard_state &&
+                   (write->term != state->durable.term || write->vote != state->durable.vote));
         if (!de_log_mirror_write(&state->durable, &state->writes[i])) {
             fail(oracle, now_ns, "durable-view", "writes reach the log store out of order");
         }
     }
     writes_forget(state, count);
+    if (lasting) {
+        state->floor = state->durable.last;
+    }
+}
+
+void de_oracle_flushed(struct de_oracle *oracle, uint32_t node)
+{
+    oracle->nodes[node].floor = oracle->nodes[node].durable.last;
+}
+
+void de_oracle_forgetful(struct de_oracle *oracle, uint32_t node)
+{
+    oracle->nodes[node].forgetful = true;
 }
 
 void de_oracle_crashed(struct de_oracle *oracle, uint32_t node)
@@ -212,11 +232,41 @@ void de_oracle_crashed(struct de_oracle *oracle, uint32_t node)
     oracle->nodes[node].up = false;
 }
 
+/* A store that reports early, and says so, may have lost plain entries since its last flush. */
+static bool lacks_its_end(const struct de_oracle_node *state, const struct de_log_mirror *found)
+{
+    if (!state->forgetful || found->last < state->floor || found->last > state->durable.last ||
+        found->term != state->durable.term || found->vote != state->durable.vote) {
+        return false;
+    }
+    for (size_t i = 0; i < found->last; i++) {
+        if (found->entries[i].term != state->durable.entries[i].term ||
+            found->entries[i].hash != state->durable.entries[i].hash) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What was acknowledged and is gone may still be counted: an acknowledgement may be on its way. Of
+ * two lives that forgot before the node was whole, the one that had more. */
+static void note_forgotten(struct de_oracle_node *state)
+{
+    const struct de_log_mirror *durable = &state->durable;
+    const struct de_log_mirror *forgotten = &state->forgotten;
+    const uint64_t mine = de_log_mirror_term(durable, durable->last);
+    const uint64_t theirs = de_log_mirror_term(forgotten, forgotten->last);
+
+    if (mine > theirs || (mine == theirs && durable->last > forgotten->last)) {
+        de_log_mirror_copy(&state->forgotten, durable);
+    }
+}
+
 /* What a crash may leave: the durable log, then the first so many of the writes that were under
  * way, each of them whole or not at all. */
 static bool found_is_legal(struct de_oracle_node *state, const struct de_log_mirror *found)
 {
-    bool legal = de_log_mirror_equal(&state->durable, found);
+    bool legal = de_log_mirror_equal(&state->durable, found) || lacks_its_end(state, found);
 
     for (size_t i = 0; !legal && i < state->write_count; i++) {
         if (!de_log_mirror_write(&state->durable, &state->writes[i])) {
@@ -235,6 +285,9 @@ void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
     unsigned long long durable_term = state->durable.term;
     unsigned long long durable_vote = state->durable.vote;
 
+    if (state->forgetful) {
+        note_forgotten(state);
+    }
     if (!found_is_legal(state, found)) {
         de_verdict_fail(
             oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "durability",
@@ -244,6 +297,8 @@ void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
             (unsigned long long)found->vote, durable_last, durable_term, durable_vote);
     }
     writes_forget(state, state->write_count);
+    state->forgetful = false;
+    state->floor = found->last;
     de_log_mirror_copy(&state->durable, found);
     de_log_mirror_copy(&state->memory, found);
     state->up = true;

@@ -14,7 +14,12 @@ static void check_quorum(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
     uint32_t copies = 0;
 
     for (uint32_t voter = 1; voter <= oracle->node_count; voter++) {
-        copies += de_log_mirror_term(&oracle->nodes[voter].durable, index) == term ? 1 : 0;
+        const struct de_oracle_node *node = &oracle->nodes[voter];
+
+        copies += de_log_mirror_term(&node->durable, index) == term ||
+                          de_log_mirror_term(&node->forgotten, index) == term
+                      ? 1
+                      : 0;
     }
     if (copies * 2 <= oracle->node_count) {
         de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "commit-quorum",

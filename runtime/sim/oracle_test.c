@@ -317,6 +317,52 @@ static void test_a_write_under_way_may_be_there_or_not_but_whole(void **state)
     de_log_mirror_deinit(&found);
 }
 
+/* Node 1 has three entries, of which the first was flushed, and crashes; the store says that its
+ * end may be missing. What is found is cut to so many entries. */
+static void forget(struct bench *bench, size_t left, uint64_t vote, bool says_so)
+{
+    struct de_log_mirror found;
+
+    store(bench, 1, 1, 2, 1, "x");
+    de_oracle_flushed(&bench->oracle, 1);
+    store(bench, 1, 1, 2, 1, "y");
+    store(bench, 1, 1, 2, 1, "z");
+    de_log_mirror_init(&found);
+    de_log_mirror_copy(&found, &bench->oracle.nodes[1].memory);
+    found.last = left;
+    found.vote = vote;
+    de_oracle_crashed(&bench->oracle, 1);
+    if (says_so) {
+        de_oracle_forgetful(&bench->oracle, 1);
+    }
+    de_oracle_booted(&bench->oracle, 2, 1, &found);
+    de_log_mirror_deinit(&found);
+}
+
+static void test_a_log_that_says_so_may_lack_what_was_not_flushed(void **state)
+{
+    forget(*state, 1, 2, true);
+    expect(*state, "");
+}
+
+static void test_a_log_may_not_lack_its_end_in_silence(void **state)
+{
+    forget(*state, 2, 2, false);
+    expect(*state, "durability");
+}
+
+static void test_a_log_may_not_lack_what_was_flushed(void **state)
+{
+    forget(*state, 0, 2, true);
+    expect(*state, "durability");
+}
+
+static void test_a_vote_is_never_forgotten(void **state)
+{
+    forget(*state, 2, 0, true);
+    expect(*state, "durability");
+}
+
 static void test_a_term_that_shrinks(void **state)
 {
     struct bench *bench = *state;
@@ -429,6 +475,10 @@ int main(void)
         TEST(test_a_core_that_believes_in_more_than_is_durable),
         TEST(test_a_log_that_lost_what_was_durable),
         TEST(test_a_write_under_way_may_be_there_or_not_but_whole),
+        TEST(test_a_log_that_says_so_may_lack_what_was_not_flushed),
+        TEST(test_a_log_may_not_lack_its_end_in_silence),
+        TEST(test_a_log_may_not_lack_what_was_flushed),
+        TEST(test_a_vote_is_never_forgotten),
         TEST(test_a_term_that_shrinks),
         TEST(test_an_entry_applied_before_it_is_committed),
         TEST(test_an_entry_applied_twice),

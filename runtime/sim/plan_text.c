@@ -15,6 +15,9 @@
     X(warm_ns, warm_ns, DE_NS_PER_S, 3600 * DE_NS_PER_S)                                           \
     X(chaos_ns, chaos_ns, 1, 3600 * DE_NS_PER_S)                                                   \
     X(segment_bytes, cluster.segment_bytes, 16384, 1 << 30)                                        \
+    X(flush_interval_ms, cluster.flush_interval_ms, 0, 3600000)                                    \
+    X(flush_bytes, cluster.flush_bytes, 0, 1 << 30)                                                \
+    X(no_rejoin, cluster.no_rejoin, 0, 1)                                                          \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \
     X(cpu_latency_ns, cluster.cpu_latency_ns, 1, DE_NS_PER_S)                                      \
     X(cluster_id, cluster.raft.cluster_id, 1, UINT64_MAX)                                          \

@@ -99,6 +99,23 @@ static const struct de_scenario scenarios[] = {
         .fault_gap_ns = 300 * DE_NS_PER_MS,
     },
     {
+        .name = "memfirst",
+        .text =
+            "logs report early and lose their ends; while a majority remembers, nothing is lost",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 600000,
+        .cas_ppm = 100000,
+        .delete_ppm = 50000,
+        .memfirst = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 250 * DE_NS_PER_MS,
+        .snapshots = true,
+    },
+    {
         .name = "chaos",
         .text = "everything at once",
         .nodes_max = 7,
@@ -127,6 +144,25 @@ static const struct de_scenario scenarios[] = {
         .warm_ns = 2 * DE_NS_PER_S,
         .chaos_ns = 18 * DE_NS_PER_S,
         .fault_gap_ns = 400 * DE_NS_PER_MS,
+    },
+    {
+        .name = "negative-memfirst",
+        .text =
+            "a control that must fail: replicas that forgot entries take part as if they had not",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 600000,
+        .cas_ppm = 100000,
+        .delete_ppm = 50000,
+        .memfirst = true,
+        .no_rejoin = true,
+        .control = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 250 * DE_NS_PER_MS,
+        .snapshots = true,
     },
     {.name = NULL},
 };
@@ -246,6 +282,21 @@ static void draw_service(const struct de_scenario *scenario, uint64_t seed,
     service->unfenced = scenario->unfenced;
 }
 
+/* From dice of its own as well. */
+static void draw_flushes(const struct de_scenario *scenario, uint64_t seed,
+                         struct de_cluster *cluster)
+{
+    struct de_dice dice;
+
+    if (!scenario->memfirst) {
+        return;
+    }
+    de_dice_init(&dice, seed, DE_DICE_FLUSH, 0);
+    cluster->flush_interval_ms = UINT32_C(1) << de_dice_below(&dice, 10);
+    cluster->flush_bytes = UINT64_C(1) << de_dice_between(&dice, 8, 16);
+    cluster->no_rejoin = scenario->no_rejoin;
+}
+
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
 {
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
@@ -259,11 +310,15 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     if (cluster->nodes > scenario->nodes_max) {
         cluster->nodes = scenario->nodes_max;
     }
+    if (scenario->memfirst && cluster->nodes < 3) {
+        cluster->nodes = 3; /* fewer cannot spare one */
+    }
     draw_raft(&dice, &cluster->raft);
     draw_limits(&dice, &cluster->limits);
     draw_network(&dice, &cluster->network);
     draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
     draw_service(scenario, seed, &cluster->service);
+    draw_flushes(scenario, seed, cluster);
     cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
     cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
     cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);

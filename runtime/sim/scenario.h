@@ -23,6 +23,8 @@ struct de_scenario {
     uint32_t delete_ppm;
     uint32_t service_clients; /* at most */
     bool unfenced;            /* see service.h */
+    bool memfirst;            /* logs report early; of three nodes at least */
+    bool no_rejoin;           /* see host.h */
     bool control;             /* must fail: not one of "all", and at the end of the table */
     uint64_t warm_ns;
     uint64_t chaos_ns;
@@ -44,6 +46,9 @@ struct de_cluster {
     struct de_workload_options workload;
     struct de_service_options service;
     uint32_t segment_bytes; /* of the log store */
+    uint32_t flush_interval_ms;
+    uint64_t flush_bytes; /* 0: it reports nothing early */
+    bool no_rejoin;       /* see host.h */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
 };

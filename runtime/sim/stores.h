@@ -22,6 +22,8 @@ struct de_sim_log_options {
     uint64_t node_id;
     uint64_t cluster_id;
     uint32_t segment_bytes;
+    uint32_t flush_interval_ms;
+    uint64_t flush_bytes; /* 0: nothing is reported before it is durable */
 };
 
 struct de_sim_stores {

@@ -93,6 +93,9 @@ static void fill_shared(struct world *world)
     shared->raft = world->cluster.raft;
     shared->limits = world->cluster.limits;
     shared->segment_bytes = world->cluster.segment_bytes;
+    shared->flush_interval_ms = world->cluster.flush_interval_ms;
+    shared->flush_bytes = world->cluster.flush_bytes;
+    shared->no_rejoin = world->cluster.no_rejoin;
     shared->disk_latency_ns = world->cluster.disk_latency_ns;
     shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
     shared->elected = world_elected;
@@ -122,6 +125,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_host_register(&world->kernel, world->hosts);
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
                     world->cluster.nodes, &plan->schedule);
+    world->nemesis.forgetful = world->cluster.flush_bytes > 0;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
     }
@@ -431,6 +435,7 @@ const char *de_run_event_name(uint32_t kind)
         "fault-step",   "look",
         "task",         "task-done",
         "service-next", "service-timeout",
+        "log-flush",    "log-flushed",
     };
 
     return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";

@@ -43,7 +43,6 @@ static const struct wrong table[] = {
     {2, "--node-id: cluster.node_id = 0", {"--data-dir", FRESH, "--node-id", "0"}},
     {2, "must be a number from 5 to 300000 ms", {"--data-dir", FRESH, "--heartbeat", "fast"}},
     {2, "must be one of DiskFirst", {"--data-dir", FRESH, "--persistence", "Sometimes"}},
-    {2, "MemFirst is not supported", {"--data-dir", FRESH, "--persistence", "MemFirst"}},
     {2, "election_timeout_max", {"--data-dir", FRESH, "--election-timeout-min", "5000"}},
     {2, "host:port", {"--data-dir", FRESH, "--listen", "here"}},
     {2,

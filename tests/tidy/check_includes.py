@@ -30,6 +30,7 @@ LAYERS = {
     "proto/": PURE + CORE,
     "storage/": PURE + ["core/base/"],
     "storage/wal/": PURE + ["core/base/", "storage/*"],
+    "storage/memfirst/": PURE + ["core/base/", "storage/*"],
     "storage/snapshot/": PURE + ["core/base/", "storage/*"],
     "storage/lmdb/": PURE + ["core/base/", "storage/*"],
     "storage/mem/": PURE + ["core/base/", "storage/*", "storage/snapshot/"],
