@@ -22,6 +22,7 @@
 #define TIMEOUT_MS 60000
 
 #define DIRECTORY "failure_test.data"
+#define BACKUP    "failure.backup"
 #define FAULTS    "failure_test.faults"
 #define FIRST     DIRECTORY "/wal/wal-0000000000000001.seg"
 #define SECOND    DIRECTORY "/wal/wal-0000000000000002.seg"
@@ -239,6 +240,25 @@ static void test_a_node_without_room_can_be_stopped(void **state)
     stop(server);
 }
 
+/* The node goes on as before, and so do its snapshots when there is room. */
+static void test_a_snapshot_without_room_does_no_harm(void **state)
+{
+    struct bench *bench = *state;
+    struct de_process *server = start(bench);
+
+    assert_int_equal(cli(bench, NULL, "put", "k", "v"), 0);
+    set_fault("space");
+    assert_int_equal(cli(bench, NULL, "snapshot", "save", BACKUP), 3);
+    assert_int_equal(access(BACKUP, F_OK), -1);
+    assert_int_equal(cli(bench, NULL, "put", "k", "w"), 0); /* the log has room of its own */
+    assert_int_equal(cli(bench, NULL, "get", "k", NULL), 0);
+    clear_faults();
+    assert_int_equal(cli(bench, NULL, "snapshot", "save", BACKUP), 0);
+    assert_int_equal(access(DIRECTORY "/snapshots/snapshot.tmp", F_OK), -1);
+    assert_int_equal(remove(BACKUP), 0);
+    stop(server);
+}
+
 static void test_no_room_to_start_in(void **state)
 {
     set_fault("space");
@@ -364,6 +384,7 @@ int main(void)
         TEST(test_a_disk_that_cannot_be_read_is_named),
         TEST(test_a_full_disk_refuses_writes_until_there_is_room),
         TEST(test_a_node_without_room_can_be_stopped),
+        TEST(test_a_snapshot_without_room_does_no_harm),
         TEST(test_no_room_to_start_in),
         TEST(test_a_read_only_file_system),
         TEST(test_wrong_permissions),
