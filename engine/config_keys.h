@@ -56,6 +56,14 @@
       "262144", "bytes of a snapshot in one message to a member")                                  \
     X(SNAPSHOT_BANDWIDTH, "raft.snapshot", "max_bandwidth_mbps", NUMBER, "megabits/s", 0, 1000000, \
       "0", "snapshots are sent to members no faster, all together; 0: no limit")                   \
+    X(WATCH_EVENTS, "raft.watch", "event_queue_size", NUMBER, "events", 0, 10000000, "65536",      \
+      "recent changes remembered, so that a watch may begin in the past")                          \
+    X(WATCH_BYTES, "raft.watch", "event_bytes_max", NUMBER, "bytes", 0, 4294967296, "16777216",    \
+      "and what they take at most")                                                                \
+    X(WATCHER_BUFFER, "raft.watch", "watcher_buffer_size", NUMBER, "events", 1, 1000000, "1024",   \
+      "changes that wait for one watcher; one that is slower is canceled, and told from where on") \
+    X(WATCHERS_MAX, "raft.watch", "max_watchers", NUMBER, "", 0, 1000000, "10000",                 \
+      "watchers on this node; more are refused as busy")                                           \
     X(PENDING_REQUESTS_MAX, "raft.backpressure", "max_pending_requests", NUMBER, "requests", 1,    \
       1000000, "65536", "requests not yet answered; more are refused as busy")                     \
     X(PENDING_BYTES_MAX, "raft.backpressure", "max_pending_bytes", NUMBER, "bytes", 1048576,       \

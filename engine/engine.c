@@ -107,6 +107,10 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
+    err = de_watches_new(&engine->plan.watch, engine->stores.kv, &engine->watches);
+    if (err != 0) {
+        return err;
+    }
     settle_members(engine);
     err = open_replica(engine);
     return err != 0 ? err
@@ -187,9 +191,16 @@ int dengine_close(struct dengine *engine)
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
         de_replica_free(engine->replica);
     }
+    de_watches_end(engine->watches); /* nothing is applied any more */
     de_stores_close(&engine->stores);
     free(engine);
     return err;
+}
+
+int dengine_watch_open(struct dengine *engine, const struct dengine_watch_options *options,
+                       struct dengine_watch **watch)
+{
+    return de_watches_open(engine->watches, options, watch);
 }
 
 /* ---- looking ---- */

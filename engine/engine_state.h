@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "engine/stores.h"
+#include "engine/watches.h"
 #include "runtime/libev/replica.h"
 
 #ifdef __cplusplus
@@ -25,6 +26,7 @@ struct dengine {
     struct de_plan plan; /* its data_dir is not valid after open */
     struct de_engine_services services;
     struct de_stores stores;
+    struct de_watches *watches;
     struct de_replica *replica;
 };
 

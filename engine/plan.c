@@ -204,11 +204,20 @@ static int plan_addresses(const struct dengine_config *config, struct de_plan *p
 
 /* ---- numbers ---- */
 
+static void plan_watch(const struct dengine_config *config, struct de_watch_limits *watch)
+{
+    watch->ring_events_max = (size_t)de_config_number(config, DE_CONFIG_WATCH_EVENTS);
+    watch->ring_bytes_max = (size_t)de_config_number(config, DE_CONFIG_WATCH_BYTES);
+    watch->queue_events_max = (size_t)de_config_number(config, DE_CONFIG_WATCHER_BUFFER);
+    watch->watchers_max = (size_t)de_config_number(config, DE_CONFIG_WATCHERS_MAX);
+}
+
 static void plan_limits(const struct dengine_config *config, struct de_plan *plan)
 {
     struct de_node_limits *limits = &plan->limits;
     uint64_t command_max;
 
+    plan_watch(config, &plan->watch);
     plan->value_bytes_max = de_config_number(config, DE_CONFIG_VALUE_BYTES_MAX);
     /* A compare-and-swap carries two values. */
     command_max = 2 * plan->value_bytes_max + ENVELOPE_BYTES;

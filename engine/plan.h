@@ -5,6 +5,7 @@
 #ifndef DE_ENGINE_PLAN_H
 #define DE_ENGINE_PLAN_H
 
+#include "core/kv/watch.h"
 #include "core/node/node.h"
 #include "engine/config.h"
 
@@ -42,6 +43,7 @@ struct de_plan {
     bool allow_override;
     struct de_raft_options raft; /* but for id, cluster_id and seed */
     struct de_node_limits limits;
+    struct de_watch_limits watch;
     uint32_t message_bytes_max; /* longest message from a peer or client */
     uint32_t wal_segment_bytes;
     uint32_t flush_interval_ms;
