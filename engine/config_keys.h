@@ -68,6 +68,8 @@
       1000000, "65536", "requests not yet answered; more are refused as busy")                     \
     X(PENDING_BYTES_MAX, "raft.backpressure", "max_pending_bytes", NUMBER, "bytes", 1048576,       \
       4294967296, "67108864", "bytes of writes not yet answered; more are refused as busy")        \
+    X(LOG_STORE, "storage", "log_store", CHOICE, "wal|lmdb", 0, 0, "wal",                          \
+      "where the log is kept: segment files, or LMDB, which syncs twice for each write")           \
     X(WAL_SEGMENT_BYTES, "storage", "wal_segment_bytes", NUMBER, "bytes", 16777216, 1073741824,    \
       "67108864", "size of one file of the log; a multiple of 4096")                               \
     X(MAP_BYTES, "storage", "lmdb_map_bytes", NUMBER, "bytes", 16777216, 17592186044416,           \

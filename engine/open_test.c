@@ -305,6 +305,43 @@ static void a_lost_log_is_corruption(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, setup)
 
+static int open_with_log(const char *log_store, struct dengine **engine)
+{
+    struct dengine_config *config = dengine_config_new();
+    int err;
+
+    assert_non_null(config);
+    assert_int_equal(dengine_config_set(config, "cluster.db_root_dir", DIRECTORY), 0);
+    assert_int_equal(dengine_config_set(config, "storage.log_store", log_store), 0);
+    err = dengine_open_config(config, engine);
+    dengine_config_free(config);
+    return err;
+}
+
+/* The state is removed, so what is read comes from the log. */
+static void the_log_may_be_kept_in_lmdb(void **state)
+{
+    struct dengine_value value;
+    struct dengine *engine;
+
+    (void)state;
+    assert_int_equal(open_with_log("lmdb", &engine), 0);
+    assert_int_equal(dengine_wait_ready(engine, 20000, NULL), 0);
+    assert_int_equal(
+        dengine_put(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    assert_int_equal(dengine_close(engine), 0);
+    check_refused(open_with_log("wal", &engine), DENGINE_E_CONFIG, "set storage.log_store to lmdb");
+    de_test_remove_tree(DIRECTORY "/state");
+    assert_int_equal(open_with_log("lmdb", &engine), 0);
+    assert_int_equal(dengine_wait_ready(engine, 20000, NULL), 0);
+    assert_int_equal(dengine_get(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_LINEARIZABLE,
+                                 NULL, &value),
+                     0);
+    assert_int_equal(value.size, 1);
+    dengine_value_free(&value);
+    assert_int_equal(dengine_close(engine), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +355,7 @@ int main(void)
         CASE(a_port_in_use_is_told_before_anything_is_made),
         CASE(a_configuration_without_directory_is_refused),
         CASE(a_lost_state_is_made_again_from_the_log),
+        CASE(the_log_may_be_kept_in_lmdb),
         CASE(a_state_of_an_older_version_is_made_again),
         CASE(a_state_of_a_newer_version_is_refused_and_left),
         CASE(a_lost_log_is_corruption),

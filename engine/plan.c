@@ -299,6 +299,7 @@ static int plan_rest(const struct dengine_config *config, struct de_plan *plan, 
         strcmp(de_config_text(config, DE_CONFIG_ALLOW_CLIENT_OVERRIDE), "true") == 0;
     plan->wal_segment_bytes = (uint32_t)de_config_number(config, DE_CONFIG_WAL_SEGMENT_BYTES);
     plan->map_bytes = de_config_number(config, DE_CONFIG_MAP_BYTES);
+    plan->log_in_lmdb = strcmp(de_config_text(config, DE_CONFIG_LOG_STORE), "lmdb") == 0;
     plan->flush_interval_ms = (uint32_t)de_config_number(config, DE_CONFIG_FLUSH_INTERVAL);
     if (strcmp(de_config_text(config, DE_CONFIG_PERSISTENCE), "MemFirst") == 0) {
         plan->flush_bytes = de_config_number(config, DE_CONFIG_FLUSH_BYTES);

@@ -45,6 +45,7 @@ struct de_plan {
     struct de_node_limits limits;
     struct de_watch_limits watch;
     uint32_t message_bytes_max; /* longest message from a peer or client */
+    bool log_in_lmdb;           /* else in segment files */
     uint32_t wal_segment_bytes;
     uint32_t flush_interval_ms;
     uint64_t flush_bytes; /* 0: a write is acknowledged when it is on disk */

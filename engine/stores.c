@@ -9,6 +9,7 @@
 #include "core/base/assert.h"
 #include "storage/base/heap.h"
 #include "storage/lmdb/lmdb_kv.h"
+#include "storage/lmdb/lmdb_log.h"
 #include "storage/memfirst/memfirst.h"
 #include "storage/posix/posix_dir.h"
 #include "storage/snapshot/snapshot.h"
@@ -93,26 +94,56 @@ static int join_path(const char *directory, const char *name, char *path, char *
     return 0;
 }
 
-static int open_log(const struct de_plan *plan, struct de_stores *stores, char *message,
-                    size_t message_size)
+/* Whether DIR/name is there. */
+static bool has(const struct de_plan *plan, const char *name)
+{
+    char path[PATH_BYTES];
+    char message[64];
+
+    return join_path(plan->data_dir, name, path, message, sizeof(message)) == 0 &&
+           access(path, F_OK) == 0;
+}
+
+/* The log store that the plan names, in the directory at path. */
+static int open_log_at(const struct de_plan *plan, struct de_stores *stores, const char *path,
+                       char *message, size_t message_size)
 {
     const struct de_identity *identity = &stores->data_dir.identity;
-    const struct de_memfirst_options early = {plan->flush_interval_ms, plan->flush_bytes, NULL};
+    const struct de_lmdb_log_options in_lmdb = {identity->node_id, identity->cluster_id, 0};
     struct de_wal_options options;
-    char path[PATH_BYTES];
-    int err = join_path(plan->data_dir, "wal", path, message, message_size);
 
-    if (err == 0) {
-        err = de_posix_dir_open(path, true, &stores->wal_dir, message, message_size);
-    }
-    if (err != 0) {
-        return err;
+    if (plan->log_in_lmdb) {
+        return de_lmdb_log_open(path, &in_lmdb, &stores->log, message, message_size);
     }
     de_wal_options_init(&options, identity->node_id, identity->cluster_id);
     options.segment_bytes = plan->wal_segment_bytes;
-    err = de_wal_open(stores->wal_dir, &options, &stores->log, message, message_size);
+    return de_wal_open(stores->log_dir, &options, &stores->log, message, message_size);
+}
+
+static int open_log(const struct de_plan *plan, struct de_stores *stores, char *message,
+                    size_t message_size)
+{
+    const struct de_memfirst_options early = {plan->flush_interval_ms, plan->flush_bytes, NULL};
+    const char *other = plan->log_in_lmdb ? "wal" : "log";
+    char path[PATH_BYTES];
+    int err =
+        join_path(plan->data_dir, plan->log_in_lmdb ? "log" : "wal", path, message, message_size);
+
+    if (err == 0 && has(plan, other)) {
+        (void)snprintf(message, message_size,
+                       "the log in data directory %s is of the other kind: set storage.log_store "
+                       "to %s, or empty the directory and let the node be fed by its peers",
+                       plan->data_dir, plan->log_in_lmdb ? "wal" : "lmdb");
+        return DENGINE_E_CONFIG;
+    }
     if (err == 0) {
-        err = de_memfirst_open(stores->wal_dir, &early, &stores->log, message, message_size);
+        err = de_posix_dir_open(path, true, &stores->log_dir, message, message_size);
+    }
+    if (err == 0) {
+        err = open_log_at(plan, stores, path, message, message_size);
+    }
+    if (err == 0) {
+        err = de_memfirst_open(stores->log_dir, &early, &stores->log, message, message_size);
         if (err != 0) {
             stores->log.object = NULL;
         }
@@ -251,16 +282,6 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
     return err;
 }
 
-/* Whether DIR/name is there. */
-static bool has(const struct de_plan *plan, const char *name)
-{
-    char path[PATH_BYTES];
-    char message[64];
-
-    return join_path(plan->data_dir, name, path, message, sizeof(message)) == 0 &&
-           access(path, F_OK) == 0;
-}
-
 int de_stores_open_new(const struct de_plan *plan, struct de_stores *stores, char *message,
                        size_t message_size)
 {
@@ -273,7 +294,7 @@ int de_stores_open_new(const struct de_plan *plan, struct de_stores *stores, cha
         err = open_snapshots(plan, "snapshots", &stores->snapshots, message, message_size);
     }
     if (err == 0 &&
-        (has(plan, "wal") || has(plan, "state") ||
+        (has(plan, "wal") || has(plan, "log") || has(plan, "state") ||
          stores->snapshots.ops->newest(stores->snapshots.object, &newest) != DENGINE_E_NOT_FOUND)) {
         (void)snprintf(message, message_size,
                        "data directory %s holds the data of a node already; name a new one",
@@ -327,8 +348,8 @@ void de_stores_close(struct de_stores *stores)
         stores->log.ops->close(stores->log.object);
         stores->log.object = NULL;
     }
-    de_posix_dir_close(stores->wal_dir);
-    stores->wal_dir.object = NULL;
+    de_posix_dir_close(stores->log_dir);
+    stores->log_dir.object = NULL;
     if (stores->data_dir_open) {
         de_data_dir_close(&stores->data_dir);
         stores->data_dir_open = false;

@@ -1,7 +1,8 @@
 /* engine/stores.h - the stores of one data directory and the state machine in them:
  *
  *   DIR/dengine.id, DIR/LOCK   whose it is, and who has it open (storage/posix/data_dir.h)
- *   DIR/wal/                   the log (storage/wal)
+ *   DIR/wal/                   the log in segment files (storage/wal), or instead
+ *   DIR/log/                   the log in LMDB (storage/lmdb)
  *   DIR/snapshots/             snapshots of the state (storage/snapshot)
  *   DIR/state/                 the key-value state (storage/lmdb), which can be made again from the
  *                              newest snapshot and the log
@@ -27,7 +28,7 @@ extern "C" {
 struct de_stores {
     struct de_data_dir data_dir;
     bool data_dir_open;
-    struct dengine_dir wal_dir; /* object NULL: not open; likewise below */
+    struct dengine_dir log_dir; /* object NULL: not open; likewise below */
     struct dengine_log_store log;
     struct dengine_snapshot_store snapshots;
     struct dengine_kv_store kv_store;
