@@ -34,6 +34,7 @@ struct de_nemesis_fault {
     bool active;
     uint32_t target; /* resolved */
     uint64_t steps;  /* so far */
+    uint32_t phase;  /* of a kind that has some */
 };
 
 struct de_nemesis {

@@ -80,31 +80,77 @@ void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term)
                    DE_NEMESIS_CHURN, id, term, NULL);
 }
 
-/* A leader whose last answers reach it when there is already another one: what they confirm is long
- * past. */
-void de_start_stale(struct de_nemesis_work *work)
+/* ---- stale: a leader whose last answers reach it when there is already another one ----
+ *
+ * What they confirm is long past. By luck they would come before there is another leader, or after
+ * the old one has given up; so they are held back until the other one is there, and has had time
+ * for a few writes. */
+
+/* The answers are held back from one step to the next, and a little longer: what is let go at the
+ * time of the step may be let go before it. */
+#define STALE_STEP_NS (2 * DE_NS_PER_MS)
+
+enum stale_phase { STALE_HOLDS = 0, STALE_CUTS = 1, STALE_LETS_GO = 2 };
+
+static void hold_answers(struct de_nemesis_work *work, uint64_t delay_ns)
 {
     struct de_nemesis *nemesis = work->nemesis;
 
+    DE_ASSERT(work->state->active);
     for (uint32_t id = 1; id <= nemesis->nodes; id++) {
         de_network_clog(nemesis->network, id, work->state->target,
-                        nemesis->kernel->now_ns + work->fault->duration_ns);
+                        nemesis->kernel->now_ns + delay_ns + DE_NS_PER_MS);
     }
-    de_nemesis_step_later(work, work->fault->a * DE_NS_PER_US);
+    de_nemesis_step_later(work, delay_ns);
+}
+
+/* Whether it serves clients: an entry of its term is committed. */
+static bool is_ready(const struct de_nemesis *nemesis, uint32_t leader)
+{
+    struct de_raft_view view;
+
+    DE_ASSERT(leader <= nemesis->nodes);
+    if (leader == 0) {
+        return false;
+    }
+    de_host_view(&nemesis->hosts[leader], &view);
+    return view.ready;
+}
+
+void de_start_stale(struct de_nemesis_work *work)
+{
+    work->state->phase = STALE_HOLDS;
+    hold_answers(work, work->fault->a * DE_NS_PER_US);
 }
 
 void de_step_stale(struct de_nemesis_work *work)
 {
+    struct de_nemesis *nemesis = work->nemesis;
     uint64_t target = BIT(work->state->target);
+    uint32_t leader = de_nemesis_leader(nemesis);
+    struct de_dice dice;
 
-    de_nemesis_cut(work->nemesis, target, de_nemesis_all(work->nemesis) & ~target, true);
+    if (work->state->phase == STALE_LETS_GO) {
+        return;
+    }
+    if (work->state->phase == STALE_HOLDS) {
+        work->state->phase = STALE_CUTS;
+        de_nemesis_cut(nemesis, target, de_nemesis_all(nemesis) & ~target, true);
+    }
+    if (leader == work->state->target || !is_ready(nemesis, leader)) {
+        hold_answers(work, STALE_STEP_NS);
+        return;
+    }
+    work->state->phase = STALE_LETS_GO;
+    de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED, UINT64_C(1) << 61 | work->number);
+    hold_answers(work, de_dice_below(&dice, 100 * DE_NS_PER_MS));
 }
 
 void de_end_stale(struct de_nemesis_work *work)
 {
     uint64_t target = BIT(work->state->target);
 
-    if (work->state->steps > 0) {
+    if (work->state->phase != STALE_HOLDS) {
         de_nemesis_cut(work->nemesis, target, de_nemesis_all(work->nemesis) & ~target, false);
     }
 }

@@ -82,6 +82,20 @@ static const struct de_scenario scenarios[] = {
         .snapshots = true,
     },
     {
+        .name = "stale-leader",
+        .text = "leaders that do not know yet that they lead no more, and clients that ask them",
+        .nodes_max = 5,
+        .clients_min = 10,
+        .clients_max = 12,
+        .faults = FAULT(STALE),
+        .write_ppm = 350000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 40 * DE_NS_PER_S,
+        .fault_gap_ns = 900 * DE_NS_PER_MS,
+        .calm = true,
+    },
+    {
         .name = "disk",
         .text = "disks fail: power cuts, errors, rot, loss, no room; nothing acknowledged is lost",
         .nodes_max = 5,
@@ -266,6 +280,22 @@ static void draw_snapshots(struct de_dice *dice, struct de_node_limits *limits)
         de_dice_chance(dice, 800000) ? 0 : UINT64_C(1) << de_dice_between(dice, 14, 20);
 }
 
+/* A read that an old leader must not answer is one that begins when the new one has answered a
+ * write. So some clients have to find the new one quickly, while others, who have been thinking all
+ * the while, still turn to the old one. */
+static void draw_calm(uint64_t seed, struct de_cluster *cluster)
+{
+    struct de_workload_options *workload = &cluster->workload;
+    /* A write takes some three of these. */
+    uint64_t step_ns = cluster->network.latency_ns + cluster->disk_latency_ns;
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 1);
+    workload->think_ns = DE_NS_PER_MS * (UINT64_C(128) << de_dice_below(&dice, 2));
+    workload->attempt_ns = 5 * DE_NS_PER_MS + step_ns * de_dice_between(&dice, 6, 20);
+    workload->keys = 1 + (uint32_t)de_dice_below(&dice, 2);
+}
+
 /* From dice of its own: what the others mean by a seed stays. */
 static void draw_service(const struct de_scenario *scenario, uint64_t seed,
                          struct de_service_options *service)
@@ -322,6 +352,9 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
     cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
     cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);
+    if (scenario->calm) {
+        draw_calm(seed, cluster);
+    }
     if (scenario->snapshots) {
         draw_snapshots(&dice, &cluster->limits);
     }

@@ -30,6 +30,7 @@ struct de_scenario {
     uint64_t chaos_ns;
     uint64_t fault_gap_ns; /* mean */
     bool snapshots;        /* all the time, of tiny logs */
+    bool calm;             /* clients do little, and soon ask elsewhere */
 };
 
 /* The table, ended by an element without a name. Static. */

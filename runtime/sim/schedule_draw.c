@@ -213,7 +213,7 @@ static void parameters_DELAY(struct de_dice *dice, const struct de_schedule_opti
                              struct de_fault *fault)
 {
     (void)options;
-    fault->a = UINT64_C(100) << de_dice_below(dice, 9);
+    fault->a = UINT64_C(1000) << de_dice_below(dice, 8);
 }
 
 static const struct {

@@ -4,9 +4,9 @@
 usage: mutants.py BUILD_DIRECTORY SOURCE_ROOT [--write] [--only WORD] [--budget SEEDS] [--jobs N]
 
 BUILD_DIRECTORY is where the programs dengine-sim-mutant-* are (build/release/sim-tests). Each
-mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenarios in turn until a
-seed fails. Prints the table; with --write it becomes docs/mutants.md. Exits 1 when a mutant
-survives one of its budgets.
+mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenarios in turn, or in
+the one that its file names, until a seed fails. Prints the table; with --write it becomes
+docs/mutants.md. Exits 1 when a mutant survives one of its budgets.
 """
 import argparse
 import concurrent.futures
@@ -25,10 +25,10 @@ BASES = (0, 100000, 200000, 300000, 400000)
 DOCUMENT = "docs/mutants.md"
 
 
-def run(program, base, budget):
+def run(program, scenario, base, budget):
     """(seeds until the first failure or None, oracle, seconds) from one base."""
     command = [
-        str(program), "run", "--scenario", "all", "--seeds", f"{base + 1}..{base + budget}",
+        str(program), "run", "--scenario", scenario, "--seeds", f"{base + 1}..{base + budget}",
         "--jobs", "1", "--json",
     ]  # fmt: skip
     started = time.monotonic()
@@ -93,9 +93,10 @@ reason. The engine carries no switches for them; the build applies a file to a c
 (`sim-tests/scripts/mutate.py`) and fails loudly when the text is no longer there.
 
 This page is written by `sim-tests/scripts/mutants.py build/release/sim-tests . --write`. A run
-takes one seed after the other, all scenarios in turn, at most {budget}, on one core; each mutant is
-run from {bases} bases of seeds. *Found by* names the oracles that failed first, `assert` an
-assertion of the engine itself. The 90th percentile of five is their worst.
+takes one seed after the other, all scenarios in turn or those of the one that the file names, at
+most {budget}, on one core; each mutant is run from {bases} bases of seeds. *Found by* names the
+oracles that failed first, `assert` an assertion of the engine itself. The 90th percentile of five
+is their worst.
 
 """
 
@@ -125,7 +126,10 @@ def main():
         jobs = {}
         for mutant in mutants:
             program = (arguments.build / f"dengine-sim-mutant-{mutant.stem}").resolve()
-            jobs[mutant] = [pool.submit(run, program, base, arguments.budget) for base in BASES]
+            scenario = mutant.fields.get("scenario", "all")
+            jobs[mutant] = [
+                pool.submit(run, program, scenario, base, arguments.budget) for base in BASES
+            ]
         for mutant, futures in jobs.items():
             mutant.runs = [future.result() for future in futures]
             print(mutant.row(arguments.budget), flush=True)

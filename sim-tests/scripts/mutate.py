@@ -3,7 +3,8 @@
 
 usage: mutate.py MUTANT_FILE SOURCE_ROOT OUTPUT
 
-The mutant file has `name: value` lines (number, title, path, reason), then replacements:
+The mutant file has `name: value` lines (number, title, path, reason, and scenario where luck would
+not come by in the others), then replacements:
 
     <<<<
     text that stands in the source exactly once

@@ -37,8 +37,9 @@ class Arguments(unittest.TestCase):
         status, out, _ = run("list")
         self.assertEqual(status, 0)
         names = [line.split()[0] for line in out.splitlines()]
-        self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock", "disk",
-                                 "chaos", "negative-unfenced-lock"])
+        self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
+                                 "stale-leader", "disk", "memfirst", "chaos",
+                                 "negative-unfenced-lock", "negative-memfirst"])
 
     def test_bad_usage_is_one_sentence_and_status_1(self):
         for arguments in (
