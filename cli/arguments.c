@@ -39,12 +39,30 @@ static const struct command commands[] = {
      "value, newline; with --output json an object on each line. --count prints how many there "
      "are.\n"
      "It reads page by page: a key that is there all the time is printed exactly once.\n"},
-    {"lease", DE_CLI_LEASE, 2, "lease (grant SECONDS | keep-alive ID | revoke ID)",
+    {"txn", DE_CLI_TXN, 0, "txn",
+     "Carries out the transaction on standard input, a line for each comparison and operation:\n\n"
+     "    value KEY = VALUE     (or != < >)      absent KEY      exists KEY\n"
+     "    version KEY = N       (or created, modified: revisions; 0: no such key)\n"
+     "    then\n"
+     "    put KEY VALUE [ttl SECONDS | lease ID]\n"
+     "    del KEY               del-range FROM END\n"
+     "    get KEY               range FROM END [LIMIT]\n"
+     "    else\n"
+     "    ...\n\n"
+     "Words with blanks stand in double quotes, where \\\" \\\\ \\n \\t \\xHH mean what they do in "
+     "C; # begins a\n"
+     "comment. Prints which way was taken, and for each operation how many keys it found or "
+     "changed,\n"
+     "and what it found. Exit status 1 when a comparison was false.\n"},
+    {"lease", DE_CLI_LEASE, 2,
+     "lease (grant SECONDS | keep-alive ID | revoke ID | ttl ID | list FROM)",
      "grant makes a lease that ends SECONDS after it was last kept alive, and prints its ID; with "
      "it\n"
-     "end the keys put with --lease ID. keep-alive lets it begin anew, revoke ends it now. Exit "
-     "status\n"
-     "1 when there is no such lease.\n"},
+     "end the keys put with --lease ID. keep-alive lets it begin anew, revoke ends it now. ttl "
+     "prints\n"
+     "its ID, milliseconds as granted and left, and the number of its keys; list those of all "
+     "leases\n"
+     "from FROM (0: all). Exit status 1 when there is no such lease.\n"},
     {"status", DE_CLI_STATUS, 0, "status",
      "Prints the members of the cluster and which of them leads.\n"},
     {"wal", DE_CLI_WAL, 2, "wal (inspect | verify) DIR",
@@ -379,7 +397,11 @@ static int check_lease(struct de_cli_arguments *arguments, const char *usage)
         return take_number(arguments, "SECONDS", arguments->operand[1], TTL_S_MAX,
                            &arguments->ttl_s);
     }
-    if (strcmp(verb, "keep-alive") == 0 || strcmp(verb, "revoke") == 0) {
+    if (strcmp(verb, "list") == 0 && strcmp(arguments->operand[1], "0") == 0) {
+        return 0;
+    }
+    if (strcmp(verb, "keep-alive") == 0 || strcmp(verb, "revoke") == 0 ||
+        strcmp(verb, "ttl") == 0 || strcmp(verb, "list") == 0) {
         return take_number(arguments, "ID", arguments->operand[1], UINT64_MAX, &arguments->lease);
     }
     return refuse(arguments, "there is no \"lease %.40s\"; usage: %s", verb, usage);

@@ -23,6 +23,7 @@ enum de_cli_command {
     DE_CLI_STATUS,
     DE_CLI_LEASE,
     DE_CLI_SCAN,
+    DE_CLI_TXN,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };

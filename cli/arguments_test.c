@@ -99,6 +99,10 @@ static void test_lives(void **state)
     assert_int_equal(parse("lease", "keep-alive", "7", NULL), 0);
     assert_int_equal(arguments.lease, 7);
     assert_int_equal(parse("lease", "revoke", "7", NULL), 0);
+    assert_int_equal(parse("lease", "list", "0", NULL), 0);
+    assert_int_equal(parse("lease", "list", "9", NULL), 0);
+    assert_int_equal(parse("lease", "ttl", "9", NULL), 0);
+    assert_int_equal(parse("lease", "ttl", "0", NULL), DENGINE_E_INVALID);
     assert_int_equal(parse("del", "k", "--prefix", NULL), 0);
     assert_true(arguments.prefix);
 }

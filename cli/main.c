@@ -9,6 +9,7 @@
 #include "cli/exit_status.h"
 #include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
+#include "cli/txn_command.h"
 #include "cli/wal_command.h"
 #include "client/json_text.h"
 
@@ -164,12 +165,86 @@ static int run_scan(const struct de_cli_arguments *arguments, struct dengine_cli
     return err != 0 ? report_error(arguments, client, err, false) : STATUS_OK;
 }
 
+static int run_txn(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct input script;
+    char message[200];
+    bool succeeded;
+    int err;
+
+    if (!take_value("-", &script)) {
+        return STATUS_USAGE;
+    }
+    err = de_cli_txn(arguments, client, script.owned, script.bytes.size, &succeeded, message,
+                     sizeof message);
+    free(script.owned);
+    if (message[0] != '\0') {
+        return usage_error(message);
+    }
+    if (err != 0) {
+        return report_error(arguments, client, err, true);
+    }
+    return succeeded ? STATUS_OK : STATUS_FALSE;
+}
+
+static void print_lease(const struct de_cli_arguments *arguments,
+                        const struct dengine_lease_info *info)
+{
+    (void)printf(arguments->json
+                     ? "{\"lease\":%llu,\"ttl_ms\":%llu,\"left_ms\":%llu,\"keys\":%llu}\n"
+                     : "%llu %llu %llu %llu\n",
+                 (unsigned long long)info->lease, (unsigned long long)info->ttl_ms,
+                 (unsigned long long)info->left_ms, (unsigned long long)info->keys);
+}
+
+static int run_lease_look(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    struct dengine_lease_info info;
+    const int err =
+        dengine_lease_look(client, arguments->lease, arguments->consistency, NULL, &info);
+
+    if (err != 0) {
+        return report_error(arguments, client, err, false);
+    }
+    print_lease(arguments, &info);
+    return STATUS_OK;
+}
+
+static int run_lease_list(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    uint64_t from = arguments->lease;
+    bool more = true;
+
+    while (more) {
+        struct dengine_lease_page page;
+        const int err = dengine_lease_list(client, from, arguments->consistency, NULL, &page);
+        size_t i;
+
+        if (err != 0) {
+            return report_error(arguments, client, err, false);
+        }
+        for (i = 0; i < page.count; i++) {
+            print_lease(arguments, &page.leases[i]);
+            from = page.leases[i].lease + 1;
+        }
+        more = page.more;
+        dengine_lease_page_free(&page);
+    }
+    return STATUS_OK;
+}
+
 static int run_lease(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     const char *verb = arguments->operand[0];
     uint64_t lease = 0;
     int err;
 
+    if (strcmp(verb, "ttl") == 0) {
+        return run_lease_look(arguments, client);
+    }
+    if (strcmp(verb, "list") == 0) {
+        return run_lease_list(arguments, client);
+    }
     if (strcmp(verb, "grant") == 0) {
         err = dengine_lease_grant(client, arguments->ttl_s * 1000, NULL, &lease);
     } else if (strcmp(verb, "keep-alive") == 0) {
@@ -311,6 +386,8 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_lease(arguments, client);
     case DE_CLI_SCAN:
         return run_scan(arguments, client);
+    case DE_CLI_TXN:
+        return run_txn(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
     case DE_CLI_WAL: /* these need no client */

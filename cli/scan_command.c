@@ -5,20 +5,21 @@
 #include "client/json_text.h"
 #include "core/base/assert.h"
 
-static void print_pair(const struct de_cli_arguments *arguments, const struct dengine_pair *pair)
+void de_cli_print_pair(const struct dengine_pair *pair, bool keys_only)
 {
-    if (!arguments->json) {
-        (void)fwrite(pair->key.data, 1, pair->key.size, stdout);
-        if (!arguments->keys_only) {
-            (void)fputs("\t", stdout);
-            (void)fwrite(pair->value.data, 1, pair->value.size, stdout);
-        }
-        (void)fputs("\n", stdout);
-        return;
+    (void)fwrite(pair->key.data, 1, pair->key.size, stdout);
+    if (!keys_only) {
+        (void)fputs("\t", stdout);
+        (void)fwrite(pair->value.data, 1, pair->value.size, stdout);
     }
+    (void)fputs("\n", stdout);
+}
+
+void de_cli_print_pair_json(const struct dengine_pair *pair, bool keys_only)
+{
     (void)fputs("{", stdout);
     de_json_put_bytes(stdout, "key", pair->key);
-    if (!arguments->keys_only) {
+    if (!keys_only) {
         (void)fputs(",", stdout);
         de_json_put_bytes(stdout, "value", pair->value);
     }
@@ -26,7 +27,17 @@ static void print_pair(const struct de_cli_arguments *arguments, const struct de
     if (pair->lease != 0) {
         (void)printf(",\"lease\":%llu", (unsigned long long)pair->lease);
     }
-    (void)fputs("}\n", stdout);
+    (void)fputs("}", stdout);
+}
+
+static void print_pair(const struct de_cli_arguments *arguments, const struct dengine_pair *pair)
+{
+    if (arguments->json) {
+        de_cli_print_pair_json(pair, arguments->keys_only);
+        (void)fputs("\n", stdout);
+    } else {
+        de_cli_print_pair(pair, arguments->keys_only);
+    }
 }
 
 /* Reads page after page; *total counts keys. */

@@ -55,7 +55,8 @@ static int check_bytes(const char *what, struct dengine_slice bytes)
 /* What the call says of time and leases. */
 static int check_life(const struct de_client_call *call)
 {
-    const bool lease = call->type == DE_CLIENT_LEASE_KEEP || call->type == DE_CLIENT_LEASE_REVOKE;
+    const bool lease = call->type == DE_CLIENT_LEASE_KEEP || call->type == DE_CLIENT_LEASE_REVOKE ||
+                       call->type == DE_CLIENT_LEASE_LOOK;
 
     if (call->ttl_ms > TTL_MS_MAX || (call->type == DE_CLIENT_LEASE_GRANT && call->ttl_ms == 0)) {
         de_client_set_last_error("the time to live is %llu ms, 1 to %llu are allowed",

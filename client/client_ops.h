@@ -21,6 +21,8 @@ enum de_client_call_type {
     DE_CLIENT_LEASE_REVOKE = 8,
     DE_CLIENT_SCAN = 9,
     DE_CLIENT_TXN = 10,
+    DE_CLIENT_LEASE_LOOK = 11,
+    DE_CLIENT_LEASE_LIST = 12,
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
@@ -70,6 +72,17 @@ int de_client_page_new(struct dengine_page *page, size_t pairs, size_t bytes);
 uint8_t *de_client_page_bytes(const struct dengine_page *page, size_t pairs);
 /* Adds a copy of pair, with its bytes at *at, which moves on. */
 void de_client_page_add(struct dengine_page *page, uint8_t **at, const struct dengine_pair *pair);
+
+/* Whether a call of this type only reads. */
+static inline bool de_client_reads(uint32_t type)
+{
+    return type == DE_CLIENT_GET || type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK ||
+           type == DE_CLIENT_LEASE_LIST;
+}
+
+/* Makes an empty page of leases. NO_MEMORY. */
+int de_client_leases_new(struct dengine_lease_page *page, size_t room);
+void de_client_leases_add(struct dengine_lease_page *page, const struct dengine_lease_info *info);
 
 /* The result of a transaction under construction: first an operation, then its pairs. */
 struct de_client_txn {

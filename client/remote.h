@@ -158,6 +158,7 @@ struct de_remote_reply {
     struct dengine_value value;             /* of a read, when found: the caller frees it */
     struct dengine_page page;               /* of a scan: the caller frees it */
     struct dengine_txn_result txn;          /* of a transaction, likewise */
+    struct dengine_lease_page leases;       /* of a look at leases, likewise */
     int err;                                /* NO_MEMORY, or 0 */
 };
 

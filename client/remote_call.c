@@ -80,6 +80,8 @@ static const char *path_of(const struct de_remote_call *call)
     switch (call->type) {
     case DE_CLIENT_GET:
     case DE_CLIENT_SCAN:
+    case DE_CLIENT_LEASE_LOOK:
+    case DE_CLIENT_LEASE_LIST:
         return de_remote_read_path;
     case DE_REMOTE_STATUS:
         return de_remote_metadata_path;
@@ -159,6 +161,7 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
         call->reply.value = reply->value;
         call->reply.page = reply->page;
         call->reply.txn = reply->txn;
+        call->reply.leases = reply->leases;
         call->reply.succeeded = call->write ? reply->succeeded : true;
         call->reply.revision = reply->revision;
         call->reply.count = reply->count;
@@ -220,8 +223,7 @@ static int make_call(struct de_remote *remote, const struct de_client_call *from
     call->remote = remote;
     call->exchange.tag.run = answered;
     call->type = from->type;
-    call->write = from->type != DE_CLIENT_GET && from->type != DE_CLIENT_SCAN &&
-                  from->type != DE_REMOTE_STATUS;
+    call->write = !de_client_reads(from->type) && from->type != DE_REMOTE_STATUS;
     call->anywhere =
         from->type == DE_REMOTE_STATUS || (!call->write && from->consistency == DENGINE_EVENTUAL);
     call->deadline_ns = de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000;

@@ -95,6 +95,20 @@ static int pack_scan(const struct de_client_call *call, uint32_t client_id, grpc
     return pack_message(&read.base, request);
 }
 
+static int pack_lease_query(const struct de_client_call *call, uint32_t client_id,
+                            grpc_slice *request)
+{
+    DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
+    DEngine__Client__LeaseQuery query = D_ENGINE__CLIENT__LEASE_QUERY__INIT;
+
+    query.from = call->lease;
+    query.one = call->type == DE_CLIENT_LEASE_LOOK;
+    read.client_id = client_id;
+    read.leases = &query;
+    pack_consistency(call->consistency, &read);
+    return pack_message(&read.base, request);
+}
+
 static int pack_command(DEngine__Client__WriteCommand *command, uint32_t client_id,
                         grpc_slice *request)
 {
@@ -222,6 +236,9 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
         return pack_lease(call, client_id, request);
     case DE_CLIENT_TXN:
         return pack_txn(call, client_id, request);
+    case DE_CLIENT_LEASE_LOOK:
+    case DE_CLIENT_LEASE_LIST:
+        return pack_lease_query(call, client_id, request);
     case DE_CLIENT_SCAN:
         return pack_scan(call, client_id, request);
     case DE_REMOTE_STATUS:
@@ -305,6 +322,44 @@ static void unpack_page(const DEngine__Client__ReadResults *results, struct de_r
     reply->page.revision = results->revision;
 }
 
+static void unpack_leases(const DEngine__Client__ReadResults *results, bool one,
+                          struct de_remote_reply *reply)
+{
+    size_t i;
+
+    /* As with ranges. */
+    reply->understood = results->of_range != 0 && results->n_leases <= DENGINE_LEASES_PAGE_MAX &&
+                        (!one || results->n_leases == 1);
+    if (!reply->understood) {
+        return;
+    }
+    reply->err = de_client_leases_new(&reply->leases, results->n_leases);
+    for (i = 0; reply->err == 0 && i < results->n_leases; i++) {
+        const DEngine__Client__LeaseInfo *from = results->leases[i];
+        const struct dengine_lease_info info = {.lease = from->lease,
+                                                .ttl_ms = from->ttl_ms,
+                                                .left_ms = from->left_ms,
+                                                .keys = from->keys,
+                                                .of_one_key = from->of_one_key != 0};
+
+        de_client_leases_add(&reply->leases, &info);
+    }
+    reply->leases.more = results->more != 0;
+    reply->leases.revision = results->revision;
+}
+
+static void unpack_data(uint32_t type, const DEngine__Client__ReadResults *results,
+                        struct de_remote_reply *reply)
+{
+    if (type == DE_CLIENT_GET) {
+        unpack_read(results, reply);
+    } else if (type == DE_CLIENT_SCAN) {
+        unpack_page(results, reply);
+    } else {
+        unpack_leases(results, type == DE_CLIENT_LEASE_LOOK, reply);
+    }
+}
+
 void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *reply)
 {
     DEngine__Client__ClientResponse *response = d_engine__client__client_response__unpack(
@@ -320,10 +375,10 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
     }
     if (response->error != 0) {
         reply->understood = true;
-    } else if (type == DE_CLIENT_GET || type == DE_CLIENT_SCAN) {
+    } else if (de_client_reads(type)) {
         if (response->success_result_case ==
             D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_READ_DATA) {
-            (type == DE_CLIENT_GET ? unpack_read : unpack_page)(response->read_data, reply);
+            unpack_data(type, response->read_data, reply);
         }
     } else if (response->success_result_case ==
                D_ENGINE__CLIENT__CLIENT_RESPONSE__SUCCESS_RESULT_WRITE_RESULT) {

@@ -8,6 +8,7 @@
 #include "engine/embedded_page.h"
 #include "engine/engine_parts.h"
 #include "engine/engine_state.h"
+#include "engine/lease_page.h"
 #include "engine/txn_command.h"
 #include "runtime/libev/clock.h"
 
@@ -20,6 +21,7 @@ struct embedded_call {
     void *context;
     uint32_t type;            /* enum de_client_call_type */
     struct dengine_scan scan; /* SCAN; from and end lie in bytes */
+    uint64_t lease;           /* LEASE_LOOK, LEASE_LIST */
     size_t size;
     uint8_t bytes[];
 };
@@ -114,6 +116,13 @@ static void explain(struct dengine *engine, int status)
     }
 }
 
+static int read_leases(struct dengine *engine, uint32_t type, uint64_t lease,
+                       struct dengine_reply *reply)
+{
+    return de_engine_read_leases(engine->stores.kv, lease, type == DE_CLIENT_LEASE_LOOK,
+                                 &reply->leases);
+}
+
 /* Without memory for what it found, a transaction was carried out all the same. */
 static void take_txn(const struct dengine_result *result, struct dengine_reply *reply)
 {
@@ -137,6 +146,8 @@ static void call_done(struct de_replica_request *request, int status,
             read_state(call->engine, dengine_bytes(call->bytes, call->size), &reply.value);
     } else if (status == 0 && call->type == DE_CLIENT_SCAN) {
         reply.status = de_engine_read_page(call->engine->stores.kv, &call->scan, &reply.page);
+    } else if (status == 0 && de_client_reads(call->type)) {
+        reply.status = read_leases(call->engine, call->type, call->lease, &reply);
     } else if (status == 0) {
         reply.status = result->status;
     }
@@ -334,6 +345,31 @@ static int start_scan(struct dengine *engine, const struct de_client_call *from)
     return 0;
 }
 
+static int start_leases(struct dengine *engine, const struct de_client_call *from)
+{
+    struct embedded_call *call;
+
+    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
+        struct dengine_reply reply = {0};
+
+        reply.status = check_alive(engine);
+        if (reply.status == 0) {
+            reply.status = read_leases(engine, from->type, from->lease, &reply);
+        }
+        reply.succeeded = reply.status == 0;
+        from->callback(from->context, &reply);
+        return 0;
+    }
+    call = new_call(engine, from, 0);
+    if (call == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    call->lease = from->lease;
+    call->request.type = DE_REQUEST_READ;
+    de_replica_submit(engine->replica, &call->request);
+    return 0;
+}
+
 static int embedded_start(struct dengine_client *client, const struct de_client_call *call)
 {
     struct dengine *engine = engine_of(client);
@@ -343,6 +379,9 @@ static int embedded_start(struct dengine_client *client, const struct de_client_
     }
     if (call->type == DE_CLIENT_TXN) {
         return start_txn(engine, call);
+    }
+    if (call->type == DE_CLIENT_LEASE_LOOK || call->type == DE_CLIENT_LEASE_LIST) {
+        return start_leases(engine, call);
     }
     return call->type == DE_CLIENT_GET ? start_read(engine, call) : start_write(engine, call);
 }

@@ -88,6 +88,16 @@ static void count_down(void *context, struct dengine_reply *reply)
     (void)pthread_mutex_unlock(&countdown->mutex);
 }
 
+/* The last page: one lease. */
+static void count_one(void *context, struct dengine_reply *reply)
+{
+    if (reply->status == 0 && (reply->leases.count != 1 || reply->leases.more)) {
+        reply->status = DENGINE_E_INTERNAL;
+    }
+    dengine_lease_page_free(&reply->leases);
+    count_down(context, reply);
+}
+
 static void wait_for_left(struct countdown *countdown, int left)
 {
     (void)pthread_mutex_lock(&countdown->mutex);
@@ -218,6 +228,74 @@ static void a_lease_outlives_a_restart(void **state)
     wait_absent(client_of(state), "short");
     assert_int_equal(dengine_lease_revoke(client_of(state), lease, NULL), 0);
     check_absent(client_of(state), "with");
+}
+
+static void leases_can_be_looked_at(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct dengine_lease_page page;
+    struct dengine_lease_info info;
+    uint64_t leases[3];
+    int level;
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &leases[i]), 0);
+    }
+    put_with(client, "a", 0, leases[1]);
+    put_with(client, "b", 0, leases[1]);
+    put_with(client, "c", 7200000, 0);
+    for (level = DENGINE_DEFAULT; level <= DENGINE_EVENTUAL; level++) {
+        const enum dengine_consistency consistency = (enum dengine_consistency)level;
+
+        assert_int_equal(dengine_lease_look(client, leases[1], consistency, NULL, &info), 0);
+        assert_int_equal(info.lease, leases[1]);
+        assert_int_equal(info.ttl_ms, 3600000);
+        assert_in_range(info.left_ms, 3000000, 3600000);
+        assert_int_equal(info.keys, 2);
+        assert_false(info.of_one_key);
+        assert_int_equal(dengine_lease_list(client, leases[1], consistency, NULL, &page), 0);
+        assert_int_equal(page.count, 3);
+        assert_int_equal(page.leases[1].lease, leases[2]);
+        assert_int_equal(page.leases[2].ttl_ms, 7200000);
+        assert_true(page.leases[2].of_one_key);
+        assert_false(page.more);
+        dengine_lease_page_free(&page);
+    }
+    assert_int_equal(
+        dengine_lease_look(client, leases[2] + 1000, DENGINE_LINEARIZABLE, NULL, &info),
+        DENGINE_E_NO_LEASE);
+    assert_int_equal(dengine_lease_look(client, 0, DENGINE_LINEARIZABLE, NULL, &info),
+                     DENGINE_E_INVALID);
+    assert_int_equal(info.lease, 0);
+}
+
+static void many_leases_come_in_pages(void **state)
+{
+    struct dengine_client *client = client_of(state);
+    struct countdown countdown = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER,
+                                  DENGINE_LEASES_PAGE_MAX + 1, 0};
+    struct dengine_lease_page page;
+    int i;
+
+    for (i = 0; i <= DENGINE_LEASES_PAGE_MAX; i++) {
+        assert_int_equal(dengine_lease_grant_async(client, 3600000, NULL, count_down, &countdown),
+                         0);
+    }
+    wait_for_left(&countdown, 0);
+    assert_int_equal(countdown.failed, 0);
+    assert_int_equal(dengine_lease_list(client, 0, DENGINE_EVENTUAL, NULL, &page), 0);
+    assert_int_equal(page.count, DENGINE_LEASES_PAGE_MAX);
+    assert_true(page.more);
+    i = (int)page.count;
+    assert_true(page.leases[i - 1].lease > page.leases[0].lease);
+    countdown.left = 1;
+    assert_int_equal(dengine_lease_list_async(client, page.leases[i - 1].lease + 1,
+                                              DENGINE_LINEARIZABLE, NULL, count_one, &countdown),
+                     0);
+    wait_for_left(&countdown, 0);
+    assert_int_equal(countdown.failed, 0);
+    dengine_lease_page_free(&page);
 }
 
 static void a_range_is_deleted_at_once(void **state)
@@ -397,98 +475,6 @@ static void a_page_has_about_a_mebibyte(void **state)
     assert_int_equal(page.pairs[0].value.size, sizeof bytes);
     assert_false(page.more);
     dengine_page_free(&page);
-}
-
-static void a_transaction_takes_one_of_two_ways(void **state)
-{
-    struct dengine_client *client = client_of(state);
-    const struct dengine_compare absent = {
-        .target = DENGINE_COMPARE_ABSENCE, .relation = DENGINE_EQUAL, .key = DENGINE_STR("a")};
-    const struct dengine_op then_ops[] = {
-        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("a"), .value = DENGINE_STR("1")},
-        {.type = DENGINE_OP_PUT,
-         .key = DENGINE_STR("b"),
-         .value = DENGINE_STR("2"),
-         .ttl_ms = 3600000},
-        {.type = DENGINE_OP_RANGE, .key = DENGINE_STR(""), .limit = 1},
-    };
-    const struct dengine_op else_ops[] = {
-        {.type = DENGINE_OP_GET, .key = DENGINE_STR("b")},
-        {.type = DENGINE_OP_DELETE, .key = DENGINE_STR("a"), .previous = true},
-        {.type = DENGINE_OP_GET, .key = DENGINE_STR("a")},
-    };
-    const struct dengine_txn txn = {&absent, 1, then_ops, 3, else_ops, 3};
-    struct dengine_txn_result result;
-    uint64_t first;
-
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
-    assert_true(result.succeeded);
-    assert_int_equal(result.op_count, 3);
-    assert_int_equal(result.ops[0].type, DENGINE_OP_PUT);
-    assert_int_equal(result.ops[0].count, 0);
-    assert_int_equal(result.ops[2].count, 1);
-    assert_true(result.ops[2].more);
-    assert_memory_equal(result.ops[2].pairs[0].value.data, "1", 1);
-    assert_int_equal(result.ops[2].pairs[0].mod_revision, result.revision);
-    first = result.revision;
-    dengine_txn_result_free(&result);
-    assert_null(result.owner);
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
-    assert_false(result.succeeded);
-    assert_true(result.revision > first);
-    assert_int_equal(result.op_count, 3);
-    assert_int_equal(result.ops[0].pair_count, 1);
-    assert_true(result.ops[0].pairs[0].lease != 0);
-    assert_int_equal(result.ops[1].count, 1);
-    assert_memory_equal(result.ops[1].pairs[0].value.data, "1", 1);
-    assert_int_equal(result.ops[1].pairs[0].create_revision, first);
-    assert_int_equal(result.ops[2].count, 0);
-    dengine_txn_result_free(&result);
-    check_absent(client, "a");
-}
-
-static void a_transaction_that_fails_does_nothing(void **state)
-{
-    struct dengine_client *client = client_of(state);
-    struct dengine_op ops[] = {
-        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("a"), .value = DENGINE_STR("1")},
-        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("b"), .value = DENGINE_STR("2"), .lease = 99},
-    };
-    const struct dengine_txn txn = {.then_ops = ops, .then_count = 2};
-    struct dengine_txn_result result;
-
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_NO_LEASE);
-    assert_null(result.owner);
-    check_absent(client, "a");
-    ops[1] = (struct dengine_op){.type = DENGINE_OP_GET}; /* no key */
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
-    ops[1] = (struct dengine_op){.type = (enum dengine_op_type)9, .key = DENGINE_STR("k")};
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
-    check_absent(client, "a");
-}
-
-static void a_revision_guards_a_swap(void **state)
-{
-    struct dengine_client *client = client_of(state);
-    struct dengine_compare unchanged = {
-        .target = DENGINE_COMPARE_MOD_REVISION, .relation = DENGINE_EQUAL, .key = DENGINE_STR("k")};
-    const struct dengine_op put = {
-        .type = DENGINE_OP_PUT, .key = DENGINE_STR("k"), .value = DENGINE_STR("new")};
-    const struct dengine_txn txn = {
-        .compares = &unchanged, .compare_count = 1, .then_ops = &put, .then_count = 1};
-    struct dengine_txn_result result;
-
-    assert_int_equal(dengine_put_with(client, DENGINE_STR("k"), DENGINE_STR("old"), NULL, NULL,
-                                      &unchanged.number),
-                     0);
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
-    assert_true(result.succeeded);
-    dengine_txn_result_free(&result);
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), 0);
-    assert_false(result.succeeded);
-    assert_int_equal(result.op_count, 0);
-    dengine_txn_result_free(&result);
-    check_value(client, "k", DENGINE_LINEARIZABLE, "new");
 }
 
 static void everything_is_there_after_a_restart(void **state)
@@ -729,14 +715,13 @@ int main(void)
         CASE(a_key_ends_after_its_time),
         CASE(keys_end_with_their_lease),
         CASE(a_lease_outlives_a_restart),
+        CASE(leases_can_be_looked_at),
+        CASE(many_leases_come_in_pages),
         CASE(a_range_is_deleted_at_once),
         CASE(a_later_write_has_the_greater_revision),
         CASE(a_range_is_scanned_either_way),
         CASE(a_long_scan_comes_in_pages),
         CASE(a_page_has_about_a_mebibyte),
-        CASE(a_transaction_takes_one_of_two_ways),
-        CASE(a_transaction_that_fails_does_nothing),
-        CASE(a_revision_guards_a_swap),
         CASE(everything_is_there_after_a_restart),
         CASE(limits_are_told_apart),
         CASE(the_status_shows_a_ready_leader),

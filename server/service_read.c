@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
+#include "engine/lease_page.h"
 #include "server/service_range.h"
 #include "server/service_reader.h"
 
@@ -131,13 +132,62 @@ static void answer_range(struct de_service *service, struct de_rpc_call *call,
     }
 }
 
+/* Packs the leases of page; NO_MEMORY. */
+static int reply_leases(struct de_service *service, struct de_rpc_call *call,
+                        const struct dengine_lease_page *page)
+{
+    DEngine__Client__ReadResults data = D_ENGINE__CLIENT__READ_RESULTS__INIT;
+    DEngine__Client__LeaseInfo *infos = malloc((page->count + 1) * sizeof *infos);
+    DEngine__Client__LeaseInfo **pointers = malloc((page->count + 1) * sizeof *pointers);
+    const bool good = infos != NULL && pointers != NULL;
+    size_t i;
+
+    for (i = 0; good && i < page->count; i++) {
+        d_engine__client__lease_info__init(&infos[i]);
+        infos[i].lease = page->leases[i].lease;
+        infos[i].ttl_ms = page->leases[i].ttl_ms;
+        infos[i].left_ms = page->leases[i].left_ms;
+        infos[i].keys = page->leases[i].keys;
+        infos[i].of_one_key = page->leases[i].of_one_key;
+        pointers[i] = &infos[i];
+    }
+    if (good) {
+        data.n_leases = page->count;
+        data.leases = pointers;
+        data.revision = page->revision;
+        data.more = page->more;
+        data.of_range = true;
+        reply_results(service, call, &data);
+    }
+    free(pointers);
+    free(infos);
+    return good ? 0 : DENGINE_E_NO_MEMORY;
+}
+
+static void answer_leases(struct de_service *service, struct de_rpc_call *call,
+                          const DEngine__Client__LeaseQuery *query)
+{
+    struct dengine_lease_page page;
+    int err = de_engine_read_leases(service->kv, query->from, query->one != 0, &page);
+
+    if (err == 0) {
+        err = reply_leases(service, call, &page);
+        dengine_lease_page_free(&page);
+    }
+    if (err != 0) {
+        de_service_reply_error(service, call, err, false, NULL);
+    }
+}
+
 /* ---- the kind of read ---- */
 
 static void answer(struct de_service *service, struct de_rpc_call *call, const void *message)
 {
     const DEngine__Client__ClientReadRequest *keys = message;
 
-    if (keys->range != NULL) {
+    if (keys->leases != NULL) {
+        answer_leases(service, call, keys->leases);
+    } else if (keys->range != NULL) {
         answer_range(service, call, keys->range);
     } else {
         answer_keys(service, call, keys);
@@ -163,6 +213,15 @@ static int check_keys(const DEngine__Client__ClientReadRequest *keys, char *mess
 {
     size_t i;
 
+    if (keys->leases != NULL) {
+        const bool bad = keys->range != NULL || keys->n_keys > 0 ||
+                         (keys->leases->one && keys->leases->from == 0);
+
+        (void)snprintf(message, size,
+                       "a look at leases names no keys or range, and there is no "
+                       "lease 0");
+        return bad ? DENGINE_E_INVALID : 0;
+    }
     if (keys->range != NULL) {
         return de_service_range_check(keys->range, keys->n_keys, message, size);
     }
@@ -231,7 +290,7 @@ void de_service_read(void *context, struct de_rpc_call *call, struct dengine_sli
         de_service_reply_error(service, call, err, false, message);
     } else if (!de_service_attached(service)) {
         de_service_reply_error(service, call, DENGINE_E_NO_LEADER, false, "the node is starting");
-    } else if (consistency == DENGINE_EVENTUAL && keys->range == NULL) {
+    } else if (consistency == DENGINE_EVENTUAL && keys->range == NULL && keys->leases == NULL) {
         answer_keys(service, call, keys);
     } else {
         de_service_start_read(service, call, &read_ops, keys, consistency);

@@ -281,6 +281,42 @@ DENGINE_EXPORT int dengine_lease_keep_alive(struct dengine_client *client, uint6
 DENGINE_EXPORT int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
                                         const struct dengine_call_options *options);
 
+/* What there is to know of a lease. */
+struct dengine_lease_info {
+    uint64_t lease;
+    uint64_t ttl_ms;  /* as granted */
+    uint64_t left_ms; /* as of the newest change; it may be less by now. 0: it is ending */
+    uint64_t keys;    /* that end with it */
+    bool of_one_key;  /* made by a put with a time to live */
+};
+
+#define DENGINE_LEASES_PAGE_MAX 1000
+
+/* Leases, ascending. Free with dengine_lease_page_free. */
+struct dengine_lease_page {
+    const struct dengine_lease_info *leases; /* they belong to the page */
+    size_t count;
+    bool more;         /* there are more: go on from the last one plus 1 */
+    uint64_t revision; /* that they are of */
+    void *owner;       /* the library's */
+};
+
+/* Looks at one lease: NO_LEASE when there is none. Else as dengine_get. */
+DENGINE_EXPORT int dengine_lease_look(struct dengine_client *client, uint64_t lease,
+                                      enum dengine_consistency consistency,
+                                      const struct dengine_call_options *options,
+                                      struct dengine_lease_info *info);
+
+/* The leases from `from` on (0: all), DENGINE_LEASES_PAGE_MAX at most. Errors as dengine_get. The
+ * caller frees *page. */
+DENGINE_EXPORT int dengine_lease_list(struct dengine_client *client, uint64_t from,
+                                      enum dengine_consistency consistency,
+                                      const struct dengine_call_options *options,
+                                      struct dengine_lease_page *page);
+
+/* Frees what a list returned, and makes it empty; an empty page is left alone. */
+DENGINE_EXPORT void dengine_lease_page_free(struct dengine_lease_page *page);
+
 /* Sets key to value if it now has the value *expected, or, with expected NULL, if there is no such
  * key. *succeeded tells whether the comparison was true. Errors as dengine_put. */
 DENGINE_EXPORT int dengine_compare_and_swap(struct dengine_client *client, struct dengine_slice key,
@@ -299,6 +335,7 @@ struct dengine_reply {
     struct dengine_page page;      /* scan: the callee owns it and frees it */
     struct dengine_txn_result txn; /* txn: likewise; its succeeded and revision are those above */
     uint64_t lease;                /* lease_grant */
+    struct dengine_lease_page leases; /* lease_look (one), lease_list: likewise */
 };
 
 typedef void dengine_callback(void *context, struct dengine_reply *reply);
@@ -328,6 +365,14 @@ DENGINE_EXPORT int dengine_scan_async(struct dengine_client *client,
 DENGINE_EXPORT int dengine_txn_async(struct dengine_client *client, const struct dengine_txn *txn,
                                      const struct dengine_call_options *options,
                                      dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_lease_look_async(struct dengine_client *client, uint64_t lease,
+                                            enum dengine_consistency consistency,
+                                            const struct dengine_call_options *options,
+                                            dengine_callback *callback, void *context);
+DENGINE_EXPORT int dengine_lease_list_async(struct dengine_client *client, uint64_t from,
+                                            enum dengine_consistency consistency,
+                                            const struct dengine_call_options *options,
+                                            dengine_callback *callback, void *context);
 DENGINE_EXPORT int dengine_put_with_async(struct dengine_client *client, struct dengine_slice key,
                                           struct dengine_slice value,
                                           const struct dengine_put_options *put,

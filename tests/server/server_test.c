@@ -159,6 +159,44 @@ static void test_keys_that_end(void **state)
     stop_server(server);
 }
 
+static void test_leases_are_looked_at(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    const struct dengine_put_options life = {.ttl_ms = 3600000};
+    struct dengine_lease_page page;
+    struct dengine_lease_info info;
+    struct dengine_client *client;
+    uint64_t lease = 0;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_lease_list(client, 0, DENGINE_DEFAULT, NULL, &page), 0);
+    assert_int_equal(page.count, 0);
+    dengine_lease_page_free(&page);
+    assert_int_equal(dengine_lease_grant(client, 7200000, NULL, &lease), 0);
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("k"), DENGINE_STR("v"), &life, NULL, NULL), 0);
+    assert_int_equal(dengine_lease_look(client, lease, DENGINE_EVENTUAL, NULL, &info), 0);
+    assert_int_equal(info.lease, lease);
+    assert_int_equal(info.ttl_ms, 7200000);
+    assert_int_equal(info.keys, 0);
+    assert_int_equal(dengine_lease_list(client, lease + 1, DENGINE_LINEARIZABLE, NULL, &page), 0);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(page.leases[0].ttl_ms, 3600000);
+    assert_int_equal(page.leases[0].keys, 1);
+    assert_true(page.leases[0].of_one_key);
+    assert_true(page.leases[0].left_ms <= 3600000);
+    assert_true(page.revision > 0);
+    dengine_lease_page_free(&page);
+    assert_int_equal(dengine_lease_look(client, lease + 99, DENGINE_DEFAULT, NULL, &info),
+                     DENGINE_E_NO_LEASE);
+    CLI(endpoint, NULL, 1, "", "lease", "ttl", "1000000");
+    CLI(endpoint, NULL, 0, "", "lease", "list", "1000000");
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 static void test_a_range_is_deleted(void **state)
 {
     char endpoint[64];
@@ -272,6 +310,54 @@ static void test_transactions(void **state)
     assert_int_equal(dengine_txn(client, &bad_txn, NULL, &result), DENGINE_E_INVALID);
     CLI(endpoint, NULL, 0, "", "scan", "");
     dengine_disconnect(client);
+    stop_server(server);
+}
+
+static void test_a_transaction_as_text(void **state)
+{
+    static const char script[] = "absent k   # the first time\n"
+                                 "put k \"a value\"\n"
+                                 "range \"\" \"\"\n"
+                                 "else\n"
+                                 "get k\n"
+                                 "del k\n";
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, script, 0, "then\nput 0\nrange 1\nk\ta value\n", "txn");
+    CLI(endpoint, script, 1, "else\nget 1\nk\ta value\ndel 1\n", "txn");
+    CLI(endpoint, "fetch k\n", 2, "", "txn");
+    CLI(endpoint, "put k v lease 77\n", 1, "", "txn");
+    CLI(endpoint, "", 0, "then\n", "txn");
+    CLI(endpoint, NULL, 0, "", "scan", "");
+    stop_server(server);
+}
+
+static void test_transactions_in_json(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_client *client;
+    uint64_t revision = 0;
+    char expected[300];
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL, NULL, &revision), 0);
+    dengine_disconnect(client);
+    /* Nothing else writes, so the transaction has the next revision. */
+    (void)snprintf(
+        expected, sizeof expected,
+        "{\"succeeded\":true,\"revision\":%llu,\"results\":[{\"op\":\"get\",\"count\":1,"
+        "\"more\":false,\"pairs\":[{\"key\":\"k\",\"value\":\"v\",\"revision\":%llu}]}]}\n",
+        (unsigned long long)revision + 1, (unsigned long long)revision);
+    {
+        static const char *const words[] = {"txn", "--output", "json", NULL};
+
+        assert_cli(endpoint, "exists k\nget k\n", 0, expected, words);
+    }
     stop_server(server);
 }
 
@@ -401,6 +487,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
         cmocka_unit_test_setup_teardown(test_scans, clean, clean),
         cmocka_unit_test_setup_teardown(test_transactions, clean, clean),
+        cmocka_unit_test_setup_teardown(test_a_transaction_as_text, clean, clean),
+        cmocka_unit_test_setup_teardown(test_transactions_in_json, clean, clean),
+        cmocka_unit_test_setup_teardown(test_leases_are_looked_at, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
         cmocka_unit_test(test_nobody_there),
