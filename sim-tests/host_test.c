@@ -47,6 +47,7 @@ static int setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
     struct de_network_options options = {.latency_ns = 1000, .in_flight_max = 100};
+    struct de_member_addresses self;
     struct de_cluster cluster;
 
     de_verdict_init(&bench->verdict);
@@ -65,7 +66,8 @@ static int setup(void **state)
     bench->shared.segment_bytes = 65536;
     bench->shared.disk_latency_ns = 100 * DE_NS_PER_US;
     bench->shared.cpu_latency_ns = 5 * DE_NS_PER_US;
-    DE_ASSERT(de_membership_add(&bench->shared.initial_membership, 1, DE_RAFT_VOTER, NULL));
+    self = de_host_addresses(1);
+    assert_true(de_membership_add(&bench->shared.initial_membership, 1, DE_RAFT_VOTER, &self));
     de_host_register(&bench->kernel, bench->hosts);
     de_host_init(&bench->hosts[1], &bench->shared, 1);
     de_host_start(&bench->hosts[1]);
@@ -100,7 +102,7 @@ static void send_put(struct bench *bench, const char *value)
 {
     const struct de_kv_command command = de_kv_put(dengine_str("k"), dengine_str(value));
     uint8_t bytes[64];
-    struct de_rpc_request request = {DE_REQUEST_WRITE, 1, {bytes, 0}};
+    struct de_rpc_request request = {DE_REQUEST_WRITE, 1, 0, {bytes, 0}};
 
     request.body.size = de_kv_command_encode(&command, bytes, sizeof(bytes));
     (void)de_network_send(&bench->network, CLIENT, 1, de_rpc_request_encode(&request));
@@ -118,7 +120,7 @@ static void put(struct bench *bench, const char *value)
 
 static const char *get(struct bench *bench)
 {
-    struct de_rpc_request request = {DE_REQUEST_READ, 2, dengine_str("k")};
+    struct de_rpc_request request = {DE_REQUEST_READ, 2, 0, dengine_str("k")};
     unsigned before = bench->replies;
 
     (void)de_network_send(&bench->network, CLIENT, 1, de_rpc_request_encode(&request));

@@ -55,10 +55,6 @@ static int check(struct de_node *node, const struct de_change *change, const cha
         *reason = "another change of the membership is under way; wait for its end";
         return DENGINE_E_BUSY;
     }
-    if (!view->ready) {
-        *reason = "the leader has just been elected and has not committed anything yet";
-        return DENGINE_E_BUSY;
-    }
     if (view->transfer_to != 0) {
         *reason = "leadership is being handed over";
         return DENGINE_E_BUSY;
@@ -103,7 +99,7 @@ static void start(struct de_node *node, struct de_request *request, uint64_t now
         node->change.deadline_ns = DE_NODE_NEVER;
     } else {
         request->reason = rc == DENGINE_E_INVALID ? "too many members for one step; do it in two"
-                                                  : "the leader takes no change at the moment";
+                                                  : "the leader has only just been elected";
         de_node_end_request(node, request, rc);
     }
     de_node_execute(node, false, now_ns);

@@ -37,6 +37,21 @@ bool de_host_excused(const struct de_host *host)
     return host->disk.troubled || host->disk.rotten;
 }
 
+/* Off by at most this; every second clock as far as it goes: what is promised must hold at the
+ * ends. */
+static uint32_t draw_rate(struct de_dice *dice, uint32_t off_ppm)
+{
+    uint32_t rate_ppm = (uint32_t)de_dice_between(dice, DE_DICE_CERTAIN_PPM - off_ppm,
+                                                  DE_DICE_CERTAIN_PPM + off_ppm);
+
+    DE_ASSERT(off_ppm < DE_DICE_CERTAIN_PPM);
+    if (de_dice_chance(dice, 500000)) {
+        rate_ppm = rate_ppm < DE_DICE_CERTAIN_PPM ? DE_DICE_CERTAIN_PPM - off_ppm
+                                                  : DE_DICE_CERTAIN_PPM + off_ppm;
+    }
+    return rate_ppm;
+}
+
 void de_host_init(struct de_host *host, const struct de_host_shared *shared, uint32_t id)
 {
     struct de_dice dice;
@@ -52,7 +67,7 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
     de_sim_pool_init(&host->kv_pool, shared->memory_fill);
     de_dice_init(&dice, shared->kernel->seed, DE_DICE_CLOCK, id);
     start_ns = de_dice_between(&dice, DE_NS_PER_S, 100000 * DE_NS_PER_S);
-    de_host_clock_init(host, start_ns, (uint32_t)de_dice_between(&dice, 999800, 1000200));
+    de_host_clock_init(host, start_ns, draw_rate(&dice, shared->clock_ppm));
 }
 
 void de_host_deinit(struct de_host *host)
@@ -189,7 +204,9 @@ static void node_options(struct de_host *host, struct de_node_options *options)
     options->raft.id = host->id;
     options->raft.seed = de_dice_draw(shared->kernel->seed, DE_DICE_RAFT, host->id, host->lives);
     options->limits = shared->limits;
-    options->initial_membership = shared->initial_membership;
+    if (!host->joins) {
+        options->initial_membership = shared->initial_membership;
+    }
     options->env = de_host_env(host);
     options->allocator = host->node_pool.allocator;
     options->machine = de_host_probe(host);
@@ -239,6 +256,8 @@ static void end_life(struct de_host *host)
     de_kernel_end_life(host->shared->kernel, host->id);
     de_disk_kill(&host->disk);
     de_host_kill_snapshots(host);
+    de_host_reads_clear(host);
+    host->reads_open = 0;
     if (host->log.ops != NULL) {
         host->log.ops->close(host->log.object);
         host->log.ops = NULL;
@@ -305,7 +324,14 @@ void de_host_stepped(struct de_host *host)
     if (!host->halted && (!host->trap_sprung || host->trap == DE_TRAP_AFTER_SEND)) {
         de_node_get_status(host->node, &status);
         de_oracle_stepped(shared->oracle, shared->kernel->now_ns, host->id, &status.raft);
+        if (status.removed) {
+            de_oracle_removed(shared->oracle, shared->kernel->now_ns, host->id);
+        }
+        if (host->changed != NULL) {
+            de_oracle_changed(shared->oracle, shared->kernel->now_ns, host->id, host->changed);
+        }
     }
+    host->changed = NULL;
     if (host->trap_sprung || host->halted) {
         /* Nobody can promise anything when a process is killed in the moment of a failed sync. */
         host->trap_crash.power_cut |= host->trap_sprung && host->disk.troubled;
@@ -373,7 +399,7 @@ void de_host_stop(struct de_host *host)
 
 bool de_host_stopped(const struct de_host *host)
 {
-    return host->node == NULL || de_node_idle(host->node);
+    return host->node == NULL || (de_node_idle(host->node) && host->reads_open == 0);
 }
 
 void de_host_finish(struct de_host *host)

@@ -50,6 +50,7 @@ enum de_host_event {
     DE_HOST_TASK_DONE = 23,
     DE_HOST_LOG_FLUSH = 26,
     DE_HOST_LOG_FLUSHED = 27,
+    DE_HOST_LEASE_READ = 28,
 };
 
 /* What all hosts of a run share. */
@@ -68,6 +69,7 @@ struct de_host_shared {
     uint32_t flush_interval_ms;
     uint64_t flush_bytes;     /* 0: no log store reports early */
     bool no_rejoin;           /* replicas are not told that they may have forgotten entries */
+    uint32_t clock_ppm;       /* clocks run off by at most this */
     uint64_t disk_latency_ns; /* about one sync */
     uint64_t cpu_latency_ns;  /* about one hop between threads */
     /* A node has become leader; called inside a step, so only post events. */
@@ -141,6 +143,10 @@ void de_host_watch_start(struct de_host *host, uint64_t revision);
 void de_host_watch_end(struct de_host *host);
 void de_host_watch_free(struct de_host *host);
 void de_host_watch_look(struct de_host *host);
+/* Reads let go of the state machine, which is about to end. */
+void de_host_reads_clear(struct de_host *host);
+/* The addresses under which others know a node. */
+struct de_member_addresses de_host_addresses(uint64_t id);
 /* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */
 void de_host_stepped(struct de_host *host);
 /* A delay of about mean_ns, drawn at the address of this host's next job. */
@@ -172,7 +178,10 @@ struct de_host {
     const struct de_host_shared *shared;
     uint32_t id;
     bool running;
-    uint64_t lives; /* starts so far */
+    bool joins;        /* was no member at first: starts without a membership */
+    bool admin_closed; /* takes no changes and transfers any more */
+    bool absent;       /* not there yet, or gone for good: nobody starts it */
+    uint64_t lives;    /* starts so far */
     struct de_disk disk;
     /* Survive a process crash. */
     struct dengine_kv_store kv_store;
@@ -207,6 +216,7 @@ struct de_host {
     uint64_t term;
     uint64_t leader;                  /* 0 = unknown */
     struct de_node_lease lease;       /* as published by the node */
+    const struct de_change *changed;  /* said to be done in the step under way; else NULL */
     struct de_host_request *requests; /* of this life */
     /* Troubles. */
     uint64_t paused_until_ns;
@@ -222,6 +232,8 @@ struct de_host {
     struct de_host_clock clock;
     uint64_t draws; /* jobs that have drawn a delay */
     uint64_t requests_ended;
+    uint64_t lease_reads; /* answered by lease */
+    uint32_t reads_open;  /* by lease, whose threads are on their way; of this life */
     uint64_t crashes;
 };
 

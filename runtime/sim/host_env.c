@@ -1,8 +1,11 @@
 /* The environment that a host gives to its node: messages, the timer, and the jobs of the log
  * writer and the applier as events. Each handler is one turn of one thread of production. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "core/base/assert.h"
 #include "proto/peer_codec.h"
-#include "runtime/sim/host.h"
+#include "runtime/sim/host_request.h"
 
 /* Every so many messages into a cut link, the transport notices. */
 #define UNREACHABLE_ONE_IN 8
@@ -107,12 +110,39 @@ static void env_read_log(void *context, struct de_log_read_job *job)
     de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_RUN, 0, job);
 }
 
+struct de_member_addresses de_host_addresses(uint64_t id)
+{
+    struct de_member_addresses addresses;
+
+    memset(&addresses, 0, sizeof(addresses));
+    (void)snprintf(addresses.peer, sizeof(addresses.peer), "node%" PRIu64 ":1", id);
+    (void)snprintf(addresses.client, sizeof(addresses.client), "node%" PRIu64 ":2", id);
+    return addresses;
+}
+
+/* Whatever a node was started with, it knows where the others are. */
+static void check_addresses(const struct de_host *host, const struct de_membership *membership)
+{
+    for (uint32_t i = 0; i < membership->configuration.count; i++) {
+        uint64_t id = membership->configuration.members[i].id;
+        struct de_member_addresses wanted = de_host_addresses(id);
+
+        if (memcmp(&wanted, &membership->addresses[i], sizeof(wanted)) != 0) {
+            de_verdict_fail(host->shared->verdict, DE_VERDICT_CORRECTNESS,
+                            host->shared->kernel->now_ns, "addresses",
+                            "node %u takes node %" PRIu64 " to be at %s", host->id, id,
+                            membership->addresses[i].peer);
+        }
+    }
+}
+
 static void env_changed(void *context, const struct de_node_status *status)
 {
     struct de_host *host = context;
     bool elected = status->raft.role == DE_RAFT_LEADER &&
                    (host->role != DE_RAFT_LEADER || host->term != status->raft.term);
 
+    check_addresses(host, status->membership);
     host->role = status->raft.role;
     host->term = status->raft.term;
     host->leader = status->raft.leader;
@@ -519,6 +549,16 @@ static void run_unreachable(void *context, const struct de_sim_event *event)
     }
 }
 
+static void run_lease_read(void *context, const struct de_sim_event *event)
+{
+    struct de_host *host = de_host_awake(context, event);
+
+    if (host != NULL) {
+        de_host_lease_checked(event->data);
+        de_host_stepped(host);
+    }
+}
+
 void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
 {
     const struct {
@@ -537,6 +577,7 @@ void de_host_register(struct de_kernel *kernel, struct de_host *hosts)
         {DE_HOST_LOOK, {"look", hosts, run_look, NULL}},
         {DE_HOST_LOG_FLUSH, {"log-flush", hosts, run_log_flush, NULL}},
         {DE_HOST_LOG_FLUSHED, {"log-flushed", hosts, run_log_flushed, NULL}},
+        {DE_HOST_LEASE_READ, {"lease-read", hosts, run_lease_read, NULL}},
     };
 
     for (size_t i = 0; i < DE_ARRAY_SIZE(table); i++) {

@@ -2,19 +2,8 @@
 #include <stddef.h>
 
 #include "core/base/assert.h"
-#include "runtime/sim/host.h"
+#include "runtime/sim/host_request.h"
 #include "runtime/sim/rpc.h"
-
-/* Kept until the life ends, also when done: a second end would otherwise touch freed memory. */
-struct de_host_request {
-    struct de_request base;
-    struct de_host *host;
-    struct de_host_request *next;
-    uint32_t client;
-    uint64_t attempt;
-    bool ended;
-    uint8_t body[];
-};
 
 static void request_reply(struct de_host_request *request, const struct de_rpc_reply *reply)
 {
@@ -59,35 +48,122 @@ static void write_done(struct de_request *base, int status, const struct dengine
     request_reply(request, &reply);
 }
 
-static void read_done(struct de_request *base, int status, const struct dengine_result *result)
+void de_host_request_answer(struct de_host_request *request, struct de_kv_view *view)
 {
-    struct de_host_request *request = DE_CONTAINER_OF(base, struct de_host_request, base);
-    struct de_host *host = request->host;
     struct de_rpc_reply reply = {0};
-    struct de_kv_view view;
     struct de_kv_record record;
+    int err = de_kv_view_get(view, request->base.command, &record);
 
-    (void)result;
     request_end(request);
     reply.attempt = request->attempt;
-    reply.status = status;
-    reply.leader = host->leader;
-    if (status != 0) {
-        request_reply(request, &reply);
-        return;
-    }
-    status = de_kv_view_open(host->kv, &view);
-    DE_ASSERT(status == 0);
-    status = de_kv_view_get(&view, base->command, &record);
-    if (status == 0) {
+    reply.leader = request->host->leader;
+    if (err == 0) {
         reply.found = true;
         reply.revision = record.mod_revision;
         reply.value = record.value;
     } else {
-        DE_ASSERT(status == DENGINE_E_NOT_FOUND);
+        DE_ASSERT(err == DENGINE_E_NOT_FOUND);
     }
     request_reply(request, &reply);
+}
+
+/* Without a value: refused, failed, or a change or transfer that is done. */
+static void end_with(struct de_host_request *request, int status)
+{
+    struct de_rpc_reply reply = {0};
+
+    request_end(request);
+    reply.attempt = request->attempt;
+    reply.status = status;
+    reply.leader = request->host->leader;
+    request_reply(request, &reply);
+}
+
+static void read_done(struct de_request *base, int status, const struct dengine_result *result)
+{
+    struct de_host_request *request = DE_CONTAINER_OF(base, struct de_host_request, base);
+    struct de_kv_view view;
+    int err;
+
+    (void)result;
+    if (status != 0) {
+        end_with(request, status);
+        return;
+    }
+    err = de_kv_view_open(request->host->kv, &view);
+    DE_ASSERT(err == 0);
+    de_host_request_answer(request, &view);
     de_kv_view_close(&view);
+}
+
+static void admin_done(struct de_request *base, int status, const struct dengine_result *result)
+{
+    struct de_host_request *request = DE_CONTAINER_OF(base, struct de_host_request, base);
+    const struct de_host_shared *shared = request->host->shared;
+
+    DE_ASSERT(result == NULL);
+    if (status == 0 && base->type == DE_REQUEST_CHANGE) {
+        /* What this very step has committed, the oracle learns when it is over. */
+        request->host->changed = &request->change;
+    } else if (status == DENGINE_E_INVALID && base->reason[0] == '\0') {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "reason",
+                        "node %u refuses a request of type %u and does not say why",
+                        request->host->id, base->type);
+    }
+    end_with(request, status);
+}
+
+void de_host_request_submit(struct de_host_request *request)
+{
+    struct de_host *host = request->host;
+    bool at_once = request->base.type >= DE_REQUEST_CHANGE;
+
+    de_node_submit(host->node, &request->base, de_host_clock(host));
+    if (at_once) {
+        de_node_flush(host->node, de_host_clock(host));
+    } else if (!host->flush_posted) {
+        host->flush_posted = true;
+        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_FLUSH, 0,
+                     NULL);
+    }
+}
+
+/* False: not a request. */
+static bool fill(struct de_host_request *request, const struct de_rpc_request *wanted)
+{
+    memcpy(request->body, wanted->body.data, wanted->body.size);
+    request->base.type = wanted->type;
+    request->base.command = dengine_bytes(request->body, wanted->body.size);
+    switch (wanted->type) {
+    case DE_REQUEST_WRITE:
+        request->base.done = write_done;
+        return true;
+    case DE_RPC_LEASE_READ:
+        request->base.type = DE_REQUEST_READ;
+        request->base.done = read_done;
+        return true;
+    case DE_REQUEST_READ:
+        request->base.done = read_done;
+        return true;
+    case DE_REQUEST_CHANGE:
+        if (request->host->admin_closed) {
+            return false;
+        }
+        request->base.command = dengine_bytes(NULL, 0);
+        request->base.change = &request->change;
+        request->base.done = admin_done;
+        return de_rpc_change_decode(wanted->body, &request->change);
+    case DE_REQUEST_TRANSFER:
+        if (request->host->admin_closed) {
+            return false;
+        }
+        request->base.command = dengine_bytes(NULL, 0);
+        request->base.target = wanted->target;
+        request->base.done = admin_done;
+        return true;
+    default:
+        return false;
+    }
 }
 
 void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice bytes)
@@ -99,20 +175,27 @@ void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice
         return;
     }
     request = de_sim_allocate_zeroed(sizeof(*request) + wanted.body.size);
-    memcpy(request->body, wanted.body.data, wanted.body.size);
-    request->base.type = wanted.type;
-    request->base.command = dengine_bytes(request->body, wanted.body.size);
-    request->base.done = wanted.type == DE_REQUEST_WRITE ? write_done : read_done;
     request->host = host;
     request->client = client;
     request->attempt = wanted.attempt;
+    if (!fill(request, &wanted)) {
+        de_sim_free(request);
+        return;
+    }
     request->next = host->requests;
     host->requests = request;
-    de_node_submit(host->node, &request->base, de_host_clock(host));
-    if (!host->flush_posted) {
-        host->flush_posted = true;
-        de_host_post(host, de_host_delay(host, host->shared->cpu_latency_ns), DE_HOST_FLUSH, 0,
-                     NULL);
+    if (wanted.type == DE_RPC_LEASE_READ) {
+        de_host_lease_read(request);
+    } else {
+        de_host_request_submit(request);
+    }
+}
+
+void de_host_reads_clear(struct de_host *host)
+{
+    for (struct de_host_request *request = host->requests; request != NULL;
+         request = request->next) {
+        de_host_read_clear(request);
     }
 }
 

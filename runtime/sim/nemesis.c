@@ -140,7 +140,7 @@ static void run_restart(void *context, const struct de_sim_event *event)
     struct de_nemesis *nemesis = context;
     struct de_host *host = &nemesis->hosts[event->entity];
 
-    if (may_restart(nemesis, event->entity) && !host->running && !host->lost &&
+    if (may_restart(nemesis, event->entity) && !host->running && !host->lost && !host->absent &&
         host->lives == event->content) {
         de_host_start(host);
     }

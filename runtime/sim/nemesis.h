@@ -70,9 +70,10 @@ void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id);
 /* The running host that leads the highest term; 0 = none. */
 uint32_t de_nemesis_leader(const struct de_nemesis *nemesis);
 
-/* Heals a core: a quorum drawn from the seed is connected, running and in good health; of the
- * others each may stay down, cut off or deaf for good. Returns the core as a bit mask of ids. */
-uint32_t de_nemesis_heal(struct de_nemesis *nemesis);
+/* Heals a core: these nodes (0: a majority drawn from the seed) are connected, running and in good
+ * health; of the others each may stay down, cut off or deaf for good. Returns the core, as a bit
+ * mask of ids. */
+uint32_t de_nemesis_heal(struct de_nemesis *nemesis, uint32_t core);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ static void heal_host(struct de_nemesis *nemesis, uint32_t id)
     host->room_hidden = false;
     de_disk_mend(&host->disk);
     de_host_clock_rate(host, host->clock.natural_ppm);
-    if (!host->running && !host->lost) {
+    if (!host->running && !host->lost && !host->absent) {
         de_host_start(host);
     }
 }
@@ -82,13 +82,12 @@ static uint32_t choose_core(const struct de_nemesis *nemesis, struct de_dice *di
     return core;
 }
 
-uint32_t de_nemesis_heal(struct de_nemesis *nemesis)
+uint32_t de_nemesis_heal(struct de_nemesis *nemesis, uint32_t core)
 {
     struct de_dice dice;
-    uint32_t core;
 
     de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_HEAL, 0);
-    core = choose_core(nemesis, &dice);
+    core = core != 0 ? core : choose_core(nemesis, &dice);
     nemesis->healed = true;
     nemesis->core = core;
     nemesis->churning = false;

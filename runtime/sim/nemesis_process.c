@@ -194,6 +194,9 @@ void de_start_no_space(struct de_nemesis_work *work)
     for (uint32_t id = 1; id <= work->nemesis->nodes; id++) {
         struct de_host *host = &work->nemesis->hosts[id];
 
+        if (host->lives == 0) {
+            continue; /* nobody installs a server where there is no room for its log */
+        }
         if (host == target_of(work) || (work->fault->b & 1) != 0) {
             host->room_hidden = (work->fault->b & 2) != 0;
             de_disk_fill(&host->disk, work->fault->a);

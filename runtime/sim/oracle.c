@@ -25,6 +25,7 @@ void de_oracle_init(struct de_oracle *oracle, struct de_verdict *verdict, uint32
     memset(oracle, 0, sizeof(*oracle));
     oracle->verdict = verdict;
     oracle->node_count = node_count;
+    de_oracle_set_initial(oracle, node_count);
 }
 
 void de_oracle_deinit(struct de_oracle *oracle)
@@ -37,6 +38,7 @@ void de_oracle_deinit(struct de_oracle *oracle)
         }
         de_sim_free(node->writes);
         de_sim_free(node->votes);
+        de_sim_free(node->configs);
         de_log_mirror_deinit(&node->memory);
         de_log_mirror_deinit(&node->durable);
         de_log_mirror_deinit(&node->forgotten);
@@ -49,6 +51,7 @@ void de_oracle_deinit(struct de_oracle *oracle)
     de_sim_free(oracle->leaders);
     de_sim_free(oracle->committed);
     de_sim_free(oracle->digests);
+    de_sim_free(oracle->configs);
     memset(oracle, 0, sizeof(*oracle));
 }
 
@@ -148,6 +151,7 @@ static void check_leader(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
     if (*leader == 0) {
         *leader = id;
         oracle->elections++;
+        de_oracle_check_votes(oracle, now_ns, id, view->term);
         check_completeness(oracle, now_ns, id, view->term);
     } else if (*leader != id) {
         de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "election-safety",
@@ -210,4 +214,5 @@ void de_oracle_stepped(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
     if (view->commit != node->commit) {
         de_oracle_committed(oracle, now_ns, id, view);
     }
+    de_oracle_config_stepped(oracle, now_ns, id);
 }

@@ -11,7 +11,8 @@
  *   log-matching         equal (index, term) means equal entry and equal predecessor's term
  *   leader-completeness  who is elected has all that lower terms committed
  *   committed            the committed prefix never changes, whoever looks at it
- *   commit-quorum        what is committed is durable on a majority of voters
+ *   commit-quorum        what is committed is durable on a quorum of the voters
+ *   election-quorum      who leads has the votes of a quorum of the voters
  *   commit-monotonic     no node's commit index shrinks within a life
  *   ack-prefix           an acknowledged prefix is the leader's, and durable (rule R4)
  *   durable-view         no core takes for durable what is not; its log is what it wrote
@@ -23,6 +24,14 @@
  *   acknowledged         an acknowledged write stands at its revision in the committed log
  *   installed            a snapshot takes the place of committed entries only
  *   covered              the log forgets only what a durable snapshot covers
+ *   leader-votes         who is elected is a voter, unless what makes it none is not committed
+ *   one-change           a configuration is appended only once the one before is committed
+ *   own-term-first       ... and once its leader has committed an entry of its own term
+ *   configuration        each committed configuration follows from the one before: at most one
+ *                        voter differs, or it is joint, or ends the joint one; quorums overlap;
+ *                        no id returns; only learners become voters
+ *   changed              a change that is said to be done is committed
+ *   removed              who says that it was removed, was
  *   halted               no node halts: there is no fault in a run that allows it
  *
  * A failure goes to the verdict; later checks are then meaningless and the run ends. One thread. */
@@ -37,7 +46,8 @@
 extern "C" {
 #endif
 
-#define DE_ORACLE_NODES_MAX 8u
+/* Nodes that there ever are in a run; ids are never used again, and fit a bit mask. */
+#define DE_ORACLE_NODES_MAX 14u
 
 /* An entry once seen at (index, term) anywhere; chained per index. */
 struct de_known_entry {
@@ -71,6 +81,17 @@ struct de_oracle_node {
     uint64_t applied; /* by the state machine that exists now */
     uint64_t *votes;  /* votes[term] = candidate seen on the wire; 0 = none */
     size_t votes_capacity;
+    uint64_t *configs; /* indexes of the CONFIG entries in memory, ascending */
+    size_t config_count;
+    size_t config_capacity;
+    bool config_unchecked; /* the last of them is new */
+};
+
+/* A committed configuration. */
+struct de_oracle_config {
+    uint64_t index;
+    uint64_t highest_id;
+    struct de_raft_configuration configuration;
 };
 
 struct de_oracle {
@@ -90,10 +111,47 @@ struct de_oracle {
     uint64_t *digests; /* by applied index; 0 = none yet */
     size_t digests_capacity;
     uint64_t elections; /* terms that had a leader */
+    struct de_raft_configuration initial;
+    struct de_oracle_config first_config; /* the initial one, as if committed at 0 */
+    struct de_oracle_config *configs;     /* committed, in order */
+    size_t config_count;
+    size_t config_capacity;
 };
 
 void de_oracle_init(struct de_oracle *oracle, struct de_verdict *verdict, uint32_t node_count);
 void de_oracle_deinit(struct de_oracle *oracle);
+
+/* Nodes 1 to members are the cluster at first; after init all are. */
+void de_oracle_set_initial(struct de_oracle *oracle, uint32_t members);
+
+/* ---- configurations (oracle_member.c) ---- */
+
+/* The CONFIG entries in the log of node: some leave, one enters, all are looked for. */
+void de_oracle_config_truncate(struct de_oracle *oracle, uint32_t node, uint64_t from);
+void de_oracle_config_append(struct de_oracle *oracle, uint32_t node, uint64_t index);
+void de_oracle_config_booted(struct de_oracle *oracle, uint32_t node);
+/* Checks of a step, of a commit, of an election. */
+void de_oracle_config_stepped(struct de_oracle *oracle, uint64_t now_ns, uint32_t node);
+void de_oracle_config_committed(struct de_oracle *oracle, uint64_t now_ns, uint64_t index);
+void de_oracle_check_quorum(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                            uint64_t index);
+void de_oracle_check_votes(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t term);
+
+/* node says that it was removed. */
+void de_oracle_removed(struct de_oracle *oracle, uint64_t now_ns, uint32_t node);
+/* node says that change is done. */
+void de_oracle_changed(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
+                       const struct de_change *change);
+
+/* The newest committed one; the initial one when there is none. */
+const struct de_oracle_config *de_oracle_last_config(const struct de_oracle *oracle);
+/* The one that node goes by. */
+void de_oracle_config_of(const struct de_oracle *oracle, uint32_t node,
+                         struct de_raft_configuration *configuration);
+/* nodes: a bit mask of ids. */
+bool de_oracle_is_quorum(const struct de_raft_configuration *configuration, uint64_t nodes);
+/* Whether these nodes, when well, must be able to elect and commit whatever the others do. */
+bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes);
 
 /* ---- what happens to logs (oracle_log.c) ---- */
 

@@ -148,6 +148,7 @@ void de_oracle_installing(struct de_oracle *oracle, uint64_t now_ns, uint32_t no
         fail(oracle, now_ns, "term-monotonic", "a node resets its log to a term it has left");
     }
     DE_ASSERT(de_log_mirror_write(&state->memory, mirrored));
+    de_oracle_config_booted(oracle, node);
 }
 
 void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
@@ -168,6 +169,7 @@ void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t nod
     }
     if (write->truncate_from != 0) {
         de_log_mirror_truncate(&state->memory, write->truncate_from);
+        de_oracle_config_truncate(oracle, node, write->truncate_from);
     }
     if (write->entry_count > 0 && index != state->memory.last + 1) {
         de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "durable-view",
@@ -179,6 +181,9 @@ void de_oracle_submitted(struct de_oracle *oracle, uint64_t now_ns, uint32_t nod
     for (size_t i = 0; i < write->entry_count; i++) {
         match_entry(oracle, now_ns, node, index + i, prev_term, &write->entries[i]);
         prev_term = write->entries[i].term;
+        if (write->entries[i].type == DENGINE_ENTRY_CONFIG) {
+            de_oracle_config_append(oracle, node, index + i);
+        }
     }
     DE_ASSERT(de_log_mirror_write(&state->memory, mirrored));
 }
@@ -306,4 +311,5 @@ void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
     state->role = 0;
     /* A term that was known but not yet durable may be forgotten: nothing of it was sent (R4). */
     state->term = found->term;
+    de_oracle_config_booted(oracle, node);
 }

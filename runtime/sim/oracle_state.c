@@ -6,29 +6,6 @@
 
 #define ULL(x) ((unsigned long long)(x))
 
-/* Raft 5.3, 5.4: committed means stored on a majority, on disks. Counted here by hand, not by the
- * quorum module under test. */
-static void check_quorum(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, uint64_t index)
-{
-    uint64_t term = oracle->committed[index - 1].entry.term;
-    uint32_t copies = 0;
-
-    for (uint32_t voter = 1; voter <= oracle->node_count; voter++) {
-        const struct de_oracle_node *node = &oracle->nodes[voter];
-
-        copies += de_log_mirror_term(&node->durable, index) == term ||
-                          de_log_mirror_term(&node->forgotten, index) == term
-                      ? 1
-                      : 0;
-    }
-    if (copies * 2 <= oracle->node_count) {
-        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "commit-quorum",
-                        "node %u calls index %llu (term %llu) committed; it is durable on %u of %u "
-                        "nodes",
-                        id, ULL(index), ULL(term), copies, oracle->node_count);
-    }
-}
-
 static void commit_one(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, uint64_t index,
                        uint64_t term)
 {
@@ -52,6 +29,7 @@ static void commit_one(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, u
         oracle->committed = de_sim_grow(oracle->committed, oracle->committed_count,
                                         &oracle->committed_capacity, sizeof(entry));
         oracle->committed[oracle->committed_count++] = entry;
+        de_oracle_config_committed(oracle, now_ns, index);
     }
 }
 
@@ -73,7 +51,7 @@ void de_oracle_committed(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
     }
     node->commit = view->commit;
     if (oracle->committed_count > before && !de_verdict_failed(oracle->verdict)) {
-        check_quorum(oracle, now_ns, id, oracle->committed_count);
+        de_oracle_check_quorum(oracle, now_ns, id, oracle->committed_count);
     }
 }
 

@@ -1,132 +1,42 @@
 /* Each oracle is fed a violation and must see it, and the lawful neighbour of it, and must not. */
-#include "runtime/sim/oracle.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "runtime/sim/test/oracle_bench.h"
 
 #include "core/base/codec.h"
 #include "core/node/batch.h"
-
-#define NODES 3
-
-struct bench {
-    struct de_verdict verdict;
-    struct de_oracle oracle;
-};
-
-static int setup(void **state)
-{
-    struct bench *bench = calloc(1, sizeof(*bench));
-    struct de_log_mirror empty;
-
-    de_verdict_init(&bench->verdict);
-    de_oracle_init(&bench->oracle, &bench->verdict, NODES);
-    de_log_mirror_init(&empty);
-    for (uint32_t id = 1; id <= NODES; id++) {
-        de_oracle_booted(&bench->oracle, 0, id, &empty);
-    }
-    *state = bench;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *bench = *state;
-
-    de_oracle_deinit(&bench->oracle);
-    free(bench);
-    return 0;
-}
-
-static void expect(struct bench *bench, const char *oracle)
-{
-    assert_string_equal(bench->verdict.oracle, oracle);
-}
-
-static void submit(struct bench *bench, uint32_t id, uint64_t term, uint64_t vote,
-                   uint64_t entry_term, const char *data)
-{
-    struct dengine_entry entry = {entry_term, DENGINE_ENTRY_COMMAND,
-                                  dengine_str(data == NULL ? "" : data)};
-    struct dengine_log_write write = {.set_hard_state = true};
-
-    write.hard_state.term = term;
-    write.hard_state.vote = vote;
-    if (data != NULL) {
-        write.first_index = bench->oracle.nodes[id].memory.last + 1;
-        write.entries = &entry;
-        write.entry_count = 1;
-    }
-    de_oracle_submitted(&bench->oracle, 1, id, &write);
-}
-
-/* The write above, durable at once. */
-static void store(struct bench *bench, uint32_t id, uint64_t term, uint64_t vote,
-                  uint64_t entry_term, const char *data)
-{
-    submit(bench, id, term, vote, entry_term, data);
-    de_oracle_durable(&bench->oracle, 1, id, 1);
-}
-
-static void truncate_from(struct bench *bench, uint32_t id, uint64_t index)
-{
-    struct dengine_log_write write = {.truncate_from = index};
-
-    de_oracle_submitted(&bench->oracle, 1, id, &write);
-    de_oracle_durable(&bench->oracle, 1, id, 1);
-}
-
-/* A step of id after which its view is this, and consistent with its log. */
-static void step(struct bench *bench, uint32_t id, uint32_t role, uint64_t term, uint64_t commit)
-{
-    const struct de_oracle_node *node = &bench->oracle.nodes[id];
-    struct de_raft_view view = {0};
-
-    view.id = id;
-    view.role = role;
-    view.term = term;
-    view.commit = commit;
-    view.last_index = node->memory.last;
-    view.last_term = de_log_mirror_term(&node->memory, node->memory.last);
-    view.durable_index = node->durable.last;
-    view.halt_reason = "";
-    de_oracle_stepped(&bench->oracle, 2, id, &view);
-}
-
-static void vote(struct bench *bench, uint64_t from, uint64_t to, uint64_t term)
-{
-    struct de_raft_message message = {.type = DE_RAFT_MSG_VOTE_REPLY, .granted = true};
-
-    message.from = from;
-    message.to = to;
-    message.term = term;
-    de_oracle_message(&bench->oracle, 3, &message);
-}
-
-static void acknowledge(struct bench *bench, uint64_t from, uint64_t to, uint64_t term,
-                        uint64_t match)
-{
-    struct de_raft_message message = {.type = DE_RAFT_MSG_APPEND_REPLY};
-
-    message.from = from;
-    message.to = to;
-    message.term = term;
-    message.match = match;
-    de_oracle_message(&bench->oracle, 3, &message);
-}
 
 static void test_two_leaders_in_one_term(void **state)
 {
     struct bench *bench = *state;
 
-    step(bench, 1, DE_RAFT_LEADER, 1, 0);
-    step(bench, 2, DE_RAFT_LEADER, 2, 0);
+    lead(bench, 1, 1, 0);
+    lead(bench, 2, 2, 0);
     expect(bench, "");
     step(bench, 3, DE_RAFT_LEADER, 2, 0);
     expect(bench, "election-safety");
+}
+
+static void test_a_leader_that_a_quorum_did_not_vote_for(void **state)
+{
+    struct bench *bench = *state;
+
+    give_vote(bench, 1, 1, 1);
+    give_vote(bench, 2, 1, 1);
+    step(bench, 1, DE_RAFT_LEADER, 1, 0);
+    expect(bench, "");
+    give_vote(bench, 3, 3, 2);
+    give_vote(bench, 2, 1, 2); /* for another */
+    step(bench, 3, DE_RAFT_LEADER, 2, 0);
+    expect(bench, "election-quorum");
+}
+
+static void test_a_leader_whose_own_vote_is_not_durable(void **state)
+{
+    struct bench *bench = *state;
+
+    give_vote(bench, 2, 1, 1);
+    submit(bench, 1, 1, 1, 0, NULL);
+    step(bench, 1, DE_RAFT_LEADER, 1, 0);
+    expect(bench, "election-quorum");
 }
 
 static void test_two_votes_in_one_term_across_a_restart(void **state)
@@ -186,10 +96,10 @@ static void test_a_leader_without_a_committed_entry(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
-    step(bench, 2, DE_RAFT_LEADER, 2, 0);
+    lead(bench, 1, 1, 1);
+    lead(bench, 2, 2, 0);
     expect(bench, "");
-    step(bench, 3, DE_RAFT_LEADER, 3, 0);
+    lead(bench, 3, 3, 0);
     expect(bench, "leader-completeness");
 }
 
@@ -197,9 +107,11 @@ static void test_a_leader_of_a_lower_term_need_not_have_it(void **state)
 {
     struct bench *bench = *state;
 
+    give_vote(bench, 3, 3, 4);
+    give_vote(bench, 2, 3, 4);
     store(bench, 1, 5, 0, 5, "x");
     store(bench, 2, 5, 0, 5, "x");
-    step(bench, 1, DE_RAFT_LEADER, 5, 1);
+    lead(bench, 1, 5, 1);
     step(bench, 3, DE_RAFT_LEADER, 4, 0);
     expect(bench, "");
 }
@@ -210,7 +122,7 @@ static void test_another_entry_is_committed_at_the_same_index(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     store(bench, 3, 2, 0, 2, "y");
     expect(bench, "");
     step(bench, 3, DE_RAFT_FOLLOWER, 2, 1);
@@ -221,6 +133,7 @@ static void test_a_commit_without_a_durable_majority(void **state)
 {
     struct bench *bench = *state;
 
+    lead(bench, 1, 1, 0);
     store(bench, 1, 1, 0, 1, "x");
     submit(bench, 2, 1, 0, 1, "x");
     step(bench, 1, DE_RAFT_LEADER, 1, 1);
@@ -233,7 +146,7 @@ static void test_a_commit_index_that_shrinks(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     step(bench, 1, DE_RAFT_LEADER, 1, 0);
     expect(bench, "commit-monotonic");
 }
@@ -244,7 +157,7 @@ static void test_an_acknowledgement_of_another_log(void **state)
 
     store(bench, 1, 2, 0, 2, "x");
     store(bench, 2, 1, 0, 1, "y");
-    step(bench, 1, DE_RAFT_LEADER, 2, 0);
+    lead(bench, 1, 2, 0);
     acknowledge(bench, 2, 1, 2, 0);
     expect(bench, "");
     acknowledge(bench, 2, 1, 2, 1);
@@ -255,9 +168,9 @@ static void test_an_acknowledgement_of_what_is_not_durable(void **state)
 {
     struct bench *bench = *state;
 
+    lead(bench, 1, 1, 0);
     store(bench, 1, 1, 0, 1, "x");
     submit(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 0);
     acknowledge(bench, 2, 1, 1, 1);
     expect(bench, "ack-prefix");
 }
@@ -378,7 +291,7 @@ static void test_an_entry_applied_before_it_is_committed(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     de_oracle_applying(&bench->oracle, 1, 1, 1, 1, dengine_str("x"));
     de_oracle_applied(&bench->oracle, 1, 1, 1, 77);
     expect(bench, "");
@@ -392,7 +305,7 @@ static void test_an_entry_applied_twice(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     de_oracle_applied(&bench->oracle, 1, 1, 1, 77);
     de_oracle_applying(&bench->oracle, 1, 1, 1, 1, dengine_str("x"));
     expect(bench, "apply-committed");
@@ -404,7 +317,7 @@ static void test_two_states_after_the_same_entries(void **state)
 
     store(bench, 1, 1, 0, 1, "x");
     store(bench, 2, 1, 0, 1, "x");
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     de_oracle_applied(&bench->oracle, 1, 1, 1, 77);
     de_oracle_applied(&bench->oracle, 1, 2, 1, 77);
     expect(bench, "");
@@ -428,7 +341,7 @@ static void test_an_acknowledged_write_that_is_not_in_the_log(void **state)
         de_oracle_submitted(&bench->oracle, 1, id, &write);
         de_oracle_durable(&bench->oracle, 1, id, 1);
     }
-    step(bench, 1, DE_RAFT_LEADER, 1, 1);
+    lead(bench, 1, 1, 1);
     de_oracle_acknowledged(&bench->oracle, 1, 1, 16, 1, dengine_str("ab"));
     expect(bench, "");
     de_oracle_acknowledged(&bench->oracle, 1, 1, 16, 1, dengine_str("zz"));
@@ -455,12 +368,12 @@ static void test_a_truncated_suffix_may_be_written_anew(void **state)
     assert_int_equal(de_log_mirror_term(&bench->oracle.nodes[1].durable, 1), 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_two_leaders_in_one_term),
+        TEST(test_a_leader_that_a_quorum_did_not_vote_for),
+        TEST(test_a_leader_whose_own_vote_is_not_durable),
         TEST(test_two_votes_in_one_term_across_a_restart),
         TEST(test_a_vote_that_is_not_durable),
         TEST(test_one_index_and_term_with_two_contents),

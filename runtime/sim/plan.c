@@ -18,6 +18,7 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
     faults.start_ns = plan->warm_ns;
     faults.end_ns = plan->warm_ns + plan->chaos_ns;
     faults.gap_ns = scenario->fault_gap_ns;
+    faults.late_churn = scenario->hasty;
     de_schedule_draw(&plan->schedule, &faults);
 }
 

@@ -113,7 +113,7 @@ static void what_is_wrong_is_said_with_its_line(void **state)
     parse_fails(HEAD "set knots 8\n", "line 4: there is no setting knots");
     parse_fails(HEAD "set nodes\n", "line 4: a line of this form is wanted: set NAME NUMBER");
     parse_fails(HEAD "fault 1 1 dance 0 0 0\n", "line 4: there is no fault dance");
-    parse_fails(HEAD "fault 1 1 isolate 9 0 0\n", "line 4: the target is 9, more than 8");
+    parse_fails(HEAD "fault 1 1 isolate 15 0 0\n", "line 4: the target is 15, more than 14");
     parse_fails(HEAD "fault 3600000001 1 isolate 0 0 0\n", "line 4: the start is 3600000001");
     parse_fails(HEAD "fault 1 isolate 0 0 0\n", "line 4: a line of this form is wanted: fault");
     parse_fails(HEAD "faults some\n", "line 4: a line of this form is wanted: faults none");

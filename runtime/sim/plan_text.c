@@ -11,7 +11,11 @@
 
 /* X(name in files, member of the plan, least, most). */
 #define SETTINGS(X)                                                                                \
-    X(nodes, cluster.nodes, 1, 7)                                                                  \
+    X(nodes, cluster.members, 1, 7)                                                                \
+    X(spares, cluster.spares, 0, 8)                                                                \
+    X(admin_gap_ns, cluster.admin_gap_ns, 0, 3600 * DE_NS_PER_S)                                   \
+    X(admin_changes, cluster.admin_changes, 0, 1)                                                  \
+    X(clock_ppm, cluster.clock_ppm, 0, 900000)                                                     \
     X(warm_ns, warm_ns, DE_NS_PER_S, 3600 * DE_NS_PER_S)                                           \
     X(chaos_ns, chaos_ns, 1, 3600 * DE_NS_PER_S)                                                   \
     X(segment_bytes, cluster.segment_bytes, 16384, 1 << 30)                                        \
@@ -44,6 +48,7 @@
     X(snapshot_chunk_bytes, cluster.limits.snapshot_chunk_bytes, 1, DE_CHUNK_BYTES_MAX)            \
     X(snapshot_window_bytes, cluster.limits.snapshot_window_bytes, 1, UINT64_C(1) << 40)           \
     X(snapshot_bytes_per_second, cluster.limits.snapshot_bytes_per_second, 0, UINT64_C(1) << 40)   \
+    X(promotion_lag_max, cluster.limits.promotion_lag_max, 0, 1 << 20)                             \
     X(stream, cluster.network.stream, 0, 1)                                                        \
     X(evict_oldest, cluster.network.evict_oldest, 0, 1)                                            \
     X(latency_ns, cluster.network.latency_ns, 1, 60 * DE_NS_PER_S)                                 \
@@ -65,7 +70,11 @@
     X(service_clients, cluster.service.clients, 0, DE_SERVICE_CLIENTS_MAX)                         \
     X(service_think_ns, cluster.service.think_ns, 1, 3600 * DE_NS_PER_S)                           \
     X(clocks_kept, cluster.service.clocks_kept, 0, 1)                                              \
-    X(unfenced, cluster.service.unfenced, 0, 1)
+    X(unfenced, cluster.service.unfenced, 0, 1)                                                    \
+    X(lease_ppm, cluster.workload.lease_ppm, 0, 1000000)                                           \
+    X(roam_ppm, cluster.workload.roam_ppm, 0, 1000000)                                             \
+    X(divided, cluster.workload.divided, 0, 1)                                                     \
+    X(open_ends_max, cluster.workload.open_ends_max, 1, 100)
 
 static const struct setting {
     const char *name;
@@ -410,6 +419,7 @@ bool de_plan_parse(struct dengine_slice text, struct de_plan *plan,
     if (!good) {
         de_plan_deinit(plan);
     }
+    plan->cluster.nodes = plan->cluster.members + plan->cluster.spares;
     plan->cluster.workload.nodes = plan->cluster.nodes;
     return good;
 }

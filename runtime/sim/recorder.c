@@ -16,6 +16,7 @@ void de_recorder_deinit(struct de_recorder *recorder)
 {
     de_sim_free(recorder->operations);
     de_sim_free(recorder->withdrawn);
+    de_sim_free(recorder->by_lease);
     de_recorder_init(recorder);
 }
 
@@ -30,6 +31,9 @@ size_t de_recorder_invoke(struct de_recorder *recorder, int64_t process,
                                        sizeof(recorder->operations[0]));
     recorder->withdrawn = de_sim_grow(recorder->withdrawn, recorder->count,
                                       &recorder->withdrawn_capacity, sizeof(bool));
+    recorder->by_lease = de_sim_grow(recorder->by_lease, recorder->count,
+                                     &recorder->by_lease_capacity, sizeof(bool));
+    recorder->by_lease[recorder->count] = false;
     operation = &recorder->operations[recorder->count];
     memset(operation, 0, sizeof(*operation));
     operation->process = process;
@@ -42,6 +46,13 @@ size_t de_recorder_invoke(struct de_recorder *recorder, int64_t process,
     operation->call_ns = (int64_t)now_ns;
     recorder->withdrawn[recorder->count] = false;
     return recorder->count++;
+}
+
+void de_recorder_mark(struct de_recorder *recorder, size_t number, bool by_lease)
+{
+    DE_ASSERT(number < recorder->count);
+    DE_ASSERT(!by_lease || recorder->operations[number].function == DE_HISTORY_READ);
+    recorder->by_lease[number] = by_lease;
 }
 
 void de_recorder_end(struct de_recorder *recorder, size_t number, enum de_history_type outcome,
@@ -66,19 +77,25 @@ void de_recorder_withdraw(struct de_recorder *recorder, size_t number)
     recorder->withdrawn[number] = true;
 }
 
-struct de_history_operation *de_recorder_operations(const struct de_recorder *recorder,
-                                                    size_t *count)
+static struct de_history_operation *select_operations(const struct de_recorder *recorder,
+                                                      bool with_leases, size_t *count)
 {
     struct de_history_operation *operations =
         de_sim_allocate((recorder->count + 1) * sizeof(*operations));
 
     *count = 0;
     for (size_t i = 0; i < recorder->count; i++) {
-        if (!recorder->withdrawn[i]) {
+        if (!recorder->withdrawn[i] && (with_leases || !recorder->by_lease[i])) {
             operations[(*count)++] = recorder->operations[i];
         }
     }
     return operations;
+}
+
+struct de_history_operation *de_recorder_operations(const struct de_recorder *recorder,
+                                                    size_t *count)
+{
+    return select_operations(recorder, true, count);
 }
 
 static void describe_value(const struct de_history_value *value, char *text, size_t size)
@@ -136,7 +153,7 @@ static void describe(const struct de_history_operation *operation, char *text, s
 }
 
 static void explain(const struct de_history_operation *operations,
-                    const struct de_check_failure *failure, uint64_t now_ns,
+                    const struct de_check_failure *failure, const char *oracle, uint64_t now_ns,
                     struct de_verdict *verdict)
 {
     const struct de_history_operation *operation = &operations[failure->operation];
@@ -154,7 +171,7 @@ static void explain(const struct de_history_operation *operations,
         used += (size_t)snprintf(states + used, sizeof(states) - used, "%s%s", i > 0 ? " or " : "",
                                  value);
     }
-    de_verdict_fail(verdict, DE_VERDICT_CORRECTNESS, now_ns, "linearizability",
+    de_verdict_fail(verdict, DE_VERDICT_CORRECTNESS, now_ns, oracle,
                     "key %s: client process %" PRId64 " %s between %" PRId64 ".%06" PRId64
                     " s and %" PRId64 ".%06" PRId64 " s; by then the key can only hold %s%s",
                     key, operation->process, what, operation->call_ns / 1000000000,
@@ -162,6 +179,22 @@ static void explain(const struct de_history_operation *operations,
                     operation->return_ns % 1000000000 / 1000,
                     states[0] != '\0' ? states : "other values",
                     failure->states_more ? " or more" : "");
+}
+
+/* Whether the history is linearizable when nobody reads by lease. */
+static bool clean_without_leases(const struct de_recorder *recorder, uint64_t steps_max)
+{
+    struct de_check_options options = {&de_model_cas_register, steps_max};
+    struct de_check_result result;
+    size_t count;
+    struct de_history_operation *operations = select_operations(recorder, false, &count);
+    int err = de_check_run(operations, count, &options, &result);
+    bool clean = result.verdict == DE_CHECK_LINEARIZABLE;
+
+    DE_ASSERT(err == 0);
+    de_check_result_deinit(&result);
+    de_sim_free(operations);
+    return clean;
 }
 
 void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, uint64_t now_ns,
@@ -177,7 +210,9 @@ void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, u
     keys->checked = result.keys;
     keys->unknown = result.keys_unknown;
     if (result.verdict == DE_CHECK_NOT_LINEARIZABLE) {
-        explain(operations, &result.failure, now_ns, verdict);
+        explain(operations, &result.failure,
+                clean_without_leases(recorder, steps_max) ? "lease-read" : "linearizability",
+                now_ns, verdict);
     } else if (result.verdict == DE_CHECK_UNKNOWN) {
         de_verdict_fail(verdict, DE_VERDICT_UNKNOWN, now_ns, "linearizability",
                         "the search gave up on %zu of %zu keys after %" PRIu64 " steps",

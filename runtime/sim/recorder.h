@@ -13,9 +13,11 @@ extern "C" {
 struct de_recorder {
     struct de_history_operation *operations; /* INFO until they end */
     bool *withdrawn;                         /* surely did nothing and saw nothing */
+    bool *by_lease;                          /* a read that may have asked nobody */
     size_t count;
     size_t capacity;
     size_t withdrawn_capacity;
+    size_t by_lease_capacity;
     uint64_t position; /* of the next event */
 };
 
@@ -27,6 +29,8 @@ size_t de_recorder_invoke(struct de_recorder *recorder, int64_t process,
                           enum de_history_function function, struct de_history_value key,
                           struct de_history_value expected, struct de_history_value value,
                           uint64_t now_ns);
+/* Says whether it is a read by lease. */
+void de_recorder_mark(struct de_recorder *recorder, size_t operation, bool by_lease);
 /* It ends. value is what an ok read saw; ignored for others. */
 void de_recorder_end(struct de_recorder *recorder, size_t operation, enum de_history_type outcome,
                      struct de_history_value value, uint64_t now_ns);
@@ -52,7 +56,9 @@ static inline bool de_recorder_too_many_unknown(const struct de_recorder_keys *k
 }
 
 /* Checks linearizability per key. A violation goes to verdict, and so does it that something stayed
- * unknown: whoever has many runs adds up the keys before calling that a failure. */
+ * unknown: whoever has many runs adds up the keys before calling that a failure. A violation that
+ * is none without the reads by lease is of the oracle "lease-read", any other of "linearizability".
+ */
 void de_recorder_check(const struct de_recorder *recorder, uint64_t steps_max, uint64_t now_ns,
                        struct de_verdict *verdict, struct de_recorder_keys *keys);
 

@@ -1,9 +1,11 @@
 #include "runtime/sim/rpc.h"
 
+#include "core/base/assert.h"
 #include "core/base/codec.h"
+#include "core/node/membership.h"
 #include "runtime/sim/network.h"
 
-#define REQUEST_HEADER_BYTES (1 + 8 + 4)
+#define REQUEST_HEADER_BYTES (1 + 8 + 8 + 4)
 #define REPLY_HEADER_BYTES   (8 + 4 + 1 + 1 + 8 + 8 + 4)
 
 struct de_packet *de_rpc_request_encode(const struct de_rpc_request *request)
@@ -16,6 +18,7 @@ struct de_packet *de_rpc_request_encode(const struct de_rpc_request *request)
     de_writer_init(&writer, bytes, size);
     de_write_u8(&writer, request->type);
     de_write_u64(&writer, request->attempt);
+    de_write_u64(&writer, request->target);
     de_write_slice(&writer, request->body);
     DE_ASSERT(!writer.failed && writer.size == size);
     return packet;
@@ -41,6 +44,54 @@ struct de_packet *de_rpc_reply_encode(const struct de_rpc_reply *reply)
     return packet;
 }
 
+size_t de_rpc_change_encode(const struct de_change *change, uint8_t *buffer)
+{
+    struct de_writer writer;
+
+    de_writer_init(&writer, buffer, DE_RPC_CHANGE_BYTES);
+    de_write_u8(&writer, (uint8_t)change->kind);
+    de_write_u8(&writer, change->read_only ? 1 : 0);
+    de_write_u64(&writer, change->id);
+    de_write_u64(&writer, change->by);
+    de_write_u32(&writer, change->voter_count);
+    for (uint32_t i = 0; i < change->voter_count; i++) {
+        de_write_u64(&writer, change->voters[i]);
+    }
+    de_write_slice(&writer, dengine_str(change->addresses.peer));
+    de_write_slice(&writer, dengine_str(change->addresses.client));
+    DE_ASSERT(!writer.failed);
+    return writer.size;
+}
+
+static void read_address(struct de_reader *reader, char *address)
+{
+    struct dengine_slice text = de_read_slice(reader);
+
+    reader->failed = reader->failed || text.size >= DE_ADDRESS_BYTES;
+    if (!reader->failed && text.size > 0) {
+        memcpy(address, text.data, text.size);
+    }
+}
+
+bool de_rpc_change_decode(struct dengine_slice bytes, struct de_change *change)
+{
+    struct de_reader reader;
+
+    memset(change, 0, sizeof(*change));
+    de_reader_init(&reader, bytes.data, bytes.size);
+    change->kind = de_read_u8(&reader);
+    change->read_only = de_read_u8(&reader) != 0;
+    change->id = de_read_u64(&reader);
+    change->by = de_read_u64(&reader);
+    change->voter_count = de_read_u32(&reader);
+    for (uint32_t i = 0; i < change->voter_count && i < DE_RAFT_MEMBERS_MAX; i++) {
+        change->voters[i] = de_read_u64(&reader);
+    }
+    read_address(&reader, change->addresses.peer);
+    read_address(&reader, change->addresses.client);
+    return !reader.failed && de_reader_left(&reader) == 0;
+}
+
 bool de_rpc_request_decode(struct dengine_slice bytes, struct de_rpc_request *request)
 {
     struct de_reader reader;
@@ -48,6 +99,7 @@ bool de_rpc_request_decode(struct dengine_slice bytes, struct de_rpc_request *re
     de_reader_init(&reader, bytes.data, bytes.size);
     request->type = de_read_u8(&reader);
     request->attempt = de_read_u64(&reader);
+    request->target = de_read_u64(&reader);
     request->body = de_read_slice(&reader);
     return !reader.failed && de_reader_left(&reader) == 0;
 }

@@ -1,6 +1,7 @@
 #include "runtime/sim/scenario.h"
 
 #include "core/base/assert.h"
+#include "runtime/sim/admin.h"
 #include "runtime/sim/dice.h"
 
 #define FAULT(name) DE_FAULT_BIT(name)
@@ -9,6 +10,13 @@
 #define USUAL_FAULTS                                                                               \
     (DE_FAULT_ALL & ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |    \
                       FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
+
+/* The same where there are reads by lease: no clock may stand still either. */
+#define CLOCKED_FAULTS (USUAL_FAULTS & ~FAULT(SUSPEND))
+
+/* What makes a leader fall without its knowing, while clients still reach it. */
+#define LEASE_FAULTS                                                                               \
+    (FAULT(ISOLATE) | FAULT(MUTE) | FAULT(CLOG) | FAULT(TAIL) | FAULT(PAUSE) | FAULT(CHURN))
 
 static const struct de_scenario scenarios[] = {
     {
@@ -145,6 +153,55 @@ static const struct de_scenario scenarios[] = {
         .fault_gap_ns = 300 * DE_NS_PER_MS,
     },
     {
+        .name = "member",
+        .text = "the cluster grows, shrinks and is replaced while machines and links fail",
+        .nodes_max = 5,
+        .clients_min = 1,
+        .clients_max = 6,
+        .faults = CLOCKED_FAULTS,
+        .write_ppm = 500000,
+        .cas_ppm = 100000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 20 * DE_NS_PER_S,
+        .fault_gap_ns = 700 * DE_NS_PER_MS,
+        .spares = 8,
+        .admin_gap_ns = 300 * DE_NS_PER_MS,
+        .admin_changes = true,
+        .lease_ppm = 300000,
+    },
+    {
+        .name = "transfer",
+        .text = "leadership is handed over all the time: to laggards, to the dead, to strangers",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = CLOCKED_FAULTS,
+        .write_ppm = 500000,
+        .cas_ppm = 100000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 700 * DE_NS_PER_MS,
+        .admin_gap_ns = 250 * DE_NS_PER_MS,
+        .lease_ppm = 500000,
+    },
+    {
+        .name = "lease-read",
+        .text = "reads by lease while leaders are cut off and clocks drift as far as promised",
+        .nodes_max = 5,
+        .clients_min = 4,
+        .clients_max = 12,
+        .faults = LEASE_FAULTS,
+        .write_ppm = 300000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 25 * DE_NS_PER_S,
+        .fault_gap_ns = 500 * DE_NS_PER_MS,
+        .admin_gap_ns = 500 * DE_NS_PER_MS,
+        .lease_ppm = 900000,
+        .roam_ppm = 300000,
+        .hasty = true,
+        .drift_ppm_max = 150000,
+    },
+    {
         .name = "negative-unfenced-lock",
         .text = "a control that must fail: resources that do not look at the token of a lock",
         .nodes_max = 5,
@@ -177,6 +234,25 @@ static const struct de_scenario scenarios[] = {
         .chaos_ns = 18 * DE_NS_PER_S,
         .fault_gap_ns = 250 * DE_NS_PER_MS,
         .snapshots = true,
+    },
+    {
+        .name = "negative-lease-drift",
+        .text = "the same with clocks that break the promise: reads by lease must be seen to fail",
+        .nodes_max = 5,
+        .clients_min = 4,
+        .clients_max = 12,
+        .faults = LEASE_FAULTS,
+        .write_ppm = 300000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 25 * DE_NS_PER_S,
+        .fault_gap_ns = 500 * DE_NS_PER_MS,
+        .admin_gap_ns = 500 * DE_NS_PER_MS,
+        .lease_ppm = 900000,
+        .roam_ppm = 300000,
+        .hasty = true,
+        .drift_ppm_max = 150000,
+        .drift_beyond = 3,
+        .control = true,
     },
     {.name = NULL},
 };
@@ -232,6 +308,58 @@ static void draw_limits(struct de_dice *dice, struct de_node_limits *limits)
     limits->cache_bytes_max = UINT64_C(1) << de_dice_between(dice, 10, 20);
     limits->apply_entries_max = pick(dice, commands, DE_ARRAY_SIZE(commands));
     limits->persist_jobs_max = (uint32_t)de_dice_between(dice, 1, 4);
+    limits->promotion_lag_max = 4 * limits->apply_entries_max;
+}
+
+/* rho, and how far off the clocks are: as promised, or beyond. */
+static void draw_clocks(struct de_dice *dice, const struct de_scenario *scenario,
+                        struct de_cluster *cluster)
+{
+    uint32_t least = cluster->raft.drift_ppm;
+
+    cluster->clock_ppm = 200;
+    if (scenario->drift_ppm_max != 0) {
+        cluster->raft.drift_ppm = (uint32_t)de_dice_between(dice, least, scenario->drift_ppm_max);
+        cluster->clock_ppm = cluster->raft.drift_ppm;
+    }
+    if (scenario->drift_beyond != 0) {
+        cluster->clock_ppm = scenario->drift_beyond * scenario->drift_ppm_max;
+    }
+}
+
+static void make_hasty(struct de_dice *dice, struct de_cluster *cluster)
+{
+    struct de_raft_options *raft = &cluster->raft;
+
+    raft->election_timeout_min_ns *= 2;
+    raft->election_timeout_max_ns =
+        raft->election_timeout_min_ns / 100 * de_dice_between(dice, 105, 150);
+    raft->heartbeat_interval_ns = raft->election_timeout_min_ns / de_dice_between(dice, 3, 8);
+    cluster->network.base.tail_ppm = 1000 * (uint32_t)de_dice_between(dice, 1, 30);
+    /* Several on one key, and soon somewhere else. */
+    cluster->workload.think_ns = DE_NS_PER_MS * (UINT64_C(4) << de_dice_below(dice, 3));
+    cluster->workload.attempt_ns = DE_NS_PER_MS * de_dice_between(dice, 50, 200);
+    /* Not so soon retired that nobody reads what a deposed leader still has. */
+    cluster->workload.open_ends_max = 24;
+    cluster->workload.divided = de_dice_chance(dice, 700000);
+    cluster->workload.keys = 1 + (uint32_t)de_dice_below(dice, 2);
+}
+
+/* The first members of a cluster that changes: often few. */
+static void draw_members(struct de_dice *dice, const struct de_scenario *scenario,
+                         struct de_cluster *cluster)
+{
+    static const uint32_t sizes[] = {1, 1, 3, 3, 3, 5, 2};
+
+    cluster->members = cluster->nodes;
+    cluster->spares = scenario->spares;
+    cluster->admin_changes = scenario->admin_changes;
+    cluster->admin_gap_ns = scenario->admin_gap_ns;
+    if (scenario->spares > 0) {
+        cluster->members = pick(dice, sizes, DE_ARRAY_SIZE(sizes));
+    }
+    cluster->nodes = cluster->members + cluster->spares;
+    DE_ASSERT(cluster->nodes <= DE_ORACLE_NODES_MAX);
 }
 
 static void draw_network(struct de_dice *dice, struct de_network_options *network)
@@ -240,7 +368,7 @@ static void draw_network(struct de_dice *dice, struct de_network_options *networ
     network->latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(dice, 7));
     network->tail_ns = 500 * DE_NS_PER_MS;
     network->replay_ns = 3 * DE_NS_PER_S;
-    network->once_from = DE_WORKLOAD_ENDPOINT;
+    network->once_from = DE_ADMIN_ENDPOINT;
     network->in_flight_max = UINT32_C(16) << de_dice_below(dice, 6);
     network->evict_oldest = de_dice_chance(dice, 500000);
     network->base.tail_ppm = 1000;
@@ -256,6 +384,9 @@ static void draw_workload(struct de_dice *dice, const struct de_scenario *scenar
     static const uint32_t paddings[] = {0, 0, 40, 400};
 
     workload->nodes = nodes;
+    workload->open_ends_max = 5;
+    workload->lease_ppm = scenario->lease_ppm;
+    workload->roam_ppm = scenario->roam_ppm;
     workload->clients =
         (uint32_t)de_dice_between(dice, scenario->clients_min, scenario->clients_max);
     workload->keys = (workload->clients + 2) / 3 + (uint32_t)de_dice_below(dice, 2);
@@ -290,7 +421,7 @@ static void draw_calm(uint64_t seed, struct de_cluster *cluster)
     uint64_t step_ns = cluster->network.latency_ns + cluster->disk_latency_ns;
     struct de_dice dice;
 
-    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 1);
+    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 2);
     workload->think_ns = DE_NS_PER_MS * (UINT64_C(128) << de_dice_below(&dice, 2));
     workload->attempt_ns = 5 * DE_NS_PER_MS + step_ns * de_dice_between(&dice, 6, 20);
     workload->keys = 1 + (uint32_t)de_dice_below(&dice, 2);
@@ -332,6 +463,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
     static const uint32_t sizes[] = {3, 3, 3, 5, 5, 5, 4, 2, 1, 7};
     struct de_dice dice;
+    struct de_dice more; /* so that what came first stays what it was */
     const char *reason = "";
 
     memset(cluster, 0, sizeof(*cluster));
@@ -343,12 +475,18 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     if (scenario->memfirst && cluster->nodes < 3) {
         cluster->nodes = 3; /* fewer cannot spare one */
     }
+    de_dice_init(&more, seed, DE_DICE_CLUSTER, 1);
+    draw_members(&more, scenario, cluster);
     draw_raft(&dice, &cluster->raft);
+    draw_clocks(&more, scenario, cluster);
     draw_limits(&dice, &cluster->limits);
     draw_network(&dice, &cluster->network);
     draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
     draw_service(scenario, seed, &cluster->service);
     draw_flushes(scenario, seed, cluster);
+    if (scenario->hasty) {
+        make_hasty(&more, cluster);
+    }
     cluster->segment_bytes = UINT32_C(16384) << de_dice_below(&dice, 6);
     cluster->disk_latency_ns = DE_NS_PER_US * (UINT64_C(50) << de_dice_below(&dice, 7));
     cluster->cpu_latency_ns = DE_NS_PER_US * de_dice_between(&dice, 2, 50);

@@ -31,6 +31,17 @@ struct de_scenario {
     uint64_t fault_gap_ns; /* mean */
     bool snapshots;        /* all the time, of tiny logs */
     bool calm;             /* clients do little, and soon ask elsewhere */
+    /* Zero in most scenarios: */
+    uint32_t spares;       /* servers that may join */
+    uint64_t admin_gap_ns; /* mean time between requests of the operator; 0 = there is none */
+    bool admin_changes;    /* it changes the membership; else it transfers leadership */
+    uint32_t lease_ppm;    /* of the reads: by lease */
+    /* Where reads by lease are at stake: clients in haste, elections right after a promise has
+     * ended, and messages that are often late. */
+    bool hasty;
+    uint32_t roam_ppm;      /* of the operations: begin at any node */
+    uint32_t drift_ppm_max; /* bounds on the drift of clocks are drawn up to this; 0: 500 */
+    uint32_t drift_beyond;  /* clocks run off by so many times the bound; 0: they keep it */
 };
 
 /* The table, ended by an element without a name. Static. */
@@ -40,7 +51,12 @@ const struct de_scenario *de_scenario_find(const char *name);
 
 /* Everything about a run that the seed decides before it starts. */
 struct de_cluster {
-    uint32_t nodes;
+    uint32_t nodes;   /* that there ever are: members and spares */
+    uint32_t members; /* of the cluster at first: the first so many */
+    uint32_t spares;  /* may join */
+    bool admin_changes;
+    uint64_t admin_gap_ns;
+    uint32_t clock_ppm; /* clocks run off by at most this */
     struct de_raft_options raft;
     struct de_node_limits limits;
     struct de_network_options network;

@@ -204,9 +204,11 @@ static void parameters_STEP(struct de_dice *dice, const struct de_schedule_optio
 static void parameters_CHURN(struct de_dice *dice, const struct de_schedule_options *options,
                              struct de_fault *fault)
 {
-    (void)options;
     fault->a = de_dice_next(dice) & 3;
     fault->b = UINT64_C(250) << de_dice_below(dice, 8);
+    if (options->late_churn) {
+        fault->b <<= 6;
+    }
 }
 
 static void parameters_DELAY(struct de_dice *dice, const struct de_schedule_options *options,

@@ -241,7 +241,7 @@ static enum de_service_kind choose(const struct de_service_client *client, struc
 
 static void send_attempt(struct de_service *service, struct de_service_client *client)
 {
-    struct de_rpc_request request = {DE_REQUEST_WRITE, 0, {client->bytes, client->size}};
+    struct de_rpc_request request = {.body = {client->bytes, client->size}};
     struct de_dice dice;
 
     client->attempt++;

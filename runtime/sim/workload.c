@@ -11,11 +11,12 @@
 #include "runtime/sim/memory.h"
 #include "runtime/sim/rpc.h"
 
-/* A key with so many operations of unknown outcome is retired, and so is one with a long history.
- */
-#define OPEN_ENDS_MAX      5
+/* A key with a long history is retired. */
 #define KEY_OPERATIONS_MAX 300
-#define VALUE_BYTES_MAX    512
+/* Every so many reads by lease wait so much longer for an answer. */
+#define PATIENT_ONE_IN  4
+#define PATIENCE        16
+#define VALUE_BYTES_MAX 512
 
 static void client_dice(const struct de_workload *workload, const struct de_client *client,
                         struct de_dice *dice, uint64_t purpose)
@@ -35,6 +36,13 @@ static void key_renew(struct de_workload *workload, uint32_t slot)
     workload->keys[slot] = key;
 }
 
+/* Reads by lease go on at a node for as long as that answers, whatever writes find elsewhere: so a
+ * leader that has been replaced without knowing it is asked again and again. */
+static uint32_t *target_of(struct de_client *client)
+{
+    return client->by_lease ? &client->lease_target : &client->target;
+}
+
 static void choose_operation(struct de_workload *workload, struct de_client *client)
 {
     const struct de_workload_options *options = &workload->options;
@@ -44,15 +52,21 @@ static void choose_operation(struct de_workload *workload, struct de_client *cli
 
     client_dice(workload, client, &dice, 1);
     slot = (uint32_t)de_dice_below(&dice, options->keys);
-    if (workload->keys[slot]->open_ends >= OPEN_ENDS_MAX ||
+    if (workload->keys[slot]->open_ends >= options->open_ends_max ||
         workload->keys[slot]->operations >= KEY_OPERATIONS_MAX) {
         key_renew(workload, slot);
     }
     client->key = workload->keys[slot];
     client->key->operations++;
+    client->by_lease = false;
     client->value = (int64_t)client->endpoint * 10000000 + (int64_t)client->operations;
     client->expected = de_dice_chance(&dice, 900000) ? client->key->recent : 0;
     point = de_dice_below(&dice, DE_DICE_CERTAIN_PPM);
+    if (options->divided) {
+        bool reads = client->endpoint % 2 == 0;
+
+        point = reads ? DE_DICE_CERTAIN_PPM : point % (options->write_ppm + 1);
+    }
     if (point < options->write_ppm) {
         client->function = DE_HISTORY_WRITE;
     } else if (point < options->write_ppm + options->cas_ppm) {
@@ -61,6 +75,12 @@ static void choose_operation(struct de_workload *workload, struct de_client *cli
         client->function = DE_HISTORY_DELETE;
     } else {
         client->function = DE_HISTORY_READ;
+        client_dice(workload, client, &dice, 200);
+        client->by_lease = de_dice_chance(&dice, options->lease_ppm);
+    }
+    client_dice(workload, client, &dice, 201);
+    if (!client->by_lease && de_dice_chance(&dice, options->roam_ppm)) {
+        client->target = 0;
     }
 }
 
@@ -77,8 +97,11 @@ static size_t print_value(const struct de_workload *workload, int64_t value, cha
 static struct de_packet *make_request(const struct de_workload *workload,
                                       const struct de_client *client)
 {
-    struct de_rpc_request request = {DE_REQUEST_READ, client->attempt,
-                                     dengine_str(client->key->name)};
+    struct de_rpc_request request = {
+        .type = client->by_lease ? DE_RPC_LEASE_READ : DE_REQUEST_READ,
+        .attempt = client->attempt,
+        .body = dengine_str(client->key->name),
+    };
     const struct dengine_slice key = dengine_str(client->key->name);
     struct de_kv_command command;
     struct dengine_slice value = {NULL, 0};
@@ -106,19 +129,42 @@ static struct de_packet *make_request(const struct de_workload *workload,
     return de_rpc_request_encode(&request);
 }
 
+/* One of the nodes that there are at present. */
+static uint32_t draw_target(const struct de_workload *workload, struct de_dice *dice)
+{
+    uint64_t number;
+    uint32_t count = 0;
+
+    for (uint32_t id = 1; id <= workload->options.nodes; id++) {
+        count += (workload->present >> id & 1) != 0 ? 1 : 0;
+    }
+    DE_ASSERT(count > 0);
+    number = de_dice_below(dice, count);
+    for (uint32_t id = 1;; id++) {
+        if ((workload->present >> id & 1) != 0 && number-- == 0) {
+            return id;
+        }
+    }
+}
+
 static void client_attempt(struct de_workload *workload, struct de_client *client)
 {
+    uint32_t *target = target_of(client);
+    uint64_t wait_ns = workload->options.attempt_ns;
     struct de_dice dice;
 
     client->attempt++;
-    if (client->target == 0) {
+    if (*target == 0) {
         client_dice(workload, client, &dice, 2 + client->attempt % 64);
-        client->target = 1 + (uint32_t)de_dice_below(&dice, workload->options.nodes);
+        *target = draw_target(workload, &dice);
     }
-    (void)de_network_send(workload->network, client->endpoint, client->target,
+    (void)de_network_send(workload->network, client->endpoint, *target,
                           make_request(workload, client));
-    de_kernel_post(workload->kernel, workload->kernel->now_ns + workload->options.attempt_ns,
-                   DE_CLIENT_TIMEOUT, client->endpoint, client->attempt, NULL);
+    if (client->by_lease && client->operations % PATIENT_ONE_IN == 0) {
+        wait_ns *= PATIENCE; /* for a thread that was held up */
+    }
+    de_kernel_post(workload->kernel, workload->kernel->now_ns + wait_ns, DE_CLIENT_TIMEOUT,
+                   client->endpoint, client->attempt, NULL);
 }
 
 static struct de_history_value value_of(int64_t value)
@@ -138,6 +184,7 @@ static void client_begin(struct de_workload *workload, struct de_client *client)
                                           cas ? value_of(client->expected) : de_history_null(),
                                           writes ? value_of(client->value) : de_history_null(),
                                           workload->kernel->now_ns);
+    de_recorder_mark(workload->recorder, client->recorded, client->by_lease);
     client_attempt(workload, client);
 }
 
@@ -151,6 +198,7 @@ static void final_next(struct de_workload *workload, struct de_client *client)
     client->final = true;
     client->key = workload->keys[workload->final_key++];
     client->function = DE_HISTORY_READ;
+    client->by_lease = false;
     client_begin(workload, client);
 }
 
@@ -201,7 +249,7 @@ static void client_try_elsewhere(struct de_workload *workload, struct de_client 
 {
     struct de_dice dice;
 
-    client->target = hint <= workload->options.nodes ? (uint32_t)hint : 0;
+    *target_of(client) = hint <= workload->options.nodes ? (uint32_t)hint : 0;
     if (workload->kernel->now_ns >= client->deadline_ns && !client->final) {
         de_recorder_withdraw(workload->recorder, client->recorded);
         workload->withdrawn++;
@@ -270,7 +318,7 @@ static void run_timeout(void *context, const struct de_sim_event *event)
     if (!client->busy || client->attempt != event->content) {
         return;
     }
-    client->target = 0;
+    *target_of(client) = 0;
     if (client->function == DE_HISTORY_READ) {
         client_try_elsewhere(workload, client, 0);
     } else {
@@ -303,6 +351,9 @@ void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
     workload->network = network;
     workload->recorder = recorder;
     workload->options = *options;
+    for (uint32_t id = 1; id <= options->nodes; id++) {
+        workload->present |= UINT64_C(1) << id;
+    }
     de_kernel_set_handler(kernel, DE_CLIENT_NEXT, &next);
     de_kernel_set_handler(kernel, DE_CLIENT_TIMEOUT, &timeout);
     de_kernel_set_handler(kernel, DE_CLIENT_RETRY, &retry);

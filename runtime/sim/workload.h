@@ -4,8 +4,8 @@
  * A client does one operation at a time. It talks to the node it takes for the leader, follows
  * hints, tries elsewhere when an attempt surely did nothing, and gives up when it does not know:
  * then the operation is recorded as info and the client goes on under a new process number. Reads
- * are linearizable ones. Values are unique, keys few; a key that has gathered many open ends is
- * retired, so that the check stays cheap. One thread. */
+ * are linearizable ones, by a quorum round or by lease. Values are unique, keys few; a key that has
+ * gathered many open ends is retired, so that the check stays cheap. One thread. */
 #ifndef DE_RUNTIME_SIM_WORKLOAD_H
 #define DE_RUNTIME_SIM_WORKLOAD_H
 
@@ -39,6 +39,10 @@ struct de_workload_options {
     uint32_t write_ppm;
     uint32_t cas_ppm;
     uint32_t delete_ppm;
+    uint32_t lease_ppm;       /* of the reads: by lease */
+    uint32_t roam_ppm;        /* of the operations: begin at any node, not at the supposed leader */
+    bool divided;             /* every second client only reads, the others never do */
+    uint32_t open_ends_max;   /* a key with so many operations of unknown outcome is retired */
     uint32_t value_bytes_max; /* values are padded up to this, 0 = no padding */
 };
 
@@ -53,11 +57,13 @@ struct de_client {
     uint32_t endpoint;
     int64_t process;
     bool busy;
-    bool final; /* the operation is one of the final reads */
+    bool final;    /* the operation is one of the final reads */
+    bool by_lease; /* a read that asks nobody if it need not */
     uint64_t operations;
     uint64_t attempt; /* number of the attempt under way */
     uint64_t deadline_ns;
-    uint32_t target; /* node to ask next; 0 = draw one */
+    uint32_t target;       /* node to ask next; 0 = draw one */
+    uint32_t lease_target; /* the same for reads by lease */
     size_t recorded;
     enum de_history_function function;
     struct de_workload_key *key;
@@ -76,6 +82,7 @@ struct de_workload {
     size_t all_count;
     size_t all_capacity;
     int64_t next_process;
+    uint64_t present; /* nodes that there are, a bit mask of ids; all at first */
     bool stopped;
     uint32_t final_key; /* next key for the final reads */
     bool final_reading;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/base/assert.h"
+#include "runtime/sim/admin.h"
 #include "runtime/sim/check/history_edn.h"
 #include "runtime/sim/check/history_json.h"
 #include "runtime/sim/dice.h"
@@ -24,6 +25,7 @@ struct world {
     struct de_recorder recorder;
     struct de_workload workload;
     struct de_service service;
+    struct de_admin admin;
     struct de_nemesis nemesis;
     struct de_host_shared shared;
     struct de_host hosts[DE_ORACLE_NODES_MAX + 1];
@@ -37,12 +39,14 @@ static void world_deliver(void *context, uint32_t from, uint32_t to, struct deng
 {
     struct world *world = context;
 
-    if (to >= DE_SERVICE_ENDPOINT) {
+    if (to == DE_ADMIN_ENDPOINT) {
+        de_admin_receive(&world->admin, bytes);
+    } else if (to >= DE_SERVICE_ENDPOINT) {
         de_service_receive(&world->service, to, bytes);
     } else if (to >= DE_WORKLOAD_ENDPOINT) {
         de_workload_receive(&world->workload, to, bytes);
     } else {
-        de_host_receive(&world->hosts[to], from, from >= DE_WORKLOAD_ENDPOINT, bytes);
+        de_host_receive(&world->hosts[to], from, from >= DE_ADMIN_ENDPOINT, bytes);
     }
 }
 
@@ -101,8 +105,12 @@ static void fill_shared(struct world *world)
     shared->elected = world_elected;
     shared->trapped = world_trapped;
     shared->context = world;
-    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
-        DE_ASSERT(de_membership_add(&shared->initial_membership, id, DE_RAFT_VOTER, NULL));
+    shared->clock_ppm = world->cluster.clock_ppm;
+    for (uint32_t id = 1; id <= world->cluster.members; id++) {
+        struct de_member_addresses addresses = de_host_addresses(id);
+        bool added = de_membership_add(&shared->initial_membership, id, DE_RAFT_VOTER, &addresses);
+
+        DE_ASSERT(added);
     }
 }
 
@@ -120,6 +128,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_network_init(&world->network, &world->kernel, DELIVER, &world->cluster.network,
                     world_deliver, world);
     de_oracle_init(&world->oracle, &result->verdict, world->cluster.nodes);
+    de_oracle_set_initial(&world->oracle, world->cluster.members);
     de_recorder_init(&world->recorder);
     fill_shared(world);
     de_host_register(&world->kernel, world->hosts);
@@ -128,12 +137,19 @@ static void world_init(struct world *world, const struct de_run_options *options
     world->nemesis.forgetful = world->cluster.flush_bytes > 0;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
+        world->hosts[id].joins = id > world->cluster.members;
+        world->hosts[id].absent = world->hosts[id].joins;
     }
     de_workload_init(&world->workload, &world->kernel, &world->network, &world->recorder,
                      &world->cluster.workload);
     de_service_init(&world->service, &world->kernel, &world->network, &result->verdict,
                     &world->cluster.service, &world->cluster.workload,
                     world->cluster.raft.drift_ppm);
+    de_admin_init(&world->admin, &world->kernel, &world->network, &world->oracle, world->hosts,
+                  world->cluster.nodes, &world->workload.present);
+    for (uint32_t id = world->cluster.members + 1; id <= world->cluster.nodes; id++) {
+        world->workload.present &= ~(UINT64_C(1) << id);
+    }
 }
 
 static void world_deinit(struct world *world)
@@ -205,11 +221,24 @@ static bool settled(struct world *world)
            world->newest_since_ns + 3 * world->cluster.raft.election_timeout_max_ns;
 }
 
+/* In the core, and a member of the cluster as it is now. */
+static bool must_follow(const struct world *world, uint32_t id)
+{
+    const struct de_raft_configuration *now = &de_oracle_last_config(&world->oracle)->configuration;
+
+    for (uint32_t i = 0; i < now->count; i++) {
+        if (now->members[i].id == id) {
+            return (world->core >> id & 1) != 0;
+        }
+    }
+    return false;
+}
+
 /* All of the core have committed and applied everything that is committed anywhere. */
 static bool converged(struct world *world)
 {
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
-        if ((world->core >> id & 1) != 0 &&
+        if (must_follow(world, id) &&
             (!world->hosts[id].running ||
              world->oracle.nodes[id].commit != world->oracle.committed_count)) {
             return false;
@@ -223,7 +252,7 @@ static bool applied(struct world *world)
     struct de_raft_view view;
 
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
-        if ((world->core >> id & 1) != 0) {
+        if (must_follow(world, id)) {
             if (!world->hosts[id].running) {
                 return false;
             }
@@ -269,11 +298,35 @@ static bool lapsed(struct world *world)
     return true;
 }
 
+/* As few nodes as possible that are a quorum, whoever of them may come to lead. */
+static uint32_t choose_core(const struct world *world)
+{
+    uint32_t core = 0;
+    struct de_dice dice;
+
+    if (!world->cluster.admin_changes) {
+        return 0; /* the nemesis knows */
+    }
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        core |= world->hosts[id].absent ? 0 : UINT32_C(1) << id;
+    }
+    DE_ASSERT(de_oracle_may_recover(&world->oracle, core));
+    de_dice_init(&dice, world->kernel.seed, DE_DICE_HEAL, 1);
+    /* Starting anywhere, so that not always the same are left out. */
+    for (uint32_t i = 0, at = (uint32_t)de_dice_next(&dice); i < world->cluster.nodes; i++, at++) {
+        uint32_t without = core & ~(UINT32_C(1) << (1 + at % world->cluster.nodes));
+
+        core = de_oracle_may_recover(&world->oracle, without) ? without : core;
+    }
+    return core;
+}
+
 static void run_healed(struct world *world)
 {
     uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns + 8 * DE_NS_PER_S;
 
-    world->core = de_nemesis_heal(&world->nemesis);
+    de_admin_stop(&world->admin);
+    world->core = de_nemesis_heal(&world->nemesis, choose_core(world));
     world->healed_ns = world->kernel.now_ns;
     if (!run_until(world, world->healed_ns + bound_ns, serves)) {
         liveness(world, "recovers", "no write has been done in time after a quorum was healed");
@@ -332,12 +385,25 @@ static void run_stop(struct world *world)
     }
 }
 
+static void begin_admin(struct world *world)
+{
+    const struct de_admin_options options = {
+        .changes = world->cluster.admin_changes,
+        .gap_ns = world->cluster.admin_gap_ns,
+        .attempt_ns = 4 * world->cluster.raft.election_timeout_max_ns,
+    };
+
+    if (world->cluster.admin_gap_ns > 0 && !failed(world)) {
+        de_admin_begin(&world->admin, &options, world->cluster.members);
+    }
+}
+
 static void run_phases(struct world *world)
 {
     const struct de_plan *plan = world->options->plan;
     uint64_t until_ns = world->options->until_ns;
 
-    for (uint32_t id = 1; id <= world->cluster.nodes && !failed(world); id++) {
+    for (uint32_t id = 1; id <= world->cluster.members && !failed(world); id++) {
         de_host_start(&world->hosts[id]);
     }
     if (until_ns != 0) {
@@ -348,6 +414,7 @@ static void run_phases(struct world *world)
     if (!run_until(world, plan->warm_ns, has_leader)) {
         liveness(world, "warm-up", "a healthy new cluster has elected nobody");
     }
+    begin_admin(world);
     (void)run_until(world, plan->warm_ns + plan->chaos_ns, NULL);
     if (!failed(world)) {
         run_healed(world);
@@ -372,10 +439,14 @@ static void fill_result(struct world *world)
     result->committed = world->oracle.committed_count;
     result->messages = world->network.stats.sent;
     result->ops_ok = world->workload.ok;
+    result->admin_done = world->admin.done;
+    result->admin_refused = world->admin.refused;
+    result->configurations = world->oracle.config_count;
     result->ops_failed = world->workload.failed;
     result->ops_unknown = world->workload.unknown;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         result->crashes += world->hosts[id].crashes;
+        result->lease_reads += world->hosts[id].lease_reads;
         hash = de_trace_mix(hash, de_disk_digest(&world->hosts[id].disk));
     }
     for (size_t i = 0; i < world->oracle.digests_capacity; i++) {
@@ -422,21 +493,24 @@ void de_run(const struct de_run_options *options, struct de_run_result *result)
 const char *de_run_event_name(uint32_t kind)
 {
     static const char *const names[] = {
-        "none",         "timer",
-        "flush",        "persist",
-        "persisted",    "apply",
-        "applied",      "log-read",
-        "log-was-read", "unreachable",
-        "client-next",  "client-timeout",
-        "client-retry", "fault-start",
-        "fault-end",    "restart",
-        "churn",        "deliver",
-        "deliver-held", "deliver-replayed",
-        "fault-step",   "look",
-        "task",         "task-done",
-        "service-next", "service-timeout",
-        "log-flush",    "log-flushed",
+        "none",          "timer",
+        "flush",         "persist",
+        "persisted",     "apply",
+        "applied",       "log-read",
+        "log-was-read",  "unreachable",
+        "client-next",   "client-timeout",
+        "client-retry",  "fault-start",
+        "fault-end",     "restart",
+        "churn",         "deliver",
+        "deliver-held",  "deliver-replayed",
+        "fault-step",    "look",
+        "task",          "task-done",
+        "service-next",  "service-timeout",
+        "log-flush",     "log-flushed",
+        "lease-read",    "admin-next",
+        "admin-timeout", "admin-retry",
+        "admin-start",
     };
 
-    return kind < DE_ARRAY_SIZE(names) ? names[kind] : "none";
+    return kind < DE_ARRAY_SIZE(names) && names[kind] != NULL ? names[kind] : "none";
 }

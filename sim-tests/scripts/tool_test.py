@@ -38,8 +38,9 @@ class Arguments(unittest.TestCase):
         self.assertEqual(status, 0)
         names = [line.split()[0] for line in out.splitlines()]
         self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
-                                 "stale-leader", "disk", "memfirst", "chaos",
-                                 "negative-unfenced-lock", "negative-memfirst"])
+                                 "stale-leader", "disk", "memfirst", "chaos", "member",
+                                 "transfer", "lease-read", "negative-unfenced-lock",
+                                 "negative-memfirst", "negative-lease-drift"])
 
     def test_bad_usage_is_one_sentence_and_status_1(self):
         for arguments in (

@@ -145,6 +145,12 @@ static int run(struct de_tool_options *options)
         de_report_failure(stdout, failure, scenario, options);
         print_faults(options, failure);
     }
+    if (options->expect_oracle != NULL) {
+        (void)printf("%" PRIu64 " of %" PRIu64 " seeds fail by %s, %" PRIu64 " by others\n",
+                     totals.failures - totals.unexpected, totals.seeds, options->expect_oracle,
+                     totals.unexpected);
+        return totals.failed && totals.unexpected == 0 ? DE_VERDICT_OK : DE_VERDICT_USAGE;
+    }
     return options->expect_failure ? report_expected(options, &totals) : status;
 }
 

@@ -160,6 +160,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
         options->schedule = value;
     } else if (strcmp(flag, "--save") == 0) {
         options->save = value;
+    } else if (strcmp(flag, "--expect-oracle") == 0) {
+        options->expect_oracle = value;
+        options->keep_going = true;
     } else {
         options->history = value;
         options->history_edn = ends_in_edn(value);
@@ -169,9 +172,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
 
 static bool takes_value(const char *flag)
 {
-    static const char *const flags[] = {"--seed",     "--seeds", "--scenario",
-                                        "--jobs",     "--until", "--history",
-                                        "--schedule", "--save",  "--shard"};
+    static const char *const flags[] = {"--seed",  "--seeds",        "--scenario", "--jobs",
+                                        "--until", "--history",      "--schedule", "--save",
+                                        "--shard", "--expect-oracle"};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (strcmp(flag, flags[i]) == 0) {

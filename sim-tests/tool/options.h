@@ -27,7 +27,8 @@ struct de_tool_options {
     uint32_t jobs;                      /* processes; 0: run in this one (for debuggers) */
     bool check_determinism;
     bool json;
-    bool expect_failure; /* a failure is the success (mutants, negative controls) */
+    const char *expect_oracle; /* NULL, or: seeds must fail, and only by this oracle */
+    bool expect_failure;       /* a failure is the success (mutants, negative controls) */
     bool keep_going;
     uint64_t until_ns;          /* 0 = to the end */
     const char *history;        /* file, NULL = none */

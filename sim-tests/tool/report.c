@@ -33,6 +33,7 @@ void de_report_help(FILE *file)
         "  --json                one JSON object per run instead of text\n"
         "  --keep-going          go on after a failure\n"
         "  --expect-failure      exit 0 when a seed fails, 1 when none does\n"
+        "  --expect-oracle NAME  exit 0 when seeds fail and all of them by this oracle, else 1\n"
         "\n"
         "Exit status: 0 ok, 1 usage, 127 crash, 128 liveness, 129 correctness, 130 unknown,\n"
         "131 nondeterminism.\n",
@@ -75,17 +76,19 @@ static void json_string(FILE *file, const char *text)
 
 void de_report_json(FILE *file, const struct de_run_result *r, const char *scenario)
 {
-    (void)fprintf(file,
-                  "{\"seed\":%" PRIu64 ",\"scenario\":\"%s\",\"verdict\":\"%s\",\"status\":%" PRIu32
-                  ",\"trace_hash\":\"%016" PRIx64 "\",\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64
-                  ",\"nodes\":%" PRIu32 ",\"clients\":%" PRIu32 ",\"elections\":%" PRIu64
-                  ",\"crashes\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"committed\":%" PRIu64
-                  ",\"messages\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"fail\":%" PRIu64
-                  ",\"info\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
-                  r->seed, scenario, de_verdict_name(r->verdict.status), r->verdict.status,
-                  r->trace_hash, r->events, r->time_ns, r->nodes, r->clients, r->elections,
-                  r->crashes, r->faults, r->committed, r->messages, r->ops_ok, r->ops_failed,
-                  r->ops_unknown, r->keys.checked, r->keys.unknown);
+    (void)fprintf(
+        file,
+        "{\"seed\":%" PRIu64 ",\"scenario\":\"%s\",\"verdict\":\"%s\",\"status\":%" PRIu32
+        ",\"trace_hash\":\"%016" PRIx64 "\",\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64
+        ",\"nodes\":%" PRIu32 ",\"clients\":%" PRIu32 ",\"elections\":%" PRIu64
+        ",\"crashes\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"committed\":%" PRIu64
+        ",\"messages\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"fail\":%" PRIu64 ",\"info\":%" PRIu64
+        ",\"lease_reads\":%" PRIu64 ",\"admin_done\":%" PRIu64 ",\"admin_refused\":%" PRIu64
+        ",\"configurations\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
+        r->seed, scenario, de_verdict_name(r->verdict.status), r->verdict.status, r->trace_hash,
+        r->events, r->time_ns, r->nodes, r->clients, r->elections, r->crashes, r->faults,
+        r->committed, r->messages, r->ops_ok, r->ops_failed, r->ops_unknown, r->lease_reads,
+        r->admin_done, r->admin_refused, r->configurations, r->keys.checked, r->keys.unknown);
     if (de_verdict_failed(&r->verdict)) {
         (void)fputs(",\"oracle\":", file);
         json_string(file, r->verdict.oracle);

@@ -148,6 +148,10 @@ static void sweep_take(struct sweep *sweep, const struct de_run_result *result)
         totals->unknown = true;
     } else if (de_verdict_failed(&result->verdict)) {
         totals->failures++;
+        if (sweep->options->expect_oracle != NULL &&
+            strcmp(sweep->options->expect_oracle, result->verdict.oracle) != 0) {
+            totals->unexpected++;
+        }
         if (!totals->failed || result->seed < totals->first_failure.seed) {
             totals->first_failure = *result;
         }

@@ -17,6 +17,7 @@ struct de_sweep_totals {
     uint64_t seeds;
     uint64_t failures;
     struct de_recorder_keys keys;
+    uint64_t unexpected; /* of them, by another oracle than the one to be expected */
     uint64_t events;
     uint64_t time_ns; /* simulated */
     uint64_t wall_ns;

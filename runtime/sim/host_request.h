@@ -1,0 +1,43 @@
+/* runtime/sim/host_request.h - a client's request at a host; for host_request.c and host_read.c. */
+#ifndef DE_RUNTIME_SIM_HOST_REQUEST_H
+#define DE_RUNTIME_SIM_HOST_REQUEST_H
+
+#include "runtime/sim/host.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Kept until the life ends, also when done: a second end would otherwise touch freed memory. */
+struct de_host_request {
+    struct de_request base;
+    struct de_host *host;
+    struct de_host_request *next;
+    uint32_t client;
+    uint64_t attempt;
+    bool ended;
+    struct de_change change; /* CHANGE */
+    struct de_kv_view view;  /* a read by lease */
+    bool view_open;
+    uint8_t body[];
+};
+
+/* Hands the request to the node. */
+void de_host_request_submit(struct de_host_request *request);
+/* Answers a read from view, and ends it. */
+void de_host_request_answer(struct de_host_request *request, struct de_kv_view *view);
+
+/* ---- host_read.c ---- */
+
+/* Begins a read by lease. */
+void de_host_lease_read(struct de_host_request *request);
+/* Its thread goes on. */
+void de_host_lease_checked(struct de_host_request *request);
+/* Lets go of what it holds; the state machine must still be there. */
+void de_host_read_clear(struct de_host_request *request);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
