@@ -8,12 +8,13 @@
 #include <dengine/dengine.h>
 
 #include "benches/embedded_bench.h"
+#include "benches/restart_bench.h"
 #include "benches/store_bench.h"
 
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-    "Usage: dengine-bench embedded|store --data-dir DIR [OPTION]...\n"
+    "Usage: dengine-bench embedded|store|restart --data-dir DIR [OPTION]...\n"
     "\n"
     "embedded measures put, linearizable get and eventual get of an embedded engine, a cluster of "
     "one that\n"
@@ -29,11 +30,17 @@ static const char usage[] =
     "reading its files, put and get of the state store against LMDB, saving and installing a\n"
     "snapshot against copying its file.\n"
     "\n"
+    "restart fills an embedded engine with keys and measures from open to the first linearizable\n"
+    "answer, in turn with reading its files: after a close, after the death of its process, and "
+    "when\n"
+    "the state has to be made again from the newest snapshot and the log.\n"
+    "\n"
     "  --data-dir DIR     where the engine keeps its data; made if missing, kept afterwards\n"
     "                     (store: files in it are removed afterwards)\n"
     "  --in-flight LIST   embedded: operations in flight, such as 1,100 (the default)\n"
-    "  --keys N           keys to draw from (10000; store: 100000)\n"
-    "  --value-bytes N    embedded: size of a value, up to 1000000 (256); a key has 8 bytes\n"
+    "  --keys N           keys to draw from (10000; store: 100000; restart: 1000000)\n"
+    "  --value-bytes N    embedded, restart: size of a value, up to 1000000 (256); a key has 8 "
+    "bytes\n"
     "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
     "  --seconds N        embedded: length of each measurement, 1..600 (1)\n"
     "  --seed N           embedded: of the keys drawn (1)\n"
@@ -108,9 +115,7 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
     case 'f':
         return parse_in_flight(text, bench);
     case 'k':
-        status = parse_number("keys", text, 1, 100000000, &bench->keys);
-        store->keys = bench->keys;
-        return status;
+        return parse_number("keys", text, 1, 100000000, &bench->keys);
     case 'b':
         return parse_number("value-bytes", text, 0, 1000000, &bench->value_bytes);
     case 'p':
@@ -128,6 +133,34 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
         fputs("Try 'dengine-bench --help'.\n", stderr);
         return EXIT_USAGE;
     }
+}
+
+/* bench has the options that they share; keys 0: not given. */
+static int run(const char *what, struct de_embedded_bench *bench, struct de_store_bench *store)
+{
+    const uint32_t keys = bench->keys;
+
+    if (strcmp(what, "store") == 0) {
+        store->directory = bench->directory;
+        store->pairs = bench->pairs;
+        store->keys = keys == 0 ? 100000 : keys;
+        store->json = bench->json;
+        return de_store_bench_run(store);
+    }
+    if (strcmp(what, "restart") == 0) {
+        const struct de_restart_bench restart = {.directory = bench->directory,
+                                                 .keys = keys == 0 ? 1000000 : keys,
+                                                 .value_bytes = bench->value_bytes,
+                                                 .pairs = bench->pairs,
+                                                 .json = bench->json};
+
+        return de_restart_bench_run(&restart);
+    }
+    if (strcmp(what, "embedded") == 0) {
+        bench->keys = keys == 0 ? 10000 : keys;
+        return de_embedded_bench_run(bench);
+    }
+    return fail("there is nothing called '%s' to measure: embedded, store or restart", what);
 }
 
 int main(int argc, char **argv)
@@ -151,12 +184,11 @@ int main(int argc, char **argv)
         .in_flight = {1, 100},
         .in_flight_count = 2,
         .value_bytes = 256,
-        .keys = 10000,
         .pairs = 5,
         .seconds = 1,
         .seed = 1,
     };
-    struct de_store_bench store = {.groups = 1000, .keys = 100000, .log_mib = 1024};
+    struct de_store_bench store = {.groups = 1000, .log_mib = 1024};
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -172,18 +204,11 @@ int main(int argc, char **argv)
             return status;
         }
     }
-    if (optind + 1 != argc ||
-        (strcmp(argv[optind], "embedded") != 0 && strcmp(argv[optind], "store") != 0)) {
-        return fail("say what to measure: embedded or store%s", "");
+    if (optind + 1 != argc) {
+        return fail("say what to measure: embedded, store or restart%s", "");
     }
     if (bench.directory == NULL) {
         return fail("--data-dir is missing: say where the engine may keep its data%s", "");
     }
-    if (strcmp(argv[optind], "store") == 0) {
-        store.directory = bench.directory;
-        store.pairs = bench.pairs;
-        store.json = bench.json;
-        return de_store_bench_run(&store);
-    }
-    return de_embedded_bench_run(&bench);
+    return run(argv[optind], &bench, &store);
 }
