@@ -90,8 +90,9 @@ struct dengine_put_options {
 
 /* As dengine_put, for a key that is to end; put NULL: for ever. Any put takes the key from the
  * lease or time it had before. *revision (may be NULL) is that of the change: of two changes of
- * whatever keys the later one has the greater revision, so it serves as a fencing token. Errors as
- * dengine_put, and NO_LEASE.
+ * whatever keys, the one that was asked for after the other was done has the greater revision, so
+ * it serves as a fencing token (dengine/lock.h). Changes that are asked for at one time may share
+ * one. Errors as dengine_put, and NO_LEASE.
  *
  * Time is the cluster's: it passes as the leader's clock measures it, and stands still while there
  * is none. So a key is never removed before its time (less the drift of a clock), and may be late.
