@@ -56,6 +56,15 @@ bool de_node_backlog_take(struct de_node *node, const struct de_raft_message *me
     return true;
 }
 
+/* R3; and who does not lead any more need not trouble the disk. */
+static bool is_current(const struct de_node *node, const struct de_raft_message *message)
+{
+    DE_ASSERT(message->type == DE_RAFT_MSG_APPEND);
+    DE_ASSERT(message->term <= node->view.term);
+    return node->view.role == DE_RAFT_LEADER && node->view.term == message->term &&
+           de_node_range_valid(node, message);
+}
+
 static void drop_head(struct de_node *node)
 {
     struct de_backlog_item *item = node->backlog_first;
@@ -86,7 +95,7 @@ void de_node_backlog_turn(struct de_node *node, uint64_t now_ns)
         struct de_raft_message *message = &node->backlog_first->message;
         uint64_t last;
 
-        if (!de_node_range_valid(node, message)) {
+        if (!is_current(node, message)) {
             node->dropped_messages++;
             drop_head(node);
             continue;
@@ -121,7 +130,7 @@ void de_node_backlog_read(struct de_node *node, const struct de_log_read_job *re
     last = read->first + read->count - 1;
     /* The head may have changed since, and the log too: R3 again, for what was read. */
     if (read->first != message->prev_index + 1 || last > message->last_index ||
-        !de_node_range_valid(node, message) ||
+        !is_current(node, message) ||
         de_raft_term_at(node->raft, last) != read->entries[read->count - 1].term) {
         return;
     }

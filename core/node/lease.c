@@ -3,7 +3,8 @@
 #include "core/base/assert.h"
 #include "core/node/node_state.h"
 
-/* The greatest index that this step tells a follower to read at. */
+/* The greatest index that this step tells a follower to read at. A leader that was removed may tell
+ * it in the step in which it learns that this is committed, and leads no more at the end of it. */
 static uint64_t index_told(const struct de_node *node)
 {
     uint64_t index = 0;
@@ -13,11 +14,11 @@ static uint64_t index_told(const struct de_node *node)
 
         if (message->type == DE_RAFT_MSG_READ_REPLY && !message->rejected &&
             message->commit > index) {
+            DE_ASSERT(message->term == node->view.term);
             index = message->commit;
         }
     }
     DE_ASSERT(index <= node->view.commit);
-    DE_ASSERT_IMPLIES(index > 0, node->view.role == DE_RAFT_LEADER);
     return index;
 }
 

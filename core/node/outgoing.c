@@ -9,8 +9,7 @@ bool de_node_range_valid(const struct de_node *node, const struct de_raft_messag
     if (message->prev_index < message->last_index && message->prev_index < node->view.base_index) {
         return false; /* a snapshot has taken the place of these entries */
     }
-    return node->view.role == DE_RAFT_LEADER && node->view.term == message->term &&
-           de_raft_term_at(node->raft, message->last_index) == message->last_term;
+    return de_raft_term_at(node->raft, message->last_index) == message->last_term;
 }
 
 static void send_one(struct de_node *node, const struct de_raft_message *message,
@@ -95,6 +94,7 @@ static void send_append(struct de_node *node, const struct de_raft_message *mess
     struct de_raft_message copy = *message;
 
     DE_ASSERT(message->type == DE_RAFT_MSG_APPEND);
+    DE_ASSERT(message->term == node->view.term);
     if (!de_node_range_valid(node, message)) {
         node->dropped_messages++;
         return;
