@@ -260,7 +260,7 @@ static void test_a_page_is_bounded(void **state)
     (void)state;
     setup(&f);
     for (int i = 0; i < DE_KV_PAGE_PAIRS_MAX + 1; i++) {
-        char key[8];
+        char key[16];
         struct de_kv_command put;
 
         (void)snprintf(key, sizeof key, "%04d", i);
