@@ -54,6 +54,17 @@ static const struct command commands[] = {
      "comment. Prints which way was taken, and for each operation how many keys it found or "
      "changed,\n"
      "and what it found. Exit status 1 when a comparison was false.\n"},
+    {"watch", DE_CLI_WATCH, 1, "watch KEY [--prefix] [--from-revision N] [--prev] [--limit N]",
+     "Prints each change of KEY, or with --prefix of all keys that begin with it, from now on or "
+     "from\n"
+     "revision N: revision, put, delete or expire, key, value; with --output json an object on "
+     "each "
+     "line.\n"
+     "--prev adds the value before; --limit ends it after so many. It goes on at another node by "
+     "itself.\n"
+     "Exit status 1 when revision N is not remembered any more, or what is printed is not read "
+     "fast enough:\n"
+     "the message says from which revision to go on.\n"},
     {"lease", DE_CLI_LEASE, 2,
      "lease (grant SECONDS | keep-alive ID | revoke ID | ttl ID | list FROM)",
      "grant makes a lease that ends SECONDS after it was last kept alive, and prints its ID; with "
@@ -107,11 +118,13 @@ enum option_kind {
     OPTION_TTL,
     OPTION_LEASE,
     OPTION_LIMIT,
+    OPTION_FROM_REVISION,
     OPTION_ABSENT, /* from here on without a value */
     OPTION_PREFIX,
     OPTION_KEYS_ONLY,
     OPTION_COUNT_ONLY,
     OPTION_REVERSE,
+    OPTION_PREVIOUS,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -140,11 +153,13 @@ static const struct option options[] = {
     {"--config", OPTION_CONFIG, "FILE", "of snapshot restore: the new member's configuration"},
     {"--ttl", OPTION_TTL, "SECONDS", "of put: the key is removed after so long"},
     {"--lease", OPTION_LEASE, "ID", "of put: the key is removed when this lease ends"},
-    {"--limit", OPTION_LIMIT, "N", "of scan: print at most so many keys"},
+    {"--limit", OPTION_LIMIT, "N", "of scan and watch: print at most so many keys, or changes"},
+    {"--from-revision", OPTION_FROM_REVISION, "N", "of watch: changes of this revision and later"},
     {"--keys-only", OPTION_KEYS_ONLY, NULL, "of scan: no values"},
     {"--count", OPTION_COUNT_ONLY, NULL, "of scan: only how many keys there are"},
     {"--reverse", OPTION_REVERSE, NULL, "of scan: from the last key to the first"},
-    {"--prefix", OPTION_PREFIX, NULL, "of del: all keys that begin with KEY"},
+    {"--prefix", OPTION_PREFIX, NULL, "of del and watch: all keys that begin with KEY"},
+    {"--prev", OPTION_PREVIOUS, NULL, "of watch: the value before, too"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
     {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
     {"--version", OPTION_VERSION, NULL, "the version"},
@@ -292,6 +307,12 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
         return take_number(arguments, "--lease", value, UINT64_MAX, &arguments->lease);
     case OPTION_LIMIT:
         return take_number(arguments, "--limit", value, UINT32_MAX, &arguments->limit);
+    case OPTION_FROM_REVISION:
+        return take_number(arguments, "--from-revision", value, UINT64_MAX,
+                           &arguments->from_revision);
+    case OPTION_PREVIOUS:
+        arguments->previous = true;
+        return 0;
     case OPTION_KEYS_ONLY:
         arguments->keys_only = true;
         return 0;
@@ -411,6 +432,7 @@ static int check_lease(struct de_cli_arguments *arguments, const char *usage)
 static int check_options(struct de_cli_arguments *arguments)
 {
     const bool lives = arguments->ttl_s != 0 || arguments->lease != 0;
+    const bool watches = arguments->command == DE_CLI_WATCH;
 
     if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
         return refuse(arguments, "--expect and --absent belong to cas");
@@ -421,16 +443,22 @@ static int check_options(struct de_cli_arguments *arguments)
     if (arguments->ttl_s != 0 && arguments->lease != 0) {
         return refuse(arguments, "a key ends after --ttl or with --lease, not both");
     }
-    if (arguments->command != DE_CLI_SCAN && (arguments->limit != 0 || arguments->keys_only ||
-                                              arguments->count_only || arguments->reverse)) {
-        return refuse(arguments, "--limit, --keys-only, --count and --reverse belong to scan");
+    if (arguments->command != DE_CLI_SCAN &&
+        (arguments->keys_only || arguments->count_only || arguments->reverse)) {
+        return refuse(arguments, "--keys-only, --count and --reverse belong to scan");
+    }
+    if (!watches && arguments->command != DE_CLI_SCAN && arguments->limit != 0) {
+        return refuse(arguments, "--limit belongs to scan and watch");
+    }
+    if (!watches && (arguments->previous || arguments->from_revision != 0)) {
+        return refuse(arguments, "--from-revision and --prev belong to watch");
     }
     if (arguments->count_only &&
         (arguments->limit != 0 || arguments->keys_only || arguments->reverse)) {
         return refuse(arguments, "--count goes with none of --limit, --keys-only and --reverse");
     }
-    if (arguments->command != DE_CLI_DELETE && arguments->prefix) {
-        return refuse(arguments, "--prefix belongs to del");
+    if (!watches && arguments->command != DE_CLI_DELETE && arguments->prefix) {
+        return refuse(arguments, "--prefix belongs to del and watch");
     }
     return 0;
 }

@@ -24,6 +24,7 @@ enum de_cli_command {
     DE_CLI_LEASE,
     DE_CLI_SCAN,
     DE_CLI_TXN,
+    DE_CLI_WATCH,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };
@@ -53,9 +54,11 @@ struct de_cli_arguments {
     bool keys_only; /* scan, as the following */
     bool count_only;
     bool reverse;
-    uint64_t limit;    /* 0: none */
-    bool prefix;       /* del: the keys that begin with the operand */
-    char message[256]; /* what was wrong */
+    uint64_t limit;         /* scan, watch; 0: none */
+    bool prefix;            /* del, watch: the keys that begin with the operand */
+    bool previous;          /* watch, as the following */
+    uint64_t from_revision; /* 0: what is to come */
+    char message[256];      /* what was wrong */
 };
 
 /* Takes argv[1..argc-1] apart; options may stand anywhere before "--". INVALID with

@@ -103,6 +103,10 @@ static void test_lives(void **state)
     assert_int_equal(parse("lease", "list", "9", NULL), 0);
     assert_int_equal(parse("lease", "ttl", "9", NULL), 0);
     assert_int_equal(parse("lease", "ttl", "0", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("watch", "k", "--prefix", "--prev", "--from-revision", "7", NULL), 0);
+    assert_true(arguments.prefix && arguments.previous);
+    assert_int_equal(arguments.from_revision, 7);
+    assert_int_equal(parse("scan", "k", "--prev", NULL), DENGINE_E_INVALID);
     assert_int_equal(parse("del", "k", "--prefix", NULL), 0);
     assert_true(arguments.prefix);
 }

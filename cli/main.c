@@ -10,6 +10,7 @@
 #include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
 #include "cli/txn_command.h"
+#include "cli/watch_command.h"
 #include "cli/wal_command.h"
 #include "client/json_text.h"
 
@@ -185,6 +186,33 @@ static int run_txn(const struct de_cli_arguments *arguments, struct dengine_clie
         return report_error(arguments, client, err, true);
     }
     return succeeded ? STATUS_OK : STATUS_FALSE;
+}
+
+static int run_watch(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    uint64_t revision;
+    const int err = de_cli_watch(arguments, client, &revision);
+
+    if (err == 0) {
+        return STATUS_OK;
+    }
+    if (revision == 0) {
+        return report_error(arguments, client, err, false);
+    }
+    if (arguments->json) {
+        (void)printf("{\"error\":\"%s\",\"revision\":%llu}\n", dengine_error_name(err),
+                     (unsigned long long)revision);
+    } else if (err == DENGINE_E_CANCELED) {
+        (void)fprintf(stderr,
+                      "dengine-cli: the changes were read too slowly; go on with "
+                      "--from-revision %llu\n",
+                      (unsigned long long)revision);
+    } else {
+        (void)fprintf(stderr,
+                      "dengine-cli: changes before revision %llu are not remembered any more\n",
+                      (unsigned long long)revision);
+    }
+    return STATUS_FALSE;
 }
 
 static void print_lease(const struct de_cli_arguments *arguments,
@@ -388,6 +416,8 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_scan(arguments, client);
     case DE_CLI_TXN:
         return run_txn(arguments, client);
+    case DE_CLI_WATCH:
+        return run_watch(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
     case DE_CLI_WAL: /* these need no client */

@@ -5,6 +5,7 @@
 #define DE_CLIENT_CLIENT_OPS_H
 
 #include <dengine/client.h>
+#include <dengine/watch.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,6 +44,20 @@ struct de_client_call {
     void *context;
 };
 
+/* What stands behind a dengine_watch (client/watch.c): gives events and never waits. The calls come
+ * from one thread at a time. */
+struct de_watch_feed {
+    const struct de_watch_feed_ops *ops;
+};
+
+struct de_watch_feed_ops {
+    /* As dengine_watch_next with time-out 0. *event is good until the next call. */
+    int (*next)(struct de_watch_feed *feed, struct dengine_event *event);
+    uint64_t (*revision)(const struct de_watch_feed *feed);
+    void (*progress)(struct de_watch_feed *feed); /* may be NULL */
+    void (*close)(struct de_watch_feed *feed);    /* ready is not called any more */
+};
+
 struct de_client_ops {
     /* Borrows the slices for the call only. 0: callback will be called exactly once, by the
      * deadline at the latest (an implementation enforces deadlines itself). */
@@ -53,6 +68,10 @@ struct de_client_ops {
                     struct dengine_value *value);
     int (*cluster_status)(struct dengine_client *client, uint32_t timeout_ms,
                           struct dengine_cluster_status *status);
+    /* options->ready and context are the caller's to be told through; ready may be called before
+     * this returns. */
+    int (*watch)(struct dengine_client *client, const struct dengine_watch_options *options,
+                 struct de_watch_feed **feed);
     void (*disconnect)(struct dengine_client *client);
 };
 

@@ -139,7 +139,7 @@ static void *run(void *context)
 
 /* ---- ending ---- */
 
-static void free_remote(struct de_remote *remote)
+static void free_endpoints(struct de_remote *remote)
 {
     size_t i;
 
@@ -150,9 +150,29 @@ static void free_remote(struct de_remote *remote)
         }
         free(remote->endpoints[i]);
     }
+    remote->endpoint_count = 0;
+}
+
+static void free_memory(struct de_remote *remote)
+{
     (void)pthread_cond_destroy(&remote->changed);
     (void)pthread_mutex_destroy(&remote->mutex);
     free(remote);
+}
+
+void de_remote_leave_and_drop(struct de_remote *remote)
+{
+    bool last;
+
+    de_remote_leave(remote);
+    (void)pthread_mutex_lock(&remote->mutex);
+    DE_ASSERT(remote->users > 0);
+    remote->users--;
+    last = remote->users == 0;
+    (void)pthread_mutex_unlock(&remote->mutex);
+    if (last) {
+        free_memory(remote);
+    }
 }
 
 static void stop_grpc(struct de_remote *remote)
@@ -177,6 +197,7 @@ static void close_everything(struct de_remote *remote)
     for (call = remote->flying; call != NULL; call = call->next) {
         de_exchange_cancel(&call->exchange);
     }
+    de_remote_watches_cancel(remote);
     for (i = 0; i < remote->endpoint_count; i++) {
         struct de_remote_endpoint *endpoint = remote->endpoints[i];
 
@@ -212,8 +233,11 @@ static void disconnect(struct dengine_client *client)
     err = pthread_join(remote->thread, NULL);
     DE_ASSERT(err == 0);
     stop_grpc(remote);
-    free_remote(remote);
+    free_endpoints(remote);
     grpc_shutdown();
+    (void)pthread_mutex_lock(&remote->mutex);
+    remote->unsettled = false;
+    de_remote_leave_and_drop(remote);
 }
 
 /* ---- beginning ---- */
@@ -221,6 +245,7 @@ static void disconnect(struct dengine_client *client)
 static const struct de_client_ops remote_ops = {
     .start = de_remote_start,
     .cluster_status = de_remote_cluster_status,
+    .watch = de_remote_watch,
     .disconnect = disconnect,
 };
 
@@ -253,6 +278,7 @@ static int init(struct de_remote *remote, const struct dengine_connect_options *
     if (remote->client_id == 0) {
         remote->client_id = (uint32_t)de_random_between(&remote->random, 1, UINT32_MAX);
     }
+    remote->users = 1;
     remote->due_ns = UINT64_MAX;
     remote->wake.run = woken;
     for (i = 0; i < count; i++) {
@@ -322,7 +348,8 @@ int dengine_connect(const char *endpoints, const struct dengine_connect_options 
         err = start_threads(remote);
     }
     if (err != 0) {
-        free_remote(remote);
+        free_endpoints(remote);
+        free_memory(remote);
         remote = NULL;
         goto out;
     }

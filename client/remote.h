@@ -4,6 +4,8 @@
  *   remote_call.c     the life of one call: parked, flying, finished
  *   remote_route.c    endpoints: connections, who leads, what to do with parked calls
  *   remote_message.c  requests and replies as bytes
+ *   remote_watch.c    watches: what their users see, and when they need a stream
+ *   remote_stream.c   one stream of a watch, from its first message to its status
  *
  * A call is always in exactly one of three lists:
  *
@@ -38,6 +40,8 @@ struct de_remote;
 
 /* Beside enum de_client_call_type: dengine_cluster_status. */
 #define DE_REMOTE_STATUS 100
+
+struct de_remote_watch;
 
 struct de_remote_endpoint {
     struct de_remote *remote;
@@ -88,6 +92,8 @@ struct de_remote {
     struct de_remote_call *parked;
     struct de_remote_call *flying;
     struct de_remote_call *finished;
+    struct de_remote_watch *watches;
+    uint32_t users; /* the client, and each watch: the memory lives until the last has gone */
     bool unsettled; /* something happened that parked calls may have waited for */
     bool closing;
     size_t live;       /* calls, watches, probes and wake-ups not over */
@@ -134,6 +140,17 @@ void de_remote_learn_leader(struct de_remote *remote, const char *address);
 /* Sends or ends what is parked, looks for a leader as long as something waits for one, and works
  * out due_ns. */
 void de_remote_settle(struct de_remote *remote, uint64_t now_ns);
+
+/* remote_watch.c */
+int de_remote_watch(struct dengine_client *client, const struct dengine_watch_options *options,
+                    struct de_watch_feed **feed);
+/* Gives watches without a stream one; whether any waits for a connection. Makes *due_ns earlier. */
+bool de_remote_watches_settle(struct de_remote *remote, uint64_t now_ns, uint64_t *due_ns);
+/* The client is closing: makes all streams end soon. */
+void de_remote_watches_cancel(struct de_remote *remote);
+
+/* remote.c: gives up the lock and one use. */
+void de_remote_leave_and_drop(struct de_remote *remote);
 
 /* remote_message.c. Paths of the methods: */
 extern const char de_remote_write_path[];

@@ -319,20 +319,22 @@ static void pursue(struct de_remote_endpoint *endpoint, bool ask, uint64_t now_n
 void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
 {
     const struct de_remote_call *call;
-    bool anywhere = false;
+    bool anywhere;
     bool ask;
     uint64_t due_ns = UINT64_MAX;
     size_t i;
 
     remote->unsettled = false;
     pump(remote, now_ns, &due_ns);
+    anywhere = de_remote_watches_settle(remote, now_ns, &due_ns);
     for (call = remote->parked; call != NULL && !anywhere; call = call->next) {
         anywhere = call->anywhere;
     }
     /* Others are asked also when there is one that is said to lead, but it cannot be connected to:
      * it may be the last leader, dead, and they may just not know. */
-    ask = remote->leader == NULL || (!led(remote) && remote->leader->failures > 0);
-    if (remote->parked != NULL && (ask || anywhere)) {
+    ask = remote->parked != NULL &&
+          (remote->leader == NULL || (!led(remote) && remote->leader->failures > 0));
+    if (ask || anywhere) {
         for (i = 0; i < remote->endpoint_count; i++) {
             pursue(remote->endpoints[i], ask, now_ns, &due_ns);
         }

@@ -413,12 +413,19 @@ static void embedded_disconnect(struct dengine_client *client)
     (void)client;
 }
 
+static int embedded_watch(struct dengine_client *client,
+                          const struct dengine_watch_options *options, struct de_watch_feed **feed)
+{
+    return de_watches_open(engine_of(client)->watches, options, feed);
+}
+
 void de_embedded_client_init(struct dengine *engine)
 {
     static const struct de_client_ops ops = {
         .start = embedded_start,
         .get_here = embedded_get_here,
         .cluster_status = embedded_cluster_status,
+        .watch = embedded_watch,
         .disconnect = embedded_disconnect,
     };
 

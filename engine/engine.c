@@ -197,12 +197,6 @@ int dengine_close(struct dengine *engine)
     return err;
 }
 
-int dengine_watch_open(struct dengine *engine, const struct dengine_watch_options *options,
-                       struct dengine_watch **watch)
-{
-    return de_watches_open(engine->watches, options, watch);
-}
-
 /* ---- looking ---- */
 
 int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms, uint64_t *leader)

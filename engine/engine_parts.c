@@ -29,6 +29,12 @@ struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine)
     return engine->stores.snapshots;
 }
 
+struct de_watches *de_engine_watches(struct dengine *engine)
+{
+    DE_ASSERT(engine->watches != NULL);
+    return engine->watches;
+}
+
 /* Port 0 means that the system chose one: clients have to be told which. */
 static void bound_address(const struct dengine *engine, char *address, size_t size)
 {

@@ -8,6 +8,7 @@
 #include <dengine/dengine.h>
 
 #include "core/kv/kv.h"
+#include "engine/watches.h"
 #include "runtime/libev/replica.h"
 
 #ifdef __cplusplus
@@ -18,6 +19,7 @@ extern "C" {
 struct de_replica *de_engine_replica(struct dengine *engine);
 struct de_kv *de_engine_kv(struct dengine *engine);
 struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine);
+struct de_watches *de_engine_watches(struct dengine *engine);
 
 /* The members, ascending by id, with the addresses that clients are to dial; this node's with the
  * port that is bound. Returns how many there are, at most DENGINE_MEMBERS_MAX. `leader` is left

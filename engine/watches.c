@@ -1,53 +1,40 @@
 #include "engine/watches.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "core/base/assert.h"
-#include "runtime/libev/clock.h"
 #include "storage/base/heap.h"
-
-#define NS_PER_MS UINT64_C(1000000)
 
 struct de_watches {
     pthread_mutex_t mutex;
     /* Guarded by mutex: */
     struct de_watch_hub *hub;
-    uint32_t users; /* the engine, and each watch */
+    uint32_t users; /* the engine, and each feed */
     bool ended;
-    struct dengine_watch *first; /* all of them */
+    struct feed *first; /* all of them */
 };
 
-struct dengine_watch {
+struct feed {
+    struct de_watch_feed feed;
     struct de_watches *watches;
-    struct de_watcher *watcher;
-    struct dengine_watch *next;
-    struct dengine_watch **link;
+    struct de_watcher *watcher; /* NULL: what it was to begin from is compacted */
+    struct feed *next;
+    struct feed **link;
     struct de_kv_event *held; /* what the caller looks at */
     void (*ready)(void *context);
     void *context;
     uint64_t revision;
     int result; /* what it has ended with; 0: it goes on */
-    int fd;
 };
 
 /* ---- being told ---- */
 
-static void notify(struct dengine_watch *watch)
+static void notify(struct feed *feed)
 {
-    const uint64_t one = 1;
-    ssize_t written;
-
-    /* Full only after 2^64 - 2 of these, and then it can be read all the same. */
-    written = write(watch->fd, &one, sizeof one);
-    DE_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
-    if (watch->ready != NULL) {
-        watch->ready(watch->context);
+    DE_ASSERT(feed->watches != NULL);
+    if (feed->ready != NULL) {
+        feed->ready(feed->context);
     }
 }
 
@@ -124,94 +111,37 @@ static void leave(struct de_watches *watches)
 
 void de_watches_end(struct de_watches *watches)
 {
-    struct dengine_watch *watch;
+    struct feed *feed;
 
     if (watches == NULL) {
         return;
     }
     (void)pthread_mutex_lock(&watches->mutex);
     watches->ended = true;
-    for (watch = watches->first; watch != NULL; watch = watch->next) {
-        notify(watch);
+    for (feed = watches->first; feed != NULL; feed = feed->next) {
+        notify(feed);
     }
     leave(watches);
 }
 
-static struct dengine_watch *new_watch(const struct dengine_watch_options *options)
+static void feed_close(struct de_watch_feed *base)
 {
-    struct dengine_watch *watch = calloc(1, sizeof *watch);
+    struct feed *feed = DE_CONTAINER_OF(base, struct feed, feed);
+    struct de_watches *watches = feed->watches;
 
-    if (watch == NULL) {
-        return NULL;
-    }
-    watch->ready = options->ready;
-    watch->context = options->context;
-    watch->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (watch->fd < 0) {
-        free(watch);
-        return NULL;
-    }
-    return watch;
-}
-
-int de_watches_open(struct de_watches *watches, const struct dengine_watch_options *options,
-                    struct dengine_watch **result)
-{
-    struct de_watch_options wanted = {.from = options->from,
-                                      .end = options->end,
-                                      .one_key = options->one_key,
-                                      .from_revision = options->from_revision,
-                                      .no_puts = options->no_puts,
-                                      .no_deletes = options->no_deletes};
-    struct dengine_watch *watch = new_watch(options);
-    int err;
-
-    *result = NULL;
-    if (watch == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    wanted.context = watch;
-    watch->watches = watches;
     (void)pthread_mutex_lock(&watches->mutex);
-    err = de_watch_add(watches->hub, &wanted, &watch->watcher);
-    if (err == 0) {
-        watches->users++;
-        watch->next = watches->first;
-        watch->link = &watches->first;
-        if (watch->next != NULL) {
-            watch->next->link = &watch->next;
-        }
-        watches->first = watch;
-        *result = watch;
+    if (feed->held != NULL) {
+        de_watch_done(watches->hub, feed->held);
     }
-    (void)pthread_mutex_unlock(&watches->mutex);
-    if (err != 0) {
-        (void)close(watch->fd);
-        free(watch);
+    if (feed->watcher != NULL) {
+        de_watch_remove(watches->hub, feed->watcher);
     }
-    return err;
-}
-
-void dengine_watch_close(struct dengine_watch *watch)
-{
-    struct de_watches *watches;
-
-    if (watch == NULL) {
-        return;
-    }
-    watches = watch->watches;
-    (void)pthread_mutex_lock(&watches->mutex);
-    if (watch->held != NULL) {
-        de_watch_done(watches->hub, watch->held);
-    }
-    de_watch_remove(watches->hub, watch->watcher);
-    *watch->link = watch->next;
-    if (watch->next != NULL) {
-        watch->next->link = watch->link;
+    *feed->link = feed->next;
+    if (feed->next != NULL) {
+        feed->next->link = feed->link;
     }
     leave(watches);
-    (void)close(watch->fd);
-    free(watch);
+    free(feed);
 }
 
 /* ---- getting ---- */
@@ -230,77 +160,113 @@ static void show(const struct de_kv_event *from, struct dengine_event *event)
     event->previous = from->previous;
 }
 
-/* Under the lock. TIMEOUT: there is nothing now. */
-static int take(struct dengine_watch *watch, struct dengine_event *event)
+/* Under the lock. */
+static int take(struct feed *feed, struct dengine_event *event)
 {
-    struct de_watches *watches = watch->watches;
+    struct de_watches *watches = feed->watches;
     struct de_watch_next next;
-    uint64_t count;
 
-    if (watch->held != NULL) {
-        de_watch_done(watches->hub, watch->held);
-        watch->held = NULL;
+    if (feed->held != NULL) {
+        de_watch_done(watches->hub, feed->held);
+        feed->held = NULL;
     }
-    if (watch->result != 0) {
-        return watch->result;
+    if (feed->result != 0) {
+        return feed->result;
     }
-    de_watch_take(watches->hub, watch->watcher, &next);
+    de_watch_take(watches->hub, feed->watcher, &next);
+    feed->revision = next.revision;
     switch (next.kind) {
     case DE_WATCH_EVENT:
-        watch->held = next.event;
+        feed->held = next.event;
         show(next.event, event);
         return 0;
     case DE_WATCH_OVERFLOW:
-        watch->result = DENGINE_E_CANCELED;
+        feed->result = DENGINE_E_CANCELED;
         break;
     case DE_WATCH_RESET:
-        watch->result = DENGINE_E_COMPACTED;
+        feed->result = DENGINE_E_COMPACTED;
+        feed->revision++;
         break;
     case DE_WATCH_NOTHING:
-        watch->result = watches->ended ? DENGINE_E_SHUTDOWN : 0;
+        feed->result = watches->ended ? DENGINE_E_SHUTDOWN : 0;
         break;
     }
-    watch->revision = next.revision;
-    if (watch->result != 0) {
-        return watch->result; /* the descriptor stays readable: there is an end to be seen */
-    }
-    (void)!read(watch->fd, &count, sizeof count); /* EAGAIN: it was empty */
-    return DENGINE_E_TIMEOUT;
+    return feed->result != 0 ? feed->result : DENGINE_E_TIMEOUT;
 }
 
-int dengine_watch_next(struct dengine_watch *watch, uint32_t timeout_ms,
-                       struct dengine_event *event)
+static int feed_next(struct de_watch_feed *base, struct dengine_event *event)
 {
-    const uint64_t deadline_ns = de_clock_now_ns() + timeout_ms * NS_PER_MS;
+    struct feed *feed = DE_CONTAINER_OF(base, struct feed, feed);
+    int err;
 
-    DE_ASSERT(watch != NULL && event != NULL);
-    for (;;) {
-        struct pollfd waiting = {.fd = watch->fd, .events = POLLIN};
-        uint64_t now_ns;
-        uint64_t left_ms;
-        int err;
+    (void)pthread_mutex_lock(&feed->watches->mutex);
+    err = take(feed, event);
+    (void)pthread_mutex_unlock(&feed->watches->mutex);
+    return err;
+}
 
-        (void)pthread_mutex_lock(&watch->watches->mutex);
-        err = take(watch, event);
-        (void)pthread_mutex_unlock(&watch->watches->mutex);
-        now_ns = de_clock_now_ns();
-        if (err != DENGINE_E_TIMEOUT || now_ns >= deadline_ns) {
-            return err;
+static uint64_t feed_revision(const struct de_watch_feed *base)
+{
+    return DE_CONTAINER_OF(base, const struct feed, feed)->revision;
+}
+
+static const struct de_watch_feed_ops feed_ops = {feed_next, feed_revision, NULL, feed_close};
+
+/* Under the lock. */
+static int begin(struct de_watches *watches, const struct dengine_watch_options *options,
+                 struct feed *feed)
+{
+    const struct de_watch_options wanted = {.from = options->from,
+                                            .end = options->end,
+                                            .one_key = options->one_key,
+                                            .from_revision = options->from_revision,
+                                            .no_puts = options->no_puts,
+                                            .no_deletes = options->no_deletes,
+                                            .context = feed};
+    int err = de_watch_add(watches->hub, &wanted, &feed->watcher);
+
+    feed->revision =
+        options->from_revision != 0 ? options->from_revision - 1 : de_watch_revision(watches->hub);
+    if (err == DENGINE_E_COMPACTED) {
+        feed->result = err;
+        feed->revision = de_watch_oldest(watches->hub);
+        notify(feed);
+        err = 0;
+    }
+    if (err == 0) {
+        watches->users++;
+        feed->next = watches->first;
+        feed->link = &watches->first;
+        if (feed->next != NULL) {
+            feed->next->link = &feed->next;
         }
-        /* Rounded up: a wait of no length would be repeated in vain. */
-        left_ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-        (void)poll(&waiting, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+        watches->first = feed;
     }
+    return err;
 }
 
-uint64_t dengine_watch_revision(const struct dengine_watch *watch)
+int de_watches_open(struct de_watches *watches, const struct dengine_watch_options *options,
+                    struct de_watch_feed **result)
 {
-    DE_ASSERT(watch != NULL);
-    return watch->revision;
-}
+    struct feed *feed = calloc(1, sizeof *feed);
+    int err;
 
-int dengine_watch_fd(const struct dengine_watch *watch)
-{
-    DE_ASSERT(watch != NULL);
-    return watch->fd;
+    DE_ASSERT(watches != NULL && options != NULL);
+    *result = NULL;
+    if (feed == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    feed->feed.ops = &feed_ops;
+    feed->watches = watches;
+    feed->ready = options->ready;
+    feed->context = options->context;
+    (void)pthread_mutex_lock(&watches->mutex);
+    err = begin(watches, options, feed);
+    (void)pthread_mutex_unlock(&watches->mutex);
+    if (err != 0) {
+        free(feed);
+        return err;
+    }
+    *result = &feed->feed;
+    return 0;
 }

@@ -1,13 +1,12 @@
-/* engine/watches.h - the watches of an engine: one hub (core/kv/watch.h) behind a lock.
+/* engine/watches.h - who watches an engine: one hub (core/kv/watch.h) behind a lock.
  *
- * Lives until the engine and the last watch have gone.
+ * Lives until the engine and the last feed have gone.
  *
  * Threads: any. */
 #ifndef DE_ENGINE_WATCHES_H
 #define DE_ENGINE_WATCHES_H
 
-#include <dengine/watch.h>
-
+#include "client/client_ops.h"
 #include "core/kv/kv.h"
 #include "core/kv/watch.h"
 
@@ -20,12 +19,14 @@ struct de_watches;
 /* Makes the hub for kv and has it told what kv does. Before anything is applied. */
 int de_watches_new(const struct de_watch_limits *limits, struct de_kv *kv,
                    struct de_watches **watches);
-/* Nothing is applied any more: watches get SHUTDOWN after what they have yet to see. NULL is
+/* Nothing is applied any more: feeds get SHUTDOWN after what they have yet to see. NULL is
  * allowed. */
 void de_watches_end(struct de_watches *watches);
 
+/* Begins to watch (client_ops.h). options->ready is called under the lock: it must call nothing
+ * here. INVALID, TOO_LARGE, BUSY, NO_MEMORY. */
 int de_watches_open(struct de_watches *watches, const struct dengine_watch_options *options,
-                    struct dengine_watch **watch);
+                    struct de_watch_feed **feed);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <dengine/dengine.h>
 #include <dengine/watch.h>
 
 #include "engine/engine_test_support.h"
@@ -67,7 +68,7 @@ static struct dengine_watch *watch_from(struct dengine *engine, const char *from
         .from = dengine_str(from), .end = dengine_str(end), .from_revision = revision};
     struct dengine_watch *watch;
 
-    assert_int_equal(dengine_watch_open(engine, &options, &watch), 0);
+    assert_int_equal(dengine_watch_open(dengine_client_of(engine), &options, &watch), 0);
     return watch;
 }
 
@@ -132,7 +133,7 @@ static void a_watch_can_be_of_one_key_and_of_deletes(void **state)
     struct dengine *engine = *state;
     struct dengine_watch *watch;
 
-    assert_int_equal(dengine_watch_open(engine, &options, &watch), 0);
+    assert_int_equal(dengine_watch_open(dengine_client_of(engine), &options, &watch), 0);
     (void)put(engine, "k", "1");
     (void)put(engine, "kk", "1");
     assert_int_equal(dengine_delete(dengine_client_of(engine), DENGINE_STR("kk"), NULL), 0);
@@ -163,8 +164,9 @@ static void an_end_by_time_is_marked(void **state)
 static void a_watch_may_begin_in_the_past_that_is_remembered(void **state)
 {
     const uint64_t first = put(*state, "k", "1");
-    const struct dengine_watch_options long_ago = {.from_revision = 1};
     struct dengine_watch *watch;
+    struct dengine_event event;
+    uint64_t oldest;
     int i;
 
     (void)put(*state, "k", "2");
@@ -177,8 +179,17 @@ static void a_watch_may_begin_in_the_past_that_is_remembered(void **state)
     for (i = 0; i < 10; i++) {
         (void)put(*state, "k", "3");
     }
-    assert_int_equal(dengine_watch_open(*state, &long_ago, &watch), DENGINE_E_COMPACTED);
-    assert_null(watch);
+    watch = watch_from(*state, "", "", 1);
+    assert_int_equal(dengine_watch_next(watch, 0, &event), DENGINE_E_COMPACTED);
+    assert_int_equal(dengine_watch_next(watch, WAIT_MS, &event), DENGINE_E_COMPACTED);
+    oldest = dengine_watch_revision(watch);
+    dengine_watch_close(watch);
+    watch = watch_from(*state, "", "", oldest);
+    for (i = 0; i < 4; i++) {
+        check_next(watch, DENGINE_EVENT_PUT, "k", "3", "3");
+    }
+    check_nothing(watch, oldest + 3);
+    dengine_watch_close(watch);
 }
 
 static void bad_watches_and_too_many_are_refused(void **state)
@@ -191,11 +202,12 @@ static void bad_watches_and_too_many_are_refused(void **state)
 
     assert_int_equal(dengine_close(*state), 0);
     *state = open_with("raft.watch.max_watchers", "1");
-    assert_int_equal(dengine_watch_open(*state, &backwards, &watch), DENGINE_E_INVALID);
-    assert_int_equal(dengine_watch_open(*state, &good, &watch), 0);
-    assert_int_equal(dengine_watch_open(*state, &good, &other), DENGINE_E_BUSY);
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &backwards, &watch),
+                     DENGINE_E_INVALID);
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &good, &watch), 0);
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &good, &other), DENGINE_E_BUSY);
     dengine_watch_close(watch);
-    assert_int_equal(dengine_watch_open(*state, &good, &watch), 0);
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &good, &watch), 0);
     dengine_watch_close(watch);
 }
 
@@ -214,7 +226,7 @@ static void descriptor_and_callback_tell_of_changes(void **state)
     struct dengine_watch *watch;
     struct pollfd waiting = {.events = POLLIN};
 
-    assert_int_equal(dengine_watch_open(engine, &options, &watch), 0);
+    assert_int_equal(dengine_watch_open(dengine_client_of(engine), &options, &watch), 0);
     waiting.fd = dengine_watch_fd(watch);
     assert_int_equal(poll(&waiting, 1, 0), 0);
     (void)put(engine, "k", "1");

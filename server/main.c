@@ -135,6 +135,7 @@ static int start(struct server *server)
     parts.replica = de_engine_replica(server->engine);
     parts.kv = de_engine_kv(server->engine);
     parts.snapshots = de_engine_snapshots(server->engine);
+    parts.watches = de_engine_watches(server->engine);
     parts.member_count = de_engine_members(server->engine, members);
     de_service_attach(server->service, &parts);
     for (i = 0; i < parts.member_count; i++) {
@@ -230,6 +231,7 @@ static int serve(struct server *server)
 
     if (err == 0) {
         err = run(server);
+        de_service_drain(server->service);
     }
     close_err = dengine_close(server->engine);
     if (err == DENGINE_E_HALTED && close_err != 0) {

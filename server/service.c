@@ -39,6 +39,12 @@ int de_service_new(const struct de_service_options *options, struct de_service *
         free(service);
         return DENGINE_E_NO_MEMORY;
     }
+    if (de_service_pusher_start(&service->pusher, service) != 0) {
+        de_worker_stop(&service->snapshot_reader);
+        de_worker_stop(&service->reader);
+        free(service);
+        return DENGINE_E_NO_MEMORY;
+    }
     *result = service;
     return 0;
 }
@@ -48,6 +54,7 @@ void de_service_free(struct de_service *service)
     if (service != NULL) {
         de_worker_stop(&service->reader);
         de_worker_stop(&service->snapshot_reader);
+        de_service_pusher_stop(&service->pusher);
         DE_ASSERT(service->ready == NULL && service->snapshot_calls == NULL);
         free(service);
     }
@@ -79,7 +86,7 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
         err = de_rpc_server_add_unary(server, "/dengine.admin.SnapshotService/Read",
                                       de_service_read_snapshot, context);
     }
-    return err;
+    return err != 0 ? err : de_service_add_watch_methods(context, server);
 }
 
 void de_service_attach(struct de_service *service, const struct de_service_parts *parts)
@@ -89,9 +96,15 @@ void de_service_attach(struct de_service *service, const struct de_service_parts
     service->replica = parts->replica;
     service->kv = parts->kv;
     service->snapshots = parts->snapshots;
+    service->watches = parts->watches;
     service->member_count = parts->member_count;
     memcpy(service->members, parts->members, parts->member_count * sizeof parts->members[0]);
     atomic_store_explicit(&service->attached, true, memory_order_release);
+}
+
+void de_service_drain(struct de_service *service)
+{
+    de_service_pusher_drain(&service->pusher);
 }
 
 bool de_service_attached(const struct de_service *service)

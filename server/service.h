@@ -1,11 +1,14 @@
 /* server/service.h - the public services of a node, in the protocol of d-engine v0.2.4:
  *
- *   d_engine.client.RaftClientService                  HandleClientWrite, HandleClientRead
+ *   d_engine.client.RaftClientService                  HandleClientWrite, HandleClientRead,
+ *                                                      HandleClientScan, Watch
  *   d_engine.server.cluster.ClusterManagementService   GetClusterMetadata
  *
- * and, of our own, for backups (proto/dengine_snapshot.proto):
+ * and, of our own, for backups (proto/dengine_snapshot.proto) and watches
+ * (proto/dengine_watch.proto):
  *
  *   dengine.admin.SnapshotService                      Take, Read
+ *   dengine.watch.WatchService                         Watch
  *
  * Errors of reads and writes travel in the reply (ErrorCode), since d-engine's clients tell them
  * apart only there: 4001 with a hint who leads, 4004 with retry_after_ms, 4005 no leader or
@@ -13,17 +16,19 @@
  * that is no request at all ends INVALID_ARGUMENT, a reply that no client could take
  * RESOURCE_EXHAUSTED.
  *
- * Life: new, add_methods (by the engine that is being opened), attach, (the engine is closed),
- * free. Until attach the node says that it knows no leader.
+ * Life: new, add_methods (by the engine that is being opened), attach, drain, (the engine is
+ * closed), free. Until attach the node says that it knows no leader.
  *
  * Threads: handlers run on the thread of the gRPC queue and answer eventual reads there; writes are
- * answered by the applier, other reads by a thread of the service, snapshots by another. */
+ * answered by the applier, other reads by a thread of the service, snapshots by another; a third
+ * serves the watches. */
 #ifndef DE_SERVER_SERVICE_H
 #define DE_SERVER_SERVICE_H
 
 #include <dengine/client.h>
 
 #include "core/kv/kv.h"
+#include "engine/watches.h"
 #include "runtime/libev/replica.h"
 #include "runtime/libev/rpc_server.h"
 
@@ -45,6 +50,7 @@ struct de_service_parts {
     struct de_replica *replica;
     struct de_kv *kv;
     struct dengine_snapshot_store snapshots;
+    struct de_watches *watches;
     const struct dengine_member *members; /* with the addresses that clients dial; copied */
     uint32_t member_count;
 };
@@ -56,6 +62,9 @@ int de_service_new(const struct de_service_options *options, struct de_service *
 int de_service_add_methods(void *context, struct de_rpc_server *server);
 
 void de_service_attach(struct de_service *service, const struct de_service_parts *parts);
+
+/* The engine is about to be closed: ends the watches, so that their clients go elsewhere. */
+void de_service_drain(struct de_service *service);
 
 /* When no call can come any more and all have been answered. NULL is allowed. */
 void de_service_free(struct de_service *service);

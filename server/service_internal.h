@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/service.h"
-#include "runtime/libev/worker.h"
+#include "server/service_watch.h"
 
 struct de_read_call;
 struct de_snapshot_call;
@@ -16,6 +16,7 @@ struct de_service {
     struct de_replica *replica;
     struct de_kv *kv;
     struct dengine_snapshot_store snapshots;
+    struct de_watches *watches;
     struct dengine_member members[DENGINE_MEMBERS_MAX];
     uint32_t member_count;
     /* Reads whose barrier has passed; guarded by reader.mutex. */
@@ -25,6 +26,7 @@ struct de_service {
     /* Pieces of snapshots to be read; guarded by snapshot_reader.mutex. */
     struct de_worker snapshot_reader;
     struct de_snapshot_call *snapshot_calls;
+    struct de_service_pusher pusher;
 };
 
 /* Handlers (rpc_server.h); context is the service. */

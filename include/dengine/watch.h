@@ -1,22 +1,26 @@
-/* dengine/watch.h - being told what happens to keys, by an engine in your process.
+/* dengine/watch.h - being told what happens to keys.
  *
  *     struct dengine_watch_options options = {.from = DENGINE_STR("job"), .one_key = true};
  *     struct dengine_watch *watch;
  *     struct dengine_event event;
  *
- *     dengine_watch_open(engine, &options, &watch);
+ *     dengine_watch_open(client, &options, &watch);
  *     while (dengine_watch_next(watch, 1000, &event) == 0) { ... }
  *     dengine_watch_close(watch);
  *
- * Works on any member, leader or not: it sees what this member has applied. A watch gives every
- * change of its range from where it begins, in the order of revisions, once; without a gap, until
- * it ends with an error, which says how to go on.
+ * A watch gives every change of its range from where it begins, in the order of revisions, once;
+ * without a gap, until it ends with an error, which says how to go on.
+ *
+ * A client of an engine in the process sees what that member has applied, leader or not. A remote
+ * client watches at any node of the cluster that it reaches, and goes on at another one, by itself,
+ * when that one dies, is cut off from the leader, or remembers too little; the order of revisions
+ * makes that invisible.
  *
  * Threads: one thread at a time uses a watch; different watches are independent. */
 #ifndef DENGINE_WATCH_H
 #define DENGINE_WATCH_H
 
-#include <dengine/dengine.h>
+#include <dengine/client.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,7 +38,7 @@ struct dengine_watch_options {
      * come. After reading the state as of revision r, r + 1 leaves no gap. */
     uint64_t from_revision;
     /* May be NULL. Called when there is something to get after there was nothing, from a thread of
-     * the engine: must not block nor call anything of the engine. */
+     * the library: must not block nor call anything of it. */
     void (*ready)(void *context);
     void *context;
 };
@@ -58,10 +62,10 @@ struct dengine_event {
     struct dengine_slice previous; /* the value before, if had_previous */
 };
 
-/* Begins to watch; options are copied. INVALID, TOO_LARGE (a key), BUSY (raft.watch.max_watchers),
- * NO_MEMORY, and COMPACTED: from_revision is remembered no more: read the state and
- * begin at the revision after that. The caller closes *watch. */
-DENGINE_EXPORT int dengine_watch_open(struct dengine *engine,
+/* Begins to watch; options are copied. INVALID, TOO_LARGE (a key), NO_MEMORY, SHUTDOWN, and from an
+ * engine in the process BUSY (raft.watch.max_watchers). A remote client does not wait for a
+ * connection: "to come" is what the node says that it reaches first. The caller closes *watch. */
+DENGINE_EXPORT int dengine_watch_open(struct dengine_client *client,
                                       const struct dengine_watch_options *options,
                                       struct dengine_watch **watch);
 
@@ -70,22 +74,31 @@ DENGINE_EXPORT int dengine_watch_open(struct dengine *engine,
  *
  *   CANCELED    it was read too slowly (raft.watch.watcher_buffer_size): open another one from
  *               dengine_watch_revision(), and nothing is missed
- *   COMPACTED   the state was replaced by a snapshot: read the state, and open another one from the
- *               revision read plus one
- *   SHUTDOWN    the engine is closing */
+ *   COMPACTED   the revision to go on from is remembered no more, by no node; or the state of the
+ *               engine in the process was replaced by a snapshot: read the state, and open another
+ *               one from the revision read plus one
+ *   SHUTDOWN    the engine is closing, or the client was disconnected
+ *   BUSY        the node has too many watchers (remote)
+ *   VERSION     the server knows no watches of this kind (remote) */
 DENGINE_EXPORT int dengine_watch_next(struct dengine_watch *watch, uint32_t timeout_ms,
                                       struct dengine_event *event);
 
-/* After a TIMEOUT: everything up to this revision has been seen. After CANCELED: where to begin
- * anew. After COMPACTED: what the state is of. Before: 0. */
+/* After a TIMEOUT: everything up to this revision has been seen; 0 as long as that is not known.
+ * After CANCELED: where to begin anew. After COMPACTED: the oldest revision to begin from. */
 DENGINE_EXPORT uint64_t dengine_watch_revision(const struct dengine_watch *watch);
+
+/* Asks for the newest: soon after it, dengine_watch_revision is not below what the node that is
+ * watched had applied when it was asked. Without this a remote client hears of it every two seconds
+ * when nothing changes; an engine in the process tells with each TIMEOUT. */
+DENGINE_EXPORT void dengine_watch_progress(struct dengine_watch *watch);
 
 /* A file descriptor that can be read from (poll, epoll, an event loop) while there may be something
  * to get: then call dengine_watch_next with time-out 0 until TIMEOUT. The watch's; do not read it.
  */
 DENGINE_EXPORT int dengine_watch_fd(const struct dengine_watch *watch);
 
-/* Ends a watch. Also after dengine_close of its engine. NULL is allowed. */
+/* Ends a watch. Also after dengine_close of its engine, or dengine_disconnect of its client. NULL
+ * is allowed. */
 DENGINE_EXPORT void dengine_watch_close(struct dengine_watch *watch);
 
 #ifdef __cplusplus

@@ -150,7 +150,8 @@ static void inbound_ended(void *object)
 
 int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server)
 {
-    static const struct de_rpc_stream_ops ops = {inbound_opened, inbound_message, inbound_ended};
+    static const struct de_rpc_stream_ops ops = {
+        .opened = inbound_opened, .message = inbound_message, .ended = inbound_ended};
     int err;
 
     DE_ASSERT(inbox->receive != NULL && inbox->loop != NULL);

@@ -72,9 +72,10 @@ void de_rpc_reply(struct de_rpc_call *call, grpc_status_code code, const char *m
 void de_rpc_refuse_with(struct de_rpc_call *call, grpc_status_code code, const char *message,
                         const char *name, const char *value);
 
-/* ---- methods whose client streams ---- */
+/* ---- methods that stream ---- */
 
-/* The callbacks of a stream, in this order: opened, any number of message, ended. */
+/* The callbacks of a stream, in this order: opened, any number of message and sent, closed, ended.
+ */
 struct de_rpc_stream_ops {
     /* A client has opened stream. Returns the owner's object for it, or NULL to refuse for want of
      * memory (then neither message nor ended follows). */
@@ -83,6 +84,12 @@ struct de_rpc_stream_ops {
      * stream; it reads on, or ends, only when de_rpc_stream_read() has been called, which must
      * happen exactly once. This is how a slow owner pushes back. */
     bool (*message)(void *stream_object, struct dengine_slice bytes);
+    /* What de_rpc_stream_send took has been sent: the next may follow. NULL: nothing is ever sent,
+     * and the stream ends OK with the client's last message; else it goes on until finish. */
+    void (*sent)(void *stream_object);
+    /* The client has gone, or the server ends: whoever holds the stream has to release it. Comes
+     * once for each stream that was opened. May be NULL. */
+    void (*closed)(void *stream_object);
     /* Nothing follows; stream is gone when this returns. Never while the owner holds it. */
     void (*ended)(void *stream_object);
 };
@@ -95,9 +102,19 @@ int de_rpc_server_add_stream(struct de_rpc_server *server, const char *path,
 /* Gives back a stream that `message` held. */
 void de_rpc_stream_read(struct de_rpc_stream *stream);
 
-/* Ends the stream with a status, from inside a callback or while holding it (a held stream has to
- * be given back besides). The first one counts. message is copied, NULL = "". */
+/* Ends the stream with a status, which follows a message that is being sent; from inside a callback
+ * or while holding it (a held stream has to be given back besides). The first one counts. message
+ * is copied, NULL = "". */
 void de_rpc_stream_finish(struct de_rpc_stream *stream, grpc_status_code code, const char *message);
+
+/* Keeps the stream from ending until release, which is called once, from any thread; the owner may
+ * call the functions here until then. From inside `opened`. */
+void de_rpc_stream_hold(struct de_rpc_stream *stream);
+void de_rpc_stream_release(struct de_rpc_stream *stream);
+
+/* Sends a message (copied); `sent` must have been called for the one before. From a callback or
+ * while holding the stream. False: the stream is ending, and no `sent` follows. */
+bool de_rpc_stream_send(struct de_rpc_stream *stream, struct dengine_slice bytes);
 
 /* ---- running ---- */
 

@@ -29,6 +29,7 @@ struct fixture {
     struct de_rpc_call *parked;
     struct de_rpc_stream *stream;
     int stream_messages;
+    int stream_sent;
     bool stream_held;
     bool stream_ended;
     uint32_t timeout_ms;
@@ -86,7 +87,50 @@ static void stream_ended(void *object)
     (void)pthread_mutex_unlock(&f->mutex);
 }
 
-static const struct de_rpc_stream_ops stream_ops = {stream_opened, stream_message, stream_ended};
+static const struct de_rpc_stream_ops stream_ops = {
+    .opened = stream_opened, .message = stream_message, .ended = stream_ended};
+
+/* Holds, and answers each message by a count of its own: one is sent at a time. */
+static void *echo_opened(void *context, struct de_rpc_stream *stream)
+{
+    de_rpc_stream_hold(stream);
+    return stream_opened(context, stream);
+}
+
+static bool echo_message(void *object, struct dengine_slice bytes)
+{
+    struct fixture *f = object;
+
+    (void)pthread_mutex_lock(&f->mutex);
+    f->stream_messages++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->mutex);
+    return de_rpc_stream_send(f->stream, bytes);
+}
+
+static void echo_sent(void *object)
+{
+    struct fixture *f = object;
+
+    (void)pthread_mutex_lock(&f->mutex);
+    f->stream_sent++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->mutex);
+}
+
+static void echo_closed(void *object)
+{
+    struct fixture *f = object;
+
+    assert_false(f->stream_ended);
+    de_rpc_stream_release(f->stream);
+}
+
+static const struct de_rpc_stream_ops echo_ops = {.opened = echo_opened,
+                                                  .message = echo_message,
+                                                  .sent = echo_sent,
+                                                  .closed = echo_closed,
+                                                  .ended = stream_ended};
 
 static int setup(void **state)
 {
@@ -103,6 +147,7 @@ static int setup(void **state)
     assert_int_equal(de_rpc_server_add_unary(f->server, "/t.T/Echo", echo, f), 0);
     assert_int_equal(de_rpc_server_add_unary(f->server, "/t.T/Park", park, f), 0);
     assert_int_equal(de_rpc_server_add_stream(f->server, "/t.T/Stream", &stream_ops, f), 0);
+    assert_int_equal(de_rpc_server_add_stream(f->server, "/t.T/Return", &echo_ops, f), 0);
     assert_int_equal(de_rpc_server_start(f->server, "127.0.0.1:0", message, sizeof(message)), 0);
     (void)snprintf(f->address, sizeof(f->address), "127.0.0.1:%u",
                    (unsigned)de_rpc_server_port(f->server));
@@ -370,14 +415,14 @@ struct client_stream {
     grpc_slice details;
 };
 
-static void stream_begin(struct fixture *f, struct client_stream *s)
+static void stream_begin_at(struct fixture *f, struct client_stream *s, const char *path)
 {
     grpc_op ops[2] = {0};
 
     memset(s, 0, sizeof(*s));
-    s->call = grpc_channel_create_call(f->channel, NULL, GRPC_PROPAGATE_DEFAULTS, f->client_queue,
-                                       grpc_slice_from_static_string("/t.T/Stream"), NULL,
-                                       in_ms(10000), NULL);
+    s->call =
+        grpc_channel_create_call(f->channel, NULL, GRPC_PROPAGATE_DEFAULTS, f->client_queue,
+                                 grpc_slice_from_static_string(path), NULL, in_ms(10000), NULL);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
     ops[0].flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY;
     ops[1].op = GRPC_OP_RECV_INITIAL_METADATA;
@@ -386,6 +431,11 @@ static void stream_begin(struct fixture *f, struct client_stream *s)
     assert_ptr_equal(
         grpc_completion_queue_next(f->client_queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).tag,
         s);
+}
+
+static void stream_begin(struct fixture *f, struct client_stream *s)
+{
+    stream_begin_at(f, s, "/t.T/Stream");
 }
 
 static void stream_send(struct fixture *f, struct client_stream *s, const char *text)
@@ -498,6 +548,66 @@ static void the_owner_ends_a_stream_with_a_status(void **state)
     wait_for_stream_end(f);
 }
 
+static void stream_receive(struct fixture *f, struct client_stream *s, const char *text)
+{
+    grpc_byte_buffer *buffer = NULL;
+    grpc_op op = {0};
+    grpc_slice bytes;
+
+    op.op = GRPC_OP_RECV_MESSAGE;
+    op.data.recv_message.recv_message = &buffer;
+    assert_int_equal(grpc_call_start_batch(s->call, &op, 1, s, NULL), GRPC_CALL_OK);
+    assert_ptr_equal(
+        grpc_completion_queue_next(f->client_queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).tag,
+        s);
+    assert_non_null(buffer);
+    bytes = de_rpc_read_all(buffer);
+    assert_true(grpc_slice_str_cmp(bytes, text) == 0);
+    grpc_slice_unref(bytes);
+    grpc_byte_buffer_destroy(buffer);
+}
+
+static void wait_for_sent(struct fixture *f, int count)
+{
+    (void)pthread_mutex_lock(&f->mutex);
+    while (f->stream_sent < count) {
+        (void)pthread_cond_wait(&f->changed, &f->mutex);
+    }
+    (void)pthread_mutex_unlock(&f->mutex);
+}
+
+static void a_stream_sends_one_message_after_the_other(void **state)
+{
+    struct fixture *f = *state;
+    struct client_stream s;
+    int i;
+
+    stream_begin_at(f, &s, "/t.T/Return");
+    for (i = 1; i <= 3; i++) {
+        stream_send(f, &s, "text");
+        stream_receive(f, &s, "text");
+        wait_for_sent(f, i);
+    }
+    (void)grpc_call_cancel(s.call, NULL);
+    stream_end(f, &s);
+    wait_for_stream_end(f); /* echo_closed has released it */
+}
+
+static void a_status_follows_the_message_that_is_being_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct client_stream s;
+
+    stream_begin_at(f, &s, "/t.T/Return");
+    stream_send(f, &s, "last");
+    wait_for_messages(f, 1);
+    de_rpc_stream_finish(f->stream, GRPC_STATUS_UNAVAILABLE, "the end");
+    stream_receive(f, &s, "last");
+    stream_end(f, &s);
+    assert_int_equal(s.code, GRPC_STATUS_UNAVAILABLE);
+    wait_for_stream_end(f);
+}
+
 static void stop_ends_a_stream_that_is_open(void **state)
 {
     struct fixture *f = *state;
@@ -529,6 +639,8 @@ int main(void)
         CASE(a_stream_brings_messages_and_ends_when_the_client_goes),
         CASE(a_held_stream_neither_reads_nor_ends),
         CASE(the_owner_ends_a_stream_with_a_status),
+        CASE(a_stream_sends_one_message_after_the_other),
+        CASE(a_status_follows_the_message_that_is_being_sent),
         CASE(stop_ends_a_stream_that_is_open),
     };
 

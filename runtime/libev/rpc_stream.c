@@ -1,7 +1,7 @@
-/* Calls whose client streams. The batches are independent of one another (a RECV and a SEND in one
- * batch would end together): RECV_CLOSE for the whole life, SEND_INITIAL_METADATA, one RECV_MESSAGE
- * at a time, SEND_STATUS last. The struct lives until all of them have ended and the owner holds it
- * no more. */
+/* Calls that stream. The batches are independent of one another (a RECV and a SEND in one batch
+ * would end together): RECV_CLOSE for the whole life, SEND_INITIAL_METADATA, one RECV_MESSAGE and
+ * one SEND_MESSAGE at a time, SEND_STATUS last. The struct lives until all of them have ended and
+ * the owner holds it no more. */
 #include <stdlib.h>
 
 #include <grpc/byte_buffer.h>
@@ -15,19 +15,24 @@ struct de_rpc_stream {
     struct de_rpc_tag closed;
     struct de_rpc_tag greeted;
     struct de_rpc_tag received;
+    struct de_rpc_tag sent;
+    struct de_rpc_tag released;
     struct de_rpc_tag finished;
     struct de_rpc_method *method;
     grpc_call *call;
     gpr_timespec deadline;
     grpc_metadata_array metadata;
     grpc_byte_buffer *buffer;
+    grpc_byte_buffer *message; /* on its way out */
+    grpc_status_code status;
     grpc_slice status_message;
     int cancelled;
     void *object; /* the owner's */
     pthread_mutex_t mutex;
     /* Guarded by mutex: */
     uint32_t pending; /* batches under way, and one while the owner holds the stream */
-    bool finishing;   /* the status is on its way or out */
+    bool finishing;   /* there is a status: on its way, out, or to follow the message */
+    bool held;        /* de_rpc_stream_hold */
     bool closing;     /* the client has gone: reading is pointless */
     /* There was no memory for the one that should wait in its place: try again at the end. */
     bool post_again;
@@ -41,7 +46,7 @@ static void stream_free(struct de_rpc_stream *stream)
     if (stream->post_again) {
         (void)de_rpc_stream_post(stream->method);
     }
-    DE_ASSERT(stream->buffer == NULL);
+    DE_ASSERT(stream->buffer == NULL && stream->message == NULL);
     grpc_metadata_array_destroy(&stream->metadata);
     if (stream->finishing) {
         grpc_slice_unref(stream->status_message);
@@ -73,20 +78,29 @@ static void release_locked(struct de_rpc_stream *stream)
     }
 }
 
-static void finish_locked(struct de_rpc_stream *stream, grpc_status_code code, const char *message)
+static void send_status_locked(struct de_rpc_stream *stream)
 {
     grpc_op op = {0};
 
+    DE_ASSERT(stream->finishing && stream->message == NULL);
+    stream->pending++;
+    op.op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+    op.data.send_status_from_server.status = stream->status;
+    op.data.send_status_from_server.status_details = &stream->status_message;
+    de_rpc_start_batch(stream->call, &op, 1, &stream->finished);
+}
+
+static void finish_locked(struct de_rpc_stream *stream, grpc_status_code code, const char *message)
+{
     if (stream->finishing) {
         return;
     }
     stream->finishing = true;
-    stream->pending++;
+    stream->status = code;
     stream->status_message = grpc_slice_from_copied_string(message == NULL ? "" : message);
-    op.op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-    op.data.send_status_from_server.status = code;
-    op.data.send_status_from_server.status_details = &stream->status_message;
-    de_rpc_start_batch(stream->call, &op, 1, &stream->finished);
+    if (stream->message == NULL) {
+        send_status_locked(stream);
+    }
 }
 
 static void read_locked(struct de_rpc_stream *stream)
@@ -126,6 +140,46 @@ void de_rpc_stream_read(struct de_rpc_stream *stream)
     (void)pthread_mutex_unlock(&stream->mutex);
 }
 
+void de_rpc_stream_hold(struct de_rpc_stream *stream)
+{
+    (void)pthread_mutex_lock(&stream->mutex);
+    DE_ASSERT(stream->pending > 0 && !stream->held);
+    stream->held = true;
+    stream->pending++;
+    (void)pthread_mutex_unlock(&stream->mutex);
+}
+
+void de_rpc_stream_release(struct de_rpc_stream *stream)
+{
+    (void)pthread_mutex_lock(&stream->mutex);
+    DE_ASSERT(stream->held && stream->pending > 0);
+    stream->held = false;
+    de_rpc_start_batch(stream->call, NULL, 0, &stream->released);
+    (void)pthread_mutex_unlock(&stream->mutex);
+}
+
+bool de_rpc_stream_send(struct de_rpc_stream *stream, struct dengine_slice bytes)
+{
+    grpc_op op = {0};
+    grpc_slice slice;
+    bool open;
+
+    (void)pthread_mutex_lock(&stream->mutex);
+    DE_ASSERT(stream->pending > 0 && stream->message == NULL);
+    open = !stream->finishing && !stream->closing;
+    if (open) {
+        slice = grpc_slice_from_copied_buffer(bytes.data, bytes.size);
+        stream->message = grpc_raw_byte_buffer_create(&slice, 1);
+        grpc_slice_unref(slice);
+        stream->pending++;
+        op.op = GRPC_OP_SEND_MESSAGE;
+        op.data.send_message.send_message = stream->message;
+        de_rpc_start_batch(stream->call, &op, 1, &stream->sent);
+    }
+    (void)pthread_mutex_unlock(&stream->mutex);
+    return open;
+}
+
 static void stream_received(struct de_rpc_tag *tag, bool ok)
 {
     struct de_rpc_stream *stream = DE_CONTAINER_OF(tag, struct de_rpc_stream, received);
@@ -147,8 +201,8 @@ static void stream_received(struct de_rpc_tag *tag, bool ok)
     (void)pthread_mutex_lock(&stream->mutex);
     if (buffer != NULL) {
         read_locked(stream);
-    } else if (!stream->closing) {
-        /* The client has sent its last message, and no owner of ours answers one. */
+    } else if (!stream->closing && stream->method->stream_ops->sent == NULL) {
+        /* The client has sent its last message, and nothing is sent back. */
         finish_locked(stream, GRPC_STATUS_OK, NULL);
     }
     release_locked(stream);
@@ -162,6 +216,11 @@ static void stream_closed(struct de_rpc_tag *tag, bool ok)
     (void)pthread_mutex_lock(&stream->mutex);
     stream->closing = true;
     finish_locked(stream, GRPC_STATUS_CANCELLED, NULL);
+    (void)pthread_mutex_unlock(&stream->mutex);
+    if (stream->object != NULL && stream->method->stream_ops->closed != NULL) {
+        stream->method->stream_ops->closed(stream->object);
+    }
+    (void)pthread_mutex_lock(&stream->mutex);
     release_locked(stream);
 }
 
@@ -171,10 +230,36 @@ static void stream_batch_done(struct de_rpc_stream *stream)
     release_locked(stream);
 }
 
+static void stream_sent(struct de_rpc_tag *tag, bool ok)
+{
+    struct de_rpc_stream *stream = DE_CONTAINER_OF(tag, struct de_rpc_stream, sent);
+    bool go_on;
+
+    (void)ok; /* Failed when the client has gone: then it is closed, too. */
+    (void)pthread_mutex_lock(&stream->mutex);
+    grpc_byte_buffer_destroy(stream->message);
+    stream->message = NULL;
+    go_on = !stream->finishing && !stream->closing;
+    if (stream->finishing) {
+        send_status_locked(stream);
+    }
+    (void)pthread_mutex_unlock(&stream->mutex);
+    if (go_on) {
+        stream->method->stream_ops->sent(stream->object);
+    }
+    stream_batch_done(stream);
+}
+
 static void stream_greeted(struct de_rpc_tag *tag, bool ok)
 {
     (void)ok;
     stream_batch_done(DE_CONTAINER_OF(tag, struct de_rpc_stream, greeted));
+}
+
+static void stream_released(struct de_rpc_tag *tag, bool ok)
+{
+    (void)ok;
+    stream_batch_done(DE_CONTAINER_OF(tag, struct de_rpc_stream, released));
 }
 
 static void stream_finished(struct de_rpc_tag *tag, bool ok)
@@ -228,6 +313,8 @@ int de_rpc_stream_post(struct de_rpc_method *method)
     stream->closed.run = stream_closed;
     stream->greeted.run = stream_greeted;
     stream->received.run = stream_received;
+    stream->sent.run = stream_sent;
+    stream->released.run = stream_released;
     stream->finished.run = stream_finished;
     stream->method = method;
     if (pthread_mutex_init(&stream->mutex, NULL) != 0) {

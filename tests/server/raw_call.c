@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <grpc/byte_buffer.h>
+#include <grpc/byte_buffer_reader.h>
 #include <grpc/compression.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
@@ -213,4 +215,94 @@ int de_raw_put(struct de_raw_channel *raw, const char *key, struct dengine_slice
     error = (int)reply->error;
     d_engine__client__client_response__free_unpacked(reply, NULL);
     return error;
+}
+
+/* ---- watches ---- */
+
+static void run_batch(const struct de_raw_watch *watch, const grpc_op *ops, size_t count)
+{
+    struct de_tag tag = {.run = unused};
+    grpc_call_error err;
+    grpc_event event;
+
+    de_tag_release(&tag);
+    err = grpc_call_start_batch(watch->call, ops, count, &tag, NULL);
+    DE_ASSERT(err == GRPC_CALL_OK);
+    event =
+        grpc_completion_queue_next(watch->raw->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    DE_ASSERT(event.type == GRPC_OP_COMPLETE && event.tag == &tag);
+    de_tag_acquire(&tag);
+}
+
+void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
+                       DEngine__Client__WatchRequest *request)
+{
+    uint8_t bytes[600];
+    const size_t size = d_engine__client__watch_request__pack(request, bytes);
+    grpc_slice slice = grpc_slice_from_copied_buffer((const char *)bytes, size);
+    grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+    grpc_op ops[4] = {0};
+
+    DE_ASSERT(size <= sizeof bytes);
+    *watch = (struct de_raw_watch){.raw = raw};
+    grpc_metadata_array_init(&watch->initial);
+    watch->call = grpc_channel_create_call(
+        raw->channel, NULL, GRPC_PROPAGATE_DEFAULTS, raw->queue,
+        grpc_slice_from_static_string("/d_engine.client.RaftClientService/Watch"), NULL,
+        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
+    ops[1].op = GRPC_OP_SEND_MESSAGE;
+    ops[1].data.send_message.send_message = buffer;
+    ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
+    ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
+    ops[3].data.recv_initial_metadata.recv_initial_metadata = &watch->initial;
+    run_batch(watch, ops, 4);
+    grpc_byte_buffer_destroy(buffer);
+    grpc_slice_unref(slice);
+}
+
+DEngine__Client__WatchResponse *de_raw_watch_next(struct de_raw_watch *watch)
+{
+    DEngine__Client__WatchResponse *response;
+    grpc_byte_buffer *buffer = NULL;
+    grpc_byte_buffer_reader reader;
+    grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
+    grpc_slice slice;
+
+    op.data.recv_message.recv_message = &buffer;
+    run_batch(watch, &op, 1);
+    if (buffer == NULL) {
+        return NULL;
+    }
+    DE_ASSERT(grpc_byte_buffer_reader_init(&reader, buffer));
+    slice = grpc_byte_buffer_reader_readall(&reader);
+    response = d_engine__client__watch_response__unpack(NULL, GRPC_SLICE_LENGTH(slice),
+                                                        GRPC_SLICE_START_PTR(slice));
+    DE_ASSERT(response != NULL);
+    grpc_slice_unref(slice);
+    grpc_byte_buffer_reader_destroy(&reader);
+    grpc_byte_buffer_destroy(buffer);
+    return response;
+}
+
+grpc_status_code de_raw_watch_close(struct de_raw_watch *watch, bool cancel)
+{
+    grpc_metadata_array trailing;
+    grpc_slice details = grpc_empty_slice();
+    grpc_status_code status;
+    grpc_op op = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
+
+    if (cancel) {
+        (void)grpc_call_cancel(watch->call, NULL);
+    }
+    grpc_metadata_array_init(&trailing);
+    op.data.recv_status_on_client.trailing_metadata = &trailing;
+    op.data.recv_status_on_client.status = &status;
+    op.data.recv_status_on_client.status_details = &details;
+    run_batch(watch, &op, 1);
+    grpc_slice_unref(details);
+    grpc_metadata_array_destroy(&trailing);
+    grpc_metadata_array_destroy(&watch->initial);
+    grpc_call_unref(watch->call);
+    return status;
 }

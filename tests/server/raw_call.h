@@ -52,6 +52,23 @@ grpc_status_code de_raw_metadata(struct de_raw_channel *raw,
 /* A put; the ErrorCode of its reply. */
 int de_raw_put(struct de_raw_channel *raw, const char *key, struct dengine_slice value);
 
+/* A watch of d-engine's protocol under way; one at a time on a channel, and no other call beside
+ * it.
+ */
+struct de_raw_watch {
+    struct de_raw_channel *raw;
+    grpc_call *call;
+    grpc_metadata_array initial;
+};
+
+/* Returns when the headers have come. */
+void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
+                       DEngine__Client__WatchRequest *request);
+/* The next message, which the caller frees; NULL: the stream has ended. */
+DEngine__Client__WatchResponse *de_raw_watch_next(struct de_raw_watch *watch);
+/* Ends it (cancels it first, if it goes on); the status. */
+grpc_status_code de_raw_watch_close(struct de_raw_watch *watch, bool cancel);
+
 #ifdef __cplusplus
 }
 #endif

@@ -104,6 +104,27 @@ static void test_commands_and_their_exit_status(void **state)
     stop_server(server);
 }
 
+static void test_watching(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "w1", "a");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "w1", "b");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "w2", "c");
+    CLI(endpoint, NULL, 0, "ok\n", "del", "w1");
+    CLI(endpoint, NULL, 0, "2\tput\tw1\ta\n3\tput\tw1\tb\twas a\n5\tdelete\tw1\twas b\n", "watch",
+        "w1", "--from-revision", "1", "--limit", "3", "--prev");
+    CLI(endpoint, NULL, 0,
+        "{\"type\":\"put\",\"revision\":4,\"key\":\"w2\",\"value\":\"c\",\"create_revision\":4,"
+        "\"version\":1}\n"
+        "{\"type\":\"delete\",\"revision\":5,\"key\":\"w1\",\"expired\":false,"
+        "\"create_revision\":2,\"version\":2}\n",
+        "watch", "w", "--prefix", "--from-revision=4", "--limit=2", "--output", "json");
+    stop_server(server);
+}
+
 static void wait_absent(struct dengine_client *client, const char *key)
 {
     struct dengine_value value;
@@ -484,6 +505,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
+        cmocka_unit_test_setup_teardown(test_watching, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
         cmocka_unit_test_setup_teardown(test_scans, clean, clean),
         cmocka_unit_test_setup_teardown(test_transactions, clean, clean),
