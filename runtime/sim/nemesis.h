@@ -45,8 +45,9 @@ struct de_nemesis {
     const struct de_schedule *schedule;
     struct de_nemesis_fault *states;           /* by number of the fault */
     uint64_t down_ns[DE_ORACLE_NODES_MAX + 1]; /* how long a trapped host stays down */
-    bool forgetful;   /* logs report early: a crash takes the end of one away */
-    uint64_t damaged; /* nodes whose durable data is or may be gone; mask of ids */
+    bool forgetful;    /* logs report early: a crash takes the end of one away */
+    bool members_vary; /* not all nodes are voters, and not for ever */
+    uint64_t damaged;  /* nodes whose durable data is or may be gone; mask of ids */
     /* Churn: the active fault, who is cut off, and with whom. */
     bool churning;
     struct de_fault churn;
@@ -69,6 +70,9 @@ void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id);
 
 /* The running host that leads the highest term; 0 = none. */
 uint32_t de_nemesis_leader(const struct de_nemesis *nemesis);
+
+/* Who may have forgotten what it acknowledged, or is down, or about to be: a bit mask of ids. */
+uint64_t de_nemesis_forgetting(const struct de_nemesis *nemesis);
 
 /* Heals a core: these nodes (0: a majority drawn from the seed) are connected, running and in good
  * health; of the others each may stay down, cut off or deaf for good. Returns the core, as a bit

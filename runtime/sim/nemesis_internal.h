@@ -50,7 +50,6 @@ void de_nemesis_isolate(struct de_nemesis *nemesis, uint32_t target, uint64_t sp
 struct de_host_crash de_nemesis_crash_of(uint64_t a);
 void de_nemesis_crash(struct de_nemesis *nemesis, uint32_t id, uint64_t a, uint64_t down_ns);
 /* Nodes that may have forgotten entries; mask of ids. */
-uint64_t de_nemesis_forgetting(const struct de_nemesis *nemesis);
 void de_nemesis_restart_later(struct de_nemesis *nemesis, uint32_t id, uint64_t down_ns);
 
 /* ---- guided (nemesis_guided.c) ---- */

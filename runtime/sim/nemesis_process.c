@@ -61,7 +61,12 @@ static bool may_forget(const struct de_nemesis *nemesis, uint32_t id)
 {
     uint64_t forgetting = de_nemesis_forgetting(nemesis) | UINT64_C(1) << id;
 
-    return !nemesis->forgetful || is_minority(nemesis, forgetting);
+    if (!nemesis->forgetful) {
+        return true;
+    }
+    return nemesis->members_vary
+               ? de_oracle_may_forget(nemesis->hosts[id].shared->oracle, forgetting)
+               : is_minority(nemesis, forgetting);
 }
 
 void de_nemesis_crash(struct de_nemesis *nemesis, uint32_t id, uint64_t a, uint64_t down_ns)

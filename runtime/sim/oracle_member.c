@@ -423,14 +423,16 @@ void de_oracle_changed(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
 
 /* ---- which nodes must be well for the cluster to be ---- */
 
-/* Whether the nodes are a quorum of every configuration by which somebody may come to lead: the
- * newest committed one, and the newest in each log that holds all that is committed. */
-bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes)
+/* Calls visit with each configuration by which somebody may come to lead: the newest committed one,
+ * and the newest in each log that holds all that is committed. Ends with the first false. */
+static bool visit_leading(const struct de_oracle *oracle, uint64_t nodes,
+                          bool (*visit)(const struct de_raft_configuration *configuration,
+                                        uint64_t nodes))
 {
     struct de_raft_configuration configuration;
     size_t last = oracle->committed_count;
 
-    if (!de_oracle_is_quorum(&de_oracle_last_config(oracle)->configuration, nodes)) {
+    if (!visit(&de_oracle_last_config(oracle)->configuration, nodes)) {
         return false;
     }
     for (uint32_t id = 1; id <= oracle->node_count; id++) {
@@ -441,9 +443,24 @@ bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes)
             continue;
         }
         de_oracle_config_of(oracle, id, &configuration);
-        if (!de_oracle_is_quorum(&configuration, nodes)) {
+        if (!visit(&configuration, nodes)) {
             return false;
         }
     }
     return true;
+}
+
+bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes)
+{
+    return visit_leading(oracle, nodes, de_oracle_is_quorum);
+}
+
+static bool is_no_quorum(const struct de_raft_configuration *configuration, uint64_t nodes)
+{
+    return !de_oracle_is_quorum(configuration, nodes);
+}
+
+bool de_oracle_may_forget(const struct de_oracle *oracle, uint64_t nodes)
+{
+    return visit_leading(oracle, nodes, is_no_quorum);
 }

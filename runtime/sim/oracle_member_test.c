@@ -208,6 +208,20 @@ static void test_who_has_to_be_well(void **state)
     assert_true(de_oracle_may_recover(oracle, 1u << 1 | 1u << 3));
 }
 
+/* Of every quorum somebody has to remember. */
+static void test_who_may_forget(void **state)
+{
+    struct bench *bench = *state;
+    struct de_oracle *oracle = &bench->oracle;
+
+    lead_and_commit(bench);
+    assert_true(de_oracle_may_forget(oracle, 1u << 2));
+    assert_false(de_oracle_may_forget(oracle, 1u << 2 | 1u << 3));
+    append_config(bench, 1, 1, (struct config){3, {OLD | VOTER, OLD, OLD, 0}});
+    assert_true(de_oracle_may_forget(oracle, 1u << 1));
+    assert_false(de_oracle_may_forget(oracle, 1u << 1 | 1u << 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +240,7 @@ int main(void)
         TEST(test_a_removal_that_is),
         TEST(test_a_change_that_is_done_is_committed),
         TEST(test_who_has_to_be_well),
+        TEST(test_who_may_forget),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
                     world->cluster.nodes, &plan->schedule);
     world->nemesis.forgetful = world->cluster.flush_bytes > 0;
+    world->nemesis.members_vary = world->cluster.admin_changes;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
         world->hosts[id].joins = id > world->cluster.members;
@@ -298,9 +299,12 @@ static bool lapsed(struct world *world)
     return true;
 }
 
-/* As few nodes as possible that are a quorum, whoever of them may come to lead. */
+/* As few nodes as possible that are a quorum, whoever of them may come to lead. Those who have
+ * forgotten something do not count: they elect only all together (core/raft/recovery.c). */
 static uint32_t choose_core(const struct world *world)
 {
+    const uint64_t forgetting =
+        world->nemesis.forgetful ? de_nemesis_forgetting(&world->nemesis) : 0;
     uint32_t core = 0;
     struct de_dice dice;
 
@@ -316,7 +320,7 @@ static uint32_t choose_core(const struct world *world)
     for (uint32_t i = 0, at = (uint32_t)de_dice_next(&dice); i < world->cluster.nodes; i++, at++) {
         uint32_t without = core & ~(UINT32_C(1) << (1 + at % world->cluster.nodes));
 
-        core = de_oracle_may_recover(&world->oracle, without) ? without : core;
+        core = de_oracle_may_recover(&world->oracle, without & ~forgetting) ? without : core;
     }
     return core;
 }
