@@ -151,6 +151,32 @@ static const char *set_voters(const struct de_change *change, struct de_membersh
     return NULL;
 }
 
+static const char *set_addresses(const struct de_change *change, struct de_membership *target)
+{
+    const int at = de_configuration_find(&target->configuration, change->id);
+
+    DE_ASSERT(change->kind == DE_CHANGE_ADDRESSES);
+    if (at < 0) {
+        return "that id is not a member";
+    }
+    DE_ASSERT((uint32_t)at < target->configuration.count);
+    target->addresses[at] = change->addresses;
+    return NULL;
+}
+
+static bool same_addresses(const struct de_membership *a, const struct de_membership *b)
+{
+    DE_ASSERT(a->configuration.count == b->configuration.count);
+    for (uint32_t i = 0; i < a->configuration.count; i++) {
+        DE_ASSERT(a->configuration.members[i].id == b->configuration.members[i].id);
+        if (strcmp(a->addresses[i].peer, b->addresses[i].peer) != 0 ||
+            strcmp(a->addresses[i].client, b->addresses[i].client) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const char *apply(const struct de_change *change, struct de_membership *target)
 {
     const uint32_t flags = flags_of(target, change->id);
@@ -173,6 +199,8 @@ static const char *apply(const struct de_change *change, struct de_membership *t
         return replace(change, target);
     case DE_CHANGE_SET_VOTERS:
         return set_voters(change, target);
+    case DE_CHANGE_ADDRESSES:
+        return set_addresses(change, target);
     }
     return "no such kind of change";
 }
@@ -192,7 +220,8 @@ const char *de_membership_change(const struct de_membership *from, const struct 
     if (!de_configuration_is_valid(&target->configuration)) {
         return "the last voter cannot leave; add and promote another one first";
     }
-    if (de_configuration_equal(&from->configuration, &target->configuration)) {
+    if (de_configuration_equal(&from->configuration, &target->configuration) &&
+        same_addresses(from, target)) {
         return "that is the configuration in use already";
     }
     DE_ASSERT(target->highest_id >= from->highest_id);

@@ -39,6 +39,7 @@ enum de_change_kind {
     DE_CHANGE_REMOVE = 3,      /* id, voter or learner */
     DE_CHANGE_REPLACE = 4,     /* the voter id leaves and the learner `by` votes in its place */
     DE_CHANGE_SET_VOTERS = 5,  /* voters[] are the voters; learners not among them stay */
+    DE_CHANGE_ADDRESSES = 6,   /* the member id lives at addresses from now on */
 };
 
 /* What is asked for. */

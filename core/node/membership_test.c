@@ -93,6 +93,14 @@ static void test_each_change_does_what_it_says(void **state)
     assert_int_equal(flags_of(&target, 3), DE_RAFT_VOTER);
     assert_int_equal(flags_of(&target, 5), DE_RAFT_VOTER);
     assert_int_equal(flags_of(&target, 6), DE_RAFT_LEARNER | DE_RAFT_READ_ONLY);
+
+    change = (struct de_change){
+        .kind = DE_CHANGE_ADDRESSES, .id = 5, .addresses = {"five:3", "five:4"}};
+    target = changed(&change);
+    assert_int_equal(target.configuration.count, 5);
+    assert_string_equal(de_membership_addresses(&target, 5)->peer, "five:3");
+    assert_string_equal(de_membership_addresses(&target, 5)->client, "five:4");
+    assert_string_equal(de_membership_addresses(&target, 6)->peer, "");
 }
 
 static void test_what_makes_no_sense_is_refused_with_a_sentence(void **state)
@@ -114,6 +122,9 @@ static void test_what_makes_no_sense_is_refused_with_a_sentence(void **state)
         {{.kind = DE_CHANGE_REPLACE, .id = 1, .by = 2}, "only a learner"},
         {{.kind = DE_CHANGE_REPLACE, .id = 1, .by = 9}, "only a learner"},
         {{.kind = DE_CHANGE_REPLACE, .id = 1, .by = 6}, "read-only"},
+        {{.kind = DE_CHANGE_ADDRESSES, .id = 9, .addresses = {"nine:1", ""}}, "not a member"},
+        {{.kind = DE_CHANGE_ADDRESSES, .id = 5, .addresses = {"five:1", "five:2"}},
+         "in use already"},
         {{.kind = DE_CHANGE_SET_VOTERS}, "last voter"},
         {{.kind = DE_CHANGE_SET_VOTERS, .voter_count = 1, .voters = {9}}, "not a member"},
         {{.kind = DE_CHANGE_SET_VOTERS, .voter_count = 33}, "more voters"},

@@ -332,7 +332,10 @@ struct de_node_status {
     uint32_t pending_requests;
     uint64_t pending_bytes;
     uint64_t dropped_messages; /* by the node: no memory, a bad payload, a stale range */
-    const struct de_membership *membership; /* in use; lives until the next input */
+    /* In use; lives until the next input, as the following one. */
+    const struct de_membership *membership;
+    /* The one before, which may come back; NULL: the one in use is committed. */
+    const struct de_membership *membership_before;
     bool removed;                           /* was a member and is none any more, for good */
     bool no_space; /* writes are refused: see de_node_log_room, de_node_machine_full */
     bool stopped;

@@ -14,6 +14,9 @@ void de_node_get_status(const struct de_node *node, struct de_node_status *statu
     status->pending_bytes = node->pending_bytes;
     status->dropped_messages = node->dropped_messages;
     status->membership = &node->book.current;
+    if (node->view.config_index > node->view.commit) {
+        status->membership_before = &node->book.previous;
+    }
     status->removed = de_node_is_removed(node);
     status->no_space = de_node_short_of_space(node);
     status->stopped = node->stopped;

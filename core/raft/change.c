@@ -19,7 +19,9 @@ int de_change(struct de_raft *raft, const struct de_raft_event *event)
         raft->leading.transfer_to != 0) {
         return DENGINE_E_BUSY;
     }
-    if (!de_configuration_step(&raft->configurations.current, target, &step)) {
+    if (de_configuration_equal(&raft->configurations.current, target)) {
+        step = *target; /* the owner has something else to record about the members */
+    } else if (!de_configuration_step(&raft->configurations.current, target, &step)) {
         return DENGINE_E_INVALID;
     }
     de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &step);

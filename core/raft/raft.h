@@ -161,7 +161,9 @@ struct de_raft_message {
 enum de_raft_event_type {
     DE_RAFT_EV_MESSAGE = 1,
     DE_RAFT_EV_PROPOSE = 2,
-    DE_RAFT_EV_CHANGE = 3,      /* a new configuration is asked for */
+    /* A new configuration is asked for; or the one in use once more, when its owner has something
+     * else to write into that entry. */
+    DE_RAFT_EV_CHANGE = 3,
     DE_RAFT_EV_TRANSFER = 4,    /* leadership is to go to `peer` (0: to whom the leader likes) */
     DE_RAFT_EV_UNREACHABLE = 5, /* messages to `peer` are being lost */
     DE_RAFT_EV_DEADLINE = 6,    /* the published deadline has passed */

@@ -1,5 +1,7 @@
 #include "runtime/sim/admin.h"
 
+#include <stdio.h>
+
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/rpc.h"
@@ -106,6 +108,22 @@ static bool set_voters(struct de_admin *admin, const struct de_raft_configuratio
     return change->voter_count > 0;
 }
 
+/* A member moves; in the simulator everybody is found by id all the same. */
+static bool move(struct de_admin *admin, const struct de_raft_configuration *now,
+                 struct de_dice *dice)
+{
+    struct de_change *change = &admin->change;
+    const uint64_t port = de_dice_below(dice, 1000);
+
+    DE_ASSERT(now->count > 0);
+    change->kind = DE_CHANGE_ADDRESSES;
+    change->id = now->members[de_dice_below(dice, now->count)].id;
+    change->addresses = de_host_addresses(change->id);
+    (void)snprintf(change->addresses.client, sizeof change->addresses.client, "node%llu:%llu",
+                   (unsigned long long)change->id, (unsigned long long)port);
+    return true;
+}
+
 /* What nobody may grant. */
 static bool hopeless(struct de_admin *admin, const struct de_oracle_config *last,
                      struct de_dice *dice)
@@ -159,6 +177,8 @@ static bool choose_change(struct de_admin *admin, struct de_dice *dice)
         return join(admin, dice);
     case 6:
         return shrink(admin, now, dice);
+    case 9:
+        return move(admin, now, dice);
     case 7:
     case 8:
         return transfer(admin, dice);

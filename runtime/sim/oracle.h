@@ -92,6 +92,7 @@ struct de_oracle_config {
     uint64_t index;
     uint64_t highest_id;
     struct de_raft_configuration configuration;
+    uint64_t addresses[DE_RAFT_MEMBERS_MAX]; /* for clients, of configuration.members[i], hashed */
 };
 
 struct de_oracle {

@@ -3,6 +3,7 @@
  * All of it is worked out by hand from the bytes in the logs, not by the modules under test: which
  * configuration a node goes by is the newest CONFIG entry that it gave to its store. */
 #include "core/base/assert.h"
+#include "core/base/random.h"
 #include "core/node/config_codec.h"
 #include "runtime/sim/memory.h"
 #include "runtime/sim/oracle.h"
@@ -317,6 +318,16 @@ static const char *wrong_step(const struct de_oracle_config *from,
     return NULL;
 }
 
+static uint64_t hash_of(const struct de_member_addresses *addresses)
+{
+    uint64_t hash = 1;
+
+    for (size_t i = 0; addresses->client[i] != '\0'; i++) {
+        hash = de_mix64(hash ^ (uint8_t)addresses->client[i]);
+    }
+    return hash;
+}
+
 /* index is committed for the first time. */
 void de_oracle_config_committed(struct de_oracle *oracle, uint64_t now_ns, uint64_t index)
 {
@@ -339,6 +350,9 @@ void de_oracle_config_committed(struct de_oracle *oracle, uint64_t now_ns, uint6
         config->configuration = oracle->initial;
     } else {
         config->configuration = decoded->configuration;
+        for (uint32_t i = 0; i < decoded->configuration.count; i++) {
+            config->addresses[i] = hash_of(&decoded->addresses[i]);
+        }
     }
     config->highest_id = decoded->highest_id;
     de_sim_free(decoded);
@@ -382,8 +396,9 @@ void de_oracle_removed(struct de_oracle *oracle, uint64_t now_ns, uint32_t id)
     }
 }
 
-static bool shows(const struct de_raft_configuration *configuration, const struct de_change *change)
+static bool shows(const struct de_oracle_config *config, const struct de_change *change)
 {
+    const struct de_raft_configuration *configuration = &config->configuration;
     uint32_t flags = flags_of(configuration, change->id);
     uint64_t wanted = 0;
 
@@ -401,6 +416,13 @@ static bool shows(const struct de_raft_configuration *configuration, const struc
             wanted |= UINT64_C(1) << change->voters[i];
         }
         return mask_of(configuration, DE_RAFT_VOTER) == wanted;
+    case DE_CHANGE_ADDRESSES:
+        for (uint32_t i = 0; i < configuration->count; i++) {
+            if (configuration->members[i].id == change->id) {
+                return config->addresses[i] == hash_of(&change->addresses);
+            }
+        }
+        return false;
     }
     return false;
 }
@@ -409,9 +431,9 @@ void de_oracle_changed(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
                        const struct de_change *change)
 {
     for (size_t i = oracle->config_count; i > 0; i--) {
-        const struct de_raft_configuration *configuration = &oracle->configs[i - 1].configuration;
+        const struct de_oracle_config *config = &oracle->configs[i - 1];
 
-        if (!is_joint(configuration) && shows(configuration, change)) {
+        if (!is_joint(&config->configuration) && shows(config, change)) {
             return;
         }
     }
