@@ -45,24 +45,15 @@ static int add_services(void *context, struct de_rpc_server *server)
 static int open_replica(struct dengine *engine)
 {
     const struct de_plan *plan = &engine->plan;
-    struct de_peer_address peers[DE_PLAN_MEMBERS_MAX];
     struct de_replica_options options = {0};
-    uint32_t i;
 
     options.raft = plan->raft;
     options.limits = plan->limits;
     de_plan_membership(plan, plan->node_id, &options.initial_membership);
-    for (i = 0; i < plan->member_count; i++) {
-        if (plan->members[i].id != plan->node_id) {
-            peers[options.peer_count].id = plan->members[i].id;
-            peers[options.peer_count].address = plan->members[i].address;
-            options.peer_count++;
-        }
-    }
     options.machine = de_kv_state_machine(engine->stores.kv);
     options.log = engine->stores.log;
     options.snapshots = engine->stores.snapshots;
-    options.peers = peers;
+    options.own_address = plan->advertise_address;
     options.message_bytes_max = plan->message_bytes_max;
     if (!plan->alone || engine->services.add != NULL) {
         options.listen_address = plan->listen_address;

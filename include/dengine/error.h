@@ -42,7 +42,8 @@ extern "C" {
     X(INTERNAL, -27, "internal error")                                                             \
     X(NO_LEASE, -28, "there is no such lease, or it has ended")                                    \
     X(STALE, -29, "the result of this sequence number was acknowledged and is forgotten")          \
-    X(NO_SESSION, -30, "there is no such session, or it has ended")
+    X(NO_SESSION, -30, "there is no such session, or it has ended")                                \
+    X(REMOVED, -31, "this node was removed from the cluster")
 
 enum dengine_error {
     DENGINE_OK = 0,

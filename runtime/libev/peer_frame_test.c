@@ -41,7 +41,8 @@ static int see_message(void *context, struct dengine_slice bytes)
     return 0;
 }
 
-static const struct de_peer_hello greeting = {DE_PEER_PROTOCOL_VERSION, 0x1122334455667788u, 3, 7};
+static const struct de_peer_hello greeting = {
+    DE_PEER_PROTOCOL_VERSION, 0x1122334455667788u, 3, 7, 0x99, {"host:1", 6}};
 
 static grpc_slice message_part(uint64_t term)
 {
@@ -65,10 +66,9 @@ static int visit(const void *data, size_t size, struct seen *seen)
 
 static size_t make_frame(uint8_t *frame)
 {
-    size_t size = DE_PEER_HELLO_BYTES;
+    size_t size = de_peer_hello_encode(&greeting, frame);
     uint64_t term;
 
-    de_peer_hello_encode(&greeting, frame);
     for (term = 1; term <= 2; term++) {
         grpc_slice part = message_part(term);
 
@@ -92,6 +92,9 @@ static void a_frame_gives_back_what_was_put_in(void **state)
     assert_int_equal(seen.hello.cluster_id, greeting.cluster_id);
     assert_int_equal(seen.hello.from, 3);
     assert_int_equal(seen.hello.to, 7);
+    assert_int_equal(seen.hello.config_index, 0x99);
+    assert_int_equal(seen.hello.address.size, 6);
+    assert_memory_equal(seen.hello.address.data, "host:1", 6);
     assert_int_equal(seen.messages, 2);
     assert_int_equal(seen.terms[0], 1);
     assert_int_equal(seen.terms[1], 2);
@@ -99,19 +102,25 @@ static void a_frame_gives_back_what_was_put_in(void **state)
 
 static void a_hello_stands_as_its_offset_table_says(void **state)
 {
-    uint8_t bytes[DE_PEER_HELLO_BYTES];
+    uint8_t bytes[DE_PEER_HELLO_BYTES_MAX];
 
     (void)state;
-    de_peer_hello_encode(&greeting, bytes);
+    assert_int_equal(de_peer_hello_encode(&greeting, bytes), 53);
     assert_int_equal(bytes[0], 0x0a);
-    assert_int_equal(bytes[1], 32);
-    assert_int_equal(bytes[2], 0x0d);
-    assert_int_equal(bytes[7], 0x11);
-    assert_int_equal(bytes[8], 0x88);
-    assert_int_equal(bytes[15], 0x11);
-    assert_int_equal(bytes[16], 0x19);
-    assert_int_equal(bytes[25], 0x21);
-    assert_int_equal(bytes[26], 7);
+    assert_int_equal(bytes[1], 0x80 | 50);
+    assert_int_equal(bytes[2], 0);
+    assert_int_equal(bytes[3], 0x0d);
+    assert_int_equal(bytes[8], 0x11);
+    assert_int_equal(bytes[9], 0x88);
+    assert_int_equal(bytes[16], 0x11);
+    assert_int_equal(bytes[17], 0x19);
+    assert_int_equal(bytes[26], 0x21);
+    assert_int_equal(bytes[27], 7);
+    assert_int_equal(bytes[35], 0x29);
+    assert_int_equal(bytes[36], 0x99);
+    assert_int_equal(bytes[44], 0x32);
+    assert_int_equal(bytes[45], 0x80 | 6);
+    assert_memory_equal(bytes + 47, "host:1", 6);
 }
 
 /* Cut anywhere: never read beyond the end, and never two messages. */

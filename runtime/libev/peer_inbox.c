@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "proto/peer_codec.h"
@@ -13,7 +14,9 @@ struct inbound {
     struct de_rpc_stream *stream;
     struct de_post post;
     bool greeted;
-    uint64_t from;
+    bool news; /* the loop has not seen hello yet */
+    struct de_peer_hello hello;
+    char address[DE_ADDRESS_BYTES];    /* hello's */
     struct de_peer_decoded **messages; /* of the frame that the loop is to see */
     uint32_t count;
     uint32_t capacity;
@@ -36,6 +39,10 @@ static void deliver(struct de_post *post)
     struct inbound *in = DE_CONTAINER_OF(post, struct inbound, post);
     uint32_t i;
 
+    if (in->news) {
+        in->news = false;
+        in->inbox->greeted(in->inbox->context, &in->hello);
+    }
     for (i = 0; i < in->count; i++) {
         in->inbox->receive(in->inbox->context, &in->messages[i]->message);
     }
@@ -53,6 +60,19 @@ static void *inbound_opened(void *context, struct de_rpc_stream *stream)
         in->post.run = deliver;
     }
     return in;
+}
+
+static int check_removed(struct inbound *in)
+{
+    const struct de_peer_inbox *inbox = in->inbox;
+
+    DE_ASSERT(in->greeted);
+    if (!inbox->is_removed(inbox->context, in->hello.from)) {
+        return 0;
+    }
+    (void)snprintf(in->refusal, sizeof(in->refusal),
+                   "node %" PRIu64 " was removed from the cluster", in->hello.from);
+    return DENGINE_E_REMOVED;
 }
 
 static int on_hello(void *context, const struct de_peer_hello *hello)
@@ -81,9 +101,17 @@ static int on_hello(void *context, const struct de_peer_hello *hello)
                        hello->from, hello->to);
         return DENGINE_E_FOREIGN;
     }
+    if (hello->address.size >= sizeof(in->address)) {
+        return DENGINE_E_PROTOCOL;
+    }
     in->greeted = true;
-    in->from = hello->from;
-    return 0;
+    in->news = true;
+    in->hello = *hello;
+    if (hello->address.size > 0) {
+        memcpy(in->address, hello->address.data, hello->address.size);
+    }
+    in->hello.address = dengine_bytes(in->address, hello->address.size);
+    return check_removed(in);
 }
 
 static int on_message(void *context, struct dengine_slice bytes)
@@ -110,29 +138,42 @@ static int on_message(void *context, struct dengine_slice bytes)
     }
     in->count++;
     /* Whoever opened the stream speaks for itself only. */
-    return in->messages[in->count - 1]->message.raft.from == in->from ? 0 : DENGINE_E_PROTOCOL;
+    return in->messages[in->count - 1]->message.raft.from == in->hello.from ? 0
+                                                                            : DENGINE_E_PROTOCOL;
+}
+
+static grpc_status_code status_of(int err)
+{
+    switch (err) {
+    case DENGINE_E_VERSION:
+    case DENGINE_E_FOREIGN:
+        return GRPC_STATUS_FAILED_PRECONDITION;
+    case DENGINE_E_REMOVED:
+        return DE_PEER_REMOVED_STATUS;
+    case DENGINE_E_NO_MEMORY:
+        return GRPC_STATUS_RESOURCE_EXHAUSTED;
+    default:
+        return GRPC_STATUS_INVALID_ARGUMENT;
+    }
 }
 
 static bool inbound_message(void *object, struct dengine_slice frame)
 {
     struct inbound *in = object;
     struct de_peer_frame_visitor visitor = {in, on_hello, on_message};
-    int err = de_peer_frame_visit(frame, &visitor);
+    int err = in->greeted ? check_removed(in) : 0;
 
+    if (err == 0) {
+        err = de_peer_frame_visit(frame, &visitor);
+    }
     if (err != 0) {
-        grpc_status_code code = err == DENGINE_E_VERSION || err == DENGINE_E_FOREIGN
-                                    ? GRPC_STATUS_FAILED_PRECONDITION
-                                    : GRPC_STATUS_INVALID_ARGUMENT;
-
         drop_messages(in);
-        if (err == DENGINE_E_NO_MEMORY) {
-            code = GRPC_STATUS_RESOURCE_EXHAUSTED;
-        }
-        de_rpc_stream_finish(in->stream, code,
+        in->news = false;
+        de_rpc_stream_finish(in->stream, status_of(err),
                              in->refusal[0] != '\0' ? in->refusal : dengine_strerror(err));
         return true;
     }
-    if (in->count == 0) {
+    if (in->count == 0 && !in->news) {
         return true;
     }
     de_loop_post(in->inbox->loop, &in->post);

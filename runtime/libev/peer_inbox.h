@@ -4,6 +4,9 @@
  * of a stream is read when the loop is done with the one before, so a peer that sends faster than
  * this node works is slowed down by HTTP/2 and nothing piles up here.
  *
+ * Strangers are turned away: another cluster's nodes, and members that were removed, who are told
+ * so (a removed server would ask for votes for ever).
+ *
  * Threads: add before the server starts; everything else happens by itself. */
 #ifndef DE_RUNTIME_LIBEV_PEER_INBOX_H
 #define DE_RUNTIME_LIBEV_PEER_INBOX_H
@@ -22,6 +25,10 @@ struct de_peer_inbox {
     struct de_loop *loop;
     struct de_peer_hello self; /* version, cluster_id, to: what a hello must say */
     void *context;
+    /* On gRPC's thread, for each frame: whether id was a member and is none any more, for good. */
+    bool (*is_removed)(void *context, uint64_t id);
+    /* On the loop: a peer has opened a stream. Borrows hello for the call. */
+    void (*greeted)(void *context, const struct de_peer_hello *hello);
     /* On the loop. Borrows message for the call. */
     void (*receive)(void *context, const struct de_peer_message *message);
 };

@@ -193,10 +193,16 @@ static void start_greeting_locked(struct de_peer_link *link)
 /* On the loop: opens a stream. */
 static void dial(struct de_peer_link *link)
 {
-    struct de_peer_link_options *options = &link->options;
-    grpc_slice hello = grpc_slice_malloc(DE_PEER_HELLO_BYTES);
+    const struct de_peer_link_options *options = &link->options;
+    struct de_peer_hello greeting = options->hello;
+    uint8_t bytes[DE_PEER_HELLO_BYTES_MAX];
+    grpc_slice hello;
+    size_t size;
 
-    de_peer_hello_encode(&options->hello, GRPC_SLICE_START_PTR(hello));
+    greeting.config_index = options->self->config_index;
+    greeting.address = dengine_str(options->self->address);
+    size = de_peer_hello_encode(&greeting, bytes);
+    hello = grpc_slice_from_copied_buffer((const char *)bytes, size);
     (void)pthread_mutex_lock(&link->mutex);
     DE_ASSERT(link->state == LINK_IDLE && link->pending == 0 && link->call == NULL);
     link->state = LINK_OPENING;
@@ -247,7 +253,11 @@ static void stream_over(struct de_post *post)
         finish_close(link);
         return;
     }
-    if (was_up && link->code != GRPC_STATUS_FAILED_PRECONDITION) {
+    if (link->code == DE_PEER_REMOVED_STATUS) {
+        link->options.removed(link->options.context, link->options.hello.to);
+    }
+    if (was_up && link->code != GRPC_STATUS_FAILED_PRECONDITION &&
+        link->code != DE_PEER_REMOVED_STATUS) {
         link->backoff_ns = BACKOFF_MIN_NS;
     }
     de_loop_arm(link->options.loop, &link->redial,

@@ -20,16 +20,25 @@ extern "C" {
 
 struct de_peer_link;
 
+/* What a node says of itself when it opens a stream. Its owner changes it, on the loop. */
+struct de_peer_self {
+    uint64_t config_index;
+    char address[DE_ADDRESS_BYTES]; /* "host:port", or "" */
+};
+
 struct de_peer_link_options {
     struct de_loop *loop;
     struct de_rpc_queue *queue;
-    struct de_peer_hello hello;
-    const char *address; /* "host:port"; copied */
-    const char *method;  /* DE_PEER_STREAM_METHOD or DE_PEER_SNAPSHOT_METHOD */
-    uint64_t seed;       /* of the back-off's jitter */
+    struct de_peer_hello hello;      /* but for what self says */
+    const struct de_peer_self *self; /* must outlive the link */
+    const char *address;             /* "host:port"; copied */
+    const char *method;              /* DE_PEER_STREAM_METHOD or DE_PEER_SNAPSHOT_METHOD */
+    uint64_t seed;                   /* of the back-off's jitter */
     void *context;
     /* On the loop: messages to hello.to were lost. */
     void (*lost)(void *context, uint64_t peer);
+    /* On the loop: the peer refuses this node as one that was removed from the cluster. */
+    void (*removed)(void *context, uint64_t peer);
     /* On the loop, once, after close: the link does nothing any more. */
     void (*closed)(void *context);
 };

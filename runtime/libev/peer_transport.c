@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/random.h"
@@ -9,26 +10,57 @@
 #include "runtime/libev/peer_inbox.h"
 #include "runtime/libev/peer_link.h"
 
+/* One peer at one address. The loop's. */
+struct peer {
+    struct de_peer_transport *transport;
+    struct peer *next;
+    uint64_t id;
+    char address[DE_ADDRESS_BYTES];
+    struct de_peer_link *link;
+    struct de_peer_link *chunk_link; /* for snapshots; dialled when needed */
+    bool dialled;
+    bool chunks_dialled;
+    bool retired;  /* no peer any more, or not at this address: freed when its links are closed */
+    uint32_t open; /* links dialled and not closed */
+};
+
+/* Who was removed, for good; guarded by the transport's mutex. */
+struct removed {
+    uint64_t highest_id;
+    uint64_t members[DE_RAFT_MEMBERS_MAX];
+    uint32_t member_count;
+};
+
 struct de_peer_transport {
     void *context;
     void (*receive)(void *context, const struct de_peer_message *message);
+    void (*greeted)(void *context, const struct de_peer_hello *hello);
     void (*lost)(void *context, uint64_t peer);
+    void (*removed_by)(void *context, uint64_t peer);
     struct de_rpc_queue *queue;
     struct de_rpc_server *server;
     struct de_peer_inbox inbox;
-    uint64_t ids[DE_RAFT_MEMBERS_MAX];
-    struct de_peer_link *links[DE_RAFT_MEMBERS_MAX];
-    struct de_peer_link *chunk_links[DE_RAFT_MEMBERS_MAX]; /* for snapshots; dialled when needed */
-    bool chunks_dialled[DE_RAFT_MEMBERS_MAX];              /* the loop's */
-    uint32_t link_count;
-    bool closed; /* the loop's */
     struct de_loop *loop;
     struct de_post dial_post;
+    struct de_post reap_post;
+    uint64_t node_id;
+    uint64_t cluster_id;
+    uint64_t seed;
     bool started;
+    /* The loop's: */
+    struct de_peer_self self;
+    struct peer *peers;
+    bool dialling; /* peers are dialled when they are made */
+    bool closed;
+    bool reap_posted;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    uint32_t links_open; /* guarded by mutex */
+    /* Guarded by mutex: */
+    uint32_t links_open;
+    struct removed removed;
 };
+
+/* ---- what comes in ---- */
 
 static void on_receive(void *context, const struct de_peer_message *message)
 {
@@ -37,24 +69,120 @@ static void on_receive(void *context, const struct de_peer_message *message)
     transport->receive(transport->context, message);
 }
 
-static void on_lost(void *context, uint64_t peer)
+static void on_greeted(void *context, const struct de_peer_hello *hello)
 {
     struct de_peer_transport *transport = context;
 
-    transport->lost(transport->context, peer);
+    transport->greeted(transport->context, hello);
+}
+
+static bool is_removed(void *context, uint64_t id)
+{
+    struct de_peer_transport *transport = context;
+    const struct removed *removed = &transport->removed;
+    bool found = false;
+
+    (void)pthread_mutex_lock(&transport->mutex);
+    if (id <= removed->highest_id) {
+        found = true;
+        for (uint32_t i = 0; i < removed->member_count; i++) {
+            found = found && removed->members[i] != id;
+        }
+    }
+    (void)pthread_mutex_unlock(&transport->mutex);
+    return found;
+}
+
+void de_peer_transport_committed(struct de_peer_transport *transport,
+                                 const struct de_membership *membership)
+{
+    struct removed *removed = &transport->removed;
+    const uint32_t count = membership->configuration.count;
+
+    (void)pthread_mutex_lock(&transport->mutex);
+    removed->member_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        removed->members[i] = membership->configuration.members[i].id;
+    }
+    /* A server that waits to be told who the members are knows of nobody that was removed. */
+    removed->highest_id = count > 0 ? membership->highest_id : 0;
+    (void)pthread_mutex_unlock(&transport->mutex);
+}
+
+/* ---- links ---- */
+
+static void on_lost(void *context, uint64_t id)
+{
+    const struct peer *peer = context;
+
+    if (!peer->retired) {
+        peer->transport->lost(peer->transport->context, id);
+    }
+}
+
+static void on_removed(void *context, uint64_t id)
+{
+    const struct peer *peer = context;
+
+    peer->transport->removed_by(peer->transport->context, id);
 }
 
 /* The sender finds out by itself that chunks are not acknowledged. */
-static void on_chunks_lost(void *context, uint64_t peer)
+static void on_chunks_lost(void *context, uint64_t id)
 {
     (void)context;
-    DE_ASSERT(peer != 0);
+    DE_ASSERT(id != 0);
+}
+
+static void free_peer(struct peer *peer)
+{
+    if (peer != NULL) {
+        DE_ASSERT(peer->open == 0);
+        de_peer_link_free(peer->link);
+        de_peer_link_free(peer->chunk_link);
+        free(peer);
+    }
+}
+
+/* Frees the peers that have retired and whose links do nothing any more. Posted, so that what the
+ * links had posted before has run. */
+static void reap(struct de_post *post)
+{
+    struct de_peer_transport *transport =
+        DE_CONTAINER_OF(post, struct de_peer_transport, reap_post);
+    struct peer **at = &transport->peers;
+
+    transport->reap_posted = false;
+    while (*at != NULL) {
+        struct peer *peer = *at;
+
+        if (peer->retired && peer->open == 0) {
+            *at = peer->next;
+            free_peer(peer);
+        } else {
+            at = &peer->next;
+        }
+    }
+}
+
+static void post_reap(struct de_peer_transport *transport)
+{
+    if (!transport->reap_posted && !transport->closed) {
+        transport->reap_posted = true;
+        de_loop_post(transport->loop, &transport->reap_post);
+    }
 }
 
 static void on_closed(void *context)
 {
-    struct de_peer_transport *transport = context;
+    struct peer *peer = context;
+    struct de_peer_transport *transport = peer->transport;
 
+    DE_ASSERT(peer->open > 0);
+    peer->open--;
+    if (peer->retired && peer->open == 0) {
+        post_reap(transport);
+    }
     (void)pthread_mutex_lock(&transport->mutex);
     DE_ASSERT(transport->links_open > 0);
     transport->links_open--;
@@ -62,41 +190,154 @@ static void on_closed(void *context)
     (void)pthread_mutex_unlock(&transport->mutex);
 }
 
-static int make_links(struct de_peer_transport *transport,
-                      const struct de_peer_transport_options *options)
+static void dial(struct peer *peer, struct de_peer_link *link, bool *dialled)
 {
-    uint32_t i;
-    int err = 0;
+    struct de_peer_transport *transport = peer->transport;
 
-    for (i = 0; i < options->peer_count && err == 0; i++) {
-        struct de_peer_link_options link = {0};
+    DE_ASSERT(!*dialled && !peer->retired);
+    *dialled = true;
+    peer->open++;
+    (void)pthread_mutex_lock(&transport->mutex);
+    transport->links_open++;
+    (void)pthread_mutex_unlock(&transport->mutex);
+    de_peer_link_start(link);
+}
 
-        link.loop = options->loop;
-        link.queue = transport->queue;
-        link.hello.version = DE_PEER_PROTOCOL_VERSION;
-        link.hello.cluster_id = options->cluster_id;
-        link.hello.from = options->node_id;
-        link.hello.to = options->peers[i].id;
-        link.address = options->peers[i].address;
-        link.method = DE_PEER_STREAM_METHOD;
-        link.seed = de_mix64(options->seed ^ options->peers[i].id);
-        link.context = transport;
-        link.lost = on_lost;
-        link.closed = on_closed;
-        DE_ASSERT(link.hello.to != options->node_id);
-        transport->ids[i] = options->peers[i].id;
-        err = de_peer_link_new(&link, &transport->links[i]);
-        if (err != 0) {
-            break;
-        }
-        transport->link_count++;
+static void close_links(struct peer *peer)
+{
+    if (peer->dialled) {
+        de_peer_link_close(peer->link);
+    }
+    if (peer->chunks_dialled) {
+        de_peer_link_close(peer->chunk_link);
+    }
+}
+
+static void retire(struct peer *peer)
+{
+    DE_ASSERT(!peer->retired);
+    peer->retired = true;
+    close_links(peer);
+    if (peer->open == 0) {
+        post_reap(peer->transport);
+    }
+}
+
+static int make_links(struct peer *peer)
+{
+    struct de_peer_transport *transport = peer->transport;
+    struct de_peer_link_options link = {0};
+    int err;
+
+    link.loop = transport->loop;
+    link.queue = transport->queue;
+    link.hello.version = DE_PEER_PROTOCOL_VERSION;
+    link.hello.cluster_id = transport->cluster_id;
+    link.hello.from = transport->node_id;
+    link.hello.to = peer->id;
+    link.self = &transport->self;
+    link.address = peer->address;
+    link.method = DE_PEER_STREAM_METHOD;
+    link.seed = de_mix64(transport->seed ^ peer->id);
+    link.context = peer;
+    link.lost = on_lost;
+    link.removed = on_removed;
+    link.closed = on_closed;
+    err = de_peer_link_new(&link, &peer->link);
+    if (err == 0) {
         link.method = DE_PEER_SNAPSHOT_METHOD;
         link.seed = de_mix64(link.seed);
         link.lost = on_chunks_lost;
-        err = de_peer_link_new(&link, &transport->chunk_links[i]);
+        err = de_peer_link_new(&link, &peer->chunk_link);
     }
     return err;
 }
+
+static bool add_peer(struct de_peer_transport *transport, const struct de_peer_address *address)
+{
+    struct peer *peer = calloc(1, sizeof(*peer));
+
+    DE_ASSERT(address->id != transport->node_id);
+    DE_ASSERT(strlen(address->address) < sizeof(peer->address));
+    if (peer == NULL) {
+        return false;
+    }
+    peer->transport = transport;
+    peer->id = address->id;
+    memcpy(peer->address, address->address, strlen(address->address) + 1);
+    if (make_links(peer) != 0) {
+        free_peer(peer);
+        return false;
+    }
+    peer->next = transport->peers;
+    transport->peers = peer;
+    if (transport->dialling) {
+        dial(peer, peer->link, &peer->dialled);
+    }
+    return true;
+}
+
+static struct peer *find_peer(const struct de_peer_transport *transport, uint64_t id)
+{
+    struct peer *peer = transport->peers;
+
+    while (peer != NULL && (peer->id != id || peer->retired)) {
+        peer = peer->next;
+    }
+    return peer;
+}
+
+static bool is_listed(const struct peer *peer, const struct de_peer_address *peers, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (peers[i].id == peer->id && strcmp(peers[i].address, peer->address) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool de_peer_transport_set_peers(struct de_peer_transport *transport,
+                                 const struct de_peer_address *peers, uint32_t count)
+{
+    bool all = true;
+
+    if (transport->closed) {
+        return true;
+    }
+    for (struct peer *peer = transport->peers; peer != NULL; peer = peer->next) {
+        if (!peer->retired && !is_listed(peer, peers, count)) {
+            retire(peer);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (find_peer(transport, peers[i].id) == NULL) {
+            all = add_peer(transport, &peers[i]) && all;
+        }
+    }
+    return all;
+}
+
+struct de_peer_self *de_peer_transport_self(struct de_peer_transport *transport)
+{
+    return &transport->self;
+}
+
+/* On the loop. */
+static void dial_peers(struct de_post *post)
+{
+    struct de_peer_transport *transport =
+        DE_CONTAINER_OF(post, struct de_peer_transport, dial_post);
+
+    transport->dialling = true;
+    for (struct peer *peer = transport->peers; peer != NULL; peer = peer->next) {
+        if (!peer->retired) {
+            dial(peer, peer->link, &peer->dialled);
+        }
+    }
+}
+
+/* ---- life ---- */
 
 static int make_server(struct de_peer_transport *transport,
                        const struct de_peer_transport_options *options)
@@ -112,20 +353,10 @@ static int make_server(struct de_peer_transport *transport,
     transport->inbox.self.cluster_id = options->cluster_id;
     transport->inbox.self.to = options->node_id;
     transport->inbox.context = transport;
+    transport->inbox.is_removed = is_removed;
+    transport->inbox.greeted = on_greeted;
     transport->inbox.receive = on_receive;
     return de_peer_inbox_add(&transport->inbox, transport->server);
-}
-
-/* On the loop. */
-static void dial_peers(struct de_post *post)
-{
-    struct de_peer_transport *transport =
-        DE_CONTAINER_OF(post, struct de_peer_transport, dial_post);
-    uint32_t i;
-
-    for (i = 0; i < transport->link_count; i++) {
-        de_peer_link_start(transport->links[i]);
-    }
 }
 
 int de_peer_transport_new(const struct de_peer_transport_options *options,
@@ -134,7 +365,6 @@ int de_peer_transport_new(const struct de_peer_transport_options *options,
     struct de_peer_transport *transport = calloc(1, sizeof(*transport));
     int err;
 
-    DE_ASSERT(options->peer_count <= DE_RAFT_MEMBERS_MAX);
     *result = NULL;
     if (transport == NULL) {
         return DENGINE_E_NO_MEMORY;
@@ -144,16 +374,19 @@ int de_peer_transport_new(const struct de_peer_transport_options *options,
     err = pthread_cond_init(&transport->changed, NULL);
     DE_ASSERT(err == 0);
     transport->loop = options->loop;
+    transport->node_id = options->node_id;
+    transport->cluster_id = options->cluster_id;
+    transport->seed = options->seed;
     transport->dial_post.run = dial_peers;
+    transport->reap_post.run = reap;
     transport->context = options->context;
     transport->receive = options->receive;
+    transport->greeted = options->greeted;
     transport->lost = options->lost;
+    transport->removed_by = options->removed;
     err = de_rpc_queue_new(&transport->queue);
     if (err == 0) {
         err = make_server(transport, options);
-    }
-    if (err == 0) {
-        err = make_links(transport, options);
     }
     if (err != 0) {
         if (transport->queue != NULL) {
@@ -180,7 +413,6 @@ int de_peer_transport_start(struct de_peer_transport *transport, const char *add
         return err;
     }
     transport->started = true;
-    transport->links_open = transport->link_count;
     de_loop_post(transport->loop, &transport->dial_post);
     return 0;
 }
@@ -190,52 +422,32 @@ uint16_t de_peer_transport_port(const struct de_peer_transport *transport)
     return de_rpc_server_port(transport->server);
 }
 
-/* Sends by the connection for snapshots, and dials it first when this is the first chunk. */
-static void send_chunk(struct de_peer_transport *transport, uint32_t i,
-                       const struct de_peer_message *message)
-{
-    if (!transport->started || transport->closed) {
-        return;
-    }
-    if (!transport->chunks_dialled[i]) {
-        transport->chunks_dialled[i] = true;
-        (void)pthread_mutex_lock(&transport->mutex);
-        transport->links_open++;
-        (void)pthread_mutex_unlock(&transport->mutex);
-        de_peer_link_start(transport->chunk_links[i]);
-    }
-    de_peer_link_send(transport->chunk_links[i], message);
-}
-
 void de_peer_transport_send(struct de_peer_transport *transport,
                             const struct de_peer_message *message)
 {
-    uint32_t i = 0;
+    struct peer *peer = find_peer(transport, message->raft.to);
 
-    while (i < transport->link_count && transport->ids[i] != message->raft.to) {
-        i++;
-    }
-    if (i == transport->link_count) {
+    if (peer == NULL) {
         return;
     }
-    if (message->raft.type == DE_NODE_MSG_CHUNK) {
-        send_chunk(transport, i, message);
-    } else {
-        de_peer_link_send(transport->links[i], message);
+    if (message->raft.type != DE_NODE_MSG_CHUNK) {
+        de_peer_link_send(peer->link, message);
+    } else if (transport->dialling && !transport->closed) {
+        if (!peer->chunks_dialled) {
+            dial(peer, peer->chunk_link, &peer->chunks_dialled);
+        }
+        de_peer_link_send(peer->chunk_link, message);
     }
 }
 
 void de_peer_transport_close(struct de_peer_transport *transport)
 {
-    uint32_t i;
-
     DE_ASSERT(transport->started && !transport->closed);
     transport->closed = true;
     de_rpc_server_stop_accepting(transport->server);
-    for (i = 0; i < transport->link_count; i++) {
-        de_peer_link_close(transport->links[i]);
-        if (transport->chunks_dialled[i]) {
-            de_peer_link_close(transport->chunk_links[i]);
+    for (struct peer *peer = transport->peers; peer != NULL; peer = peer->next) {
+        if (!peer->retired) {
+            close_links(peer);
         }
     }
 }
@@ -256,16 +468,17 @@ void de_peer_transport_stop(struct de_peer_transport *transport, uint32_t grace_
 
 void de_peer_transport_free(struct de_peer_transport *transport)
 {
-    uint32_t i;
     int err;
 
     if (transport == NULL) {
         return;
     }
     DE_ASSERT(!transport->started);
-    for (i = 0; i < transport->link_count; i++) {
-        de_peer_link_free(transport->links[i]);
-        de_peer_link_free(transport->chunk_links[i]);
+    while (transport->peers != NULL) {
+        struct peer *peer = transport->peers;
+
+        transport->peers = peer->next;
+        free_peer(peer);
     }
     de_rpc_server_free(transport->server);
     de_rpc_queue_free(transport->queue);

@@ -1,14 +1,16 @@
 /* runtime/libev/peer_transport.h - everything of an engine that talks gRPC: one completion queue,
- * one server for peers and public services, one link to each peer.
+ * one server for peers and public services, one link to each peer. Peers come and go while it runs.
  *
  * Life: new, (services are added to the server), start, close, stop, free.
  *
- * Threads: send and close on the loop; the rest by the thread that owns the loop. */
+ * Threads: send, close and what says so on the loop; the rest by the thread that owns the loop. */
 #ifndef DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
 #define DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
 
 #include "core/node/node.h"
 #include "runtime/libev/loop.h"
+#include "runtime/libev/peer_directory.h"
+#include "runtime/libev/peer_link.h"
 #include "runtime/libev/rpc_server.h"
 
 #ifdef __cplusplus
@@ -17,24 +19,19 @@ extern "C" {
 
 struct de_peer_transport;
 
-/* Another member. */
-struct de_peer_address {
-    uint64_t id;
-    const char *address; /* "host:port" */
-};
-
 struct de_peer_transport_options {
     struct de_loop *loop;
     uint64_t node_id;
     uint64_t cluster_id;
-    const struct de_peer_address *peers; /* borrowed by new */
-    uint32_t peer_count;
     uint32_t message_bytes_max; /* longest message that the server takes */
     uint64_t seed;
     void *context;
-    /* On the loop. */
+    /* On the loop. greeted: a peer has opened a stream; borrows hello for the call. lost: messages
+     * to a peer were lost. removed: a peer says that this node was removed from the cluster. */
     void (*receive)(void *context, const struct de_peer_message *message);
+    void (*greeted)(void *context, const struct de_peer_hello *hello);
     void (*lost)(void *context, uint64_t peer);
+    void (*removed)(void *context, uint64_t peer);
 };
 
 /* Starts gRPC; opens no port yet. NO_MEMORY. */
@@ -55,6 +52,20 @@ uint16_t de_peer_transport_port(const struct de_peer_transport *transport);
  * connection of their own, which is dialled for the first. */
 void de_peer_transport_send(struct de_peer_transport *transport,
                             const struct de_peer_message *message);
+
+/* From now on these are the peers: links to others, and to other addresses of these, are closed,
+ * and missing ones dialled (once the transport has started). Borrows peers for the call. False: for
+ * want of memory some are missing; call it again. On the loop. */
+bool de_peer_transport_set_peers(struct de_peer_transport *transport,
+                                 const struct de_peer_address *peers, uint32_t count);
+
+/* What the node says of itself when it opens a stream; to be written on the loop. */
+struct de_peer_self *de_peer_transport_self(struct de_peer_transport *transport);
+
+/* A committed membership: who was a member earlier and is none in it, is refused from now on. On
+ * the loop. */
+void de_peer_transport_committed(struct de_peer_transport *transport,
+                                 const struct de_membership *membership);
 
 /* Closes the port for new calls and ends the streams to the peers. On the loop, once, after a
  * successful start. */

@@ -19,8 +19,15 @@ struct de_replica {
     struct de_snapshot_worker *snapshot_worker;
     struct de_peer_transport *transport; /* NULL: alone */
     const char *listen_address;
+    uint64_t node_id;
+    uint64_t cluster_id;
     struct de_publisher publisher;
     /* The loop's: */
+    struct de_peer_directory directory;
+    char own_address[DE_ADDRESS_BYTES];
+    uint64_t peers_index; /* of the membership that the transport's peers are made from */
+    bool peers_before;    /* and whether the one before counted as well */
+    bool peers_stale;     /* they have to be made again in any case */
     struct de_node *node;
     struct de_requests requests;
     struct de_timer node_timer;
@@ -203,6 +210,32 @@ static void on_receive(void *context, const struct de_peer_message *message)
     }
 }
 
+static void on_greeted(void *context, const struct de_peer_hello *hello)
+{
+    struct de_replica *replica = context;
+
+    if (de_peer_directory_hear(&replica->directory, hello->from, hello->config_index,
+                               hello->address)) {
+        replica->peers_stale = true;
+    }
+}
+
+/* The peer's transport says what its node would have said to a request for a vote. */
+static void on_removed(void *context, uint64_t peer)
+{
+    struct de_replica *replica = context;
+    const struct de_peer_message message = {
+        .raft = {.type = DE_RAFT_MSG_REMOVED,
+                 .cluster_id = replica->cluster_id,
+                 .from = peer,
+                 .to = replica->node_id},
+    };
+
+    if (!replica->stopping) {
+        de_node_receive(replica->node, &message, de_clock_now_ns());
+    }
+}
+
 static void on_lost(void *context, uint64_t peer)
 {
     struct de_replica *replica = context;
@@ -235,6 +268,42 @@ static void on_stop(struct de_post *post)
     }
 }
 
+static void set_peers(struct de_replica *replica, const struct de_node_status *now)
+{
+    const struct de_peer_view view = {replica->node_id, now->membership, now->membership_before,
+                                      now->raft.config_index};
+    const struct de_member_addresses *own =
+        de_membership_addresses(now->membership, replica->node_id);
+    struct de_peer_self *self = de_peer_transport_self(replica->transport);
+    struct de_peer_address peers[DE_PEERS_MAX];
+    uint32_t count = de_peer_directory_list(&replica->directory, &view, peers);
+
+    self->config_index = now->raft.config_index;
+    (void)snprintf(self->address, sizeof self->address, "%s",
+                   own != NULL && own->peer[0] != '\0' ? own->peer : replica->own_address);
+    replica->peers_stale = !de_peer_transport_set_peers(replica->transport, peers, count);
+    replica->peers_index = now->raft.config_index;
+    replica->peers_before = now->membership_before != NULL;
+    if (now->membership_before == NULL) {
+        de_peer_transport_committed(replica->transport, now->membership);
+    }
+}
+
+/* The transport's peers follow the membership and what was heard. */
+static void update_peers(struct de_replica *replica)
+{
+    struct de_node_status now;
+
+    if (replica->transport == NULL || replica->stopping) {
+        return;
+    }
+    de_node_get_status(replica->node, &now);
+    if (replica->peers_stale || now.raft.config_index != replica->peers_index ||
+        (now.membership_before != NULL) != replica->peers_before) {
+        set_peers(replica, &now);
+    }
+}
+
 static void burst_ended(void *context)
 {
     struct de_replica *replica = context;
@@ -246,6 +315,7 @@ static void burst_ended(void *context)
     do {
         de_node_flush(replica->node, de_clock_now_ns());
     } while (de_requests_burst_ended(&replica->requests));
+    update_peers(replica);
     de_publisher_update(&replica->publisher, replica->node);
     if (replica->stopping && de_node_idle(replica->node)) {
         (void)pthread_mutex_lock(&replica->mutex);
@@ -263,19 +333,19 @@ static int make_transport(struct de_replica *replica, const struct de_replica_op
     int err;
 
     if (options->listen_address == NULL) {
-        DE_ASSERT(options->peer_count == 0 && options->add_services == NULL);
+        DE_ASSERT(options->add_services == NULL);
         return 0;
     }
     transport.loop = replica->loop;
     transport.node_id = options->raft.id;
     transport.cluster_id = options->raft.cluster_id;
-    transport.peers = options->peers;
-    transport.peer_count = options->peer_count;
     transport.message_bytes_max = options->message_bytes_max;
     transport.seed = options->raft.seed;
     transport.context = replica;
     transport.receive = on_receive;
+    transport.greeted = on_greeted;
     transport.lost = on_lost;
+    transport.removed = on_removed;
     err = de_peer_transport_new(&transport, &replica->transport);
     if (err == 0 && options->add_services != NULL) {
         err = options->add_services(options->services_context,
@@ -358,6 +428,11 @@ static struct de_replica *allocate(const struct de_replica_options *options)
     DE_ASSERT(err == 0);
     err = pthread_cond_init(&replica->changed, NULL);
     DE_ASSERT(err == 0);
+    replica->node_id = options->raft.id;
+    replica->cluster_id = options->raft.cluster_id;
+    (void)snprintf(replica->own_address, sizeof replica->own_address, "%s",
+                   options->own_address != NULL ? options->own_address : "");
+    replica->peers_stale = true;
     replica->node_timer.run = on_node_timer;
     replica->boot_post.run = on_boot;
     replica->stop_post.run = on_stop;

@@ -27,11 +27,9 @@ struct de_replica_options {
     struct dengine_state_machine machine; /* stays the caller's, as the log does */
     struct dengine_log_store log;
     struct dengine_snapshot_store snapshots; /* ops NULL: none */
-    /* NULL: opens no port and starts no gRPC; then there may be no peers. */
-    const char *listen_address;          /* must live until de_replica_listen */
-    const struct de_peer_address *peers; /* the other members; borrowed */
-    uint32_t peer_count;
-    uint32_t message_bytes_max;            /* longest message taken from a peer or client */
+    const char *listen_address; /* must live until de_replica_listen; NULL: no port, no gRPC */
+    const char *own_address;    /* where peers can dial this node, unless the membership says it */
+    uint32_t message_bytes_max; /* longest message taken from a peer or client */
     de_replica_add_services *add_services; /* NULL: none */
     void *services_context;
 };
