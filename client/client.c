@@ -8,8 +8,6 @@
 #include "client/client_ops.h"
 #include "core/base/assert.h"
 
-/* Longest key (dengine/client.h). */
-#define KEY_BYTES_MAX 500
 /* Longest life, nine years. */
 #define TTL_MS_MAX UINT64_C(288230376000)
 
@@ -80,9 +78,9 @@ static int check_range(const struct de_client_call *call)
     const size_t common = call->key.size < call->end.size ? call->key.size : call->end.size;
     int order;
 
-    if (call->end.size > KEY_BYTES_MAX) {
+    if (call->end.size > DE_CLIENT_KEY_BYTES_MAX) {
         de_client_set_last_error("the end has %zu bytes, at most %d are allowed", call->end.size,
-                                 KEY_BYTES_MAX);
+                                 DE_CLIENT_KEY_BYTES_MAX);
         return DENGINE_E_TOO_LARGE;
     }
     if (check_bytes("end", call->end) != 0) {
@@ -110,9 +108,9 @@ static int check_call(const struct de_client_call *call)
         de_client_set_last_error("the key is empty");
         err = DENGINE_E_INVALID;
     }
-    if (err == 0 && call->key.size > KEY_BYTES_MAX) {
+    if (err == 0 && call->key.size > DE_CLIENT_KEY_BYTES_MAX) {
         de_client_set_last_error("the key has %zu bytes, at most %d are allowed", call->key.size,
-                                 KEY_BYTES_MAX);
+                                 DE_CLIENT_KEY_BYTES_MAX);
         err = DENGINE_E_TOO_LARGE;
     }
     if (err == 0) {
@@ -138,7 +136,7 @@ static int check_call(const struct de_client_call *call)
 static int prepare(const struct dengine_client *client, const struct dengine_call_options *options,
                    struct de_client_call *call, dengine_callback *callback, void *context)
 {
-    de_client_set_last_error("%s", "");
+    de_client_clear_last_error();
     if (client == NULL || callback == NULL) {
         de_client_set_last_error("there is no %s", client == NULL ? "client" : "callback");
         return DENGINE_E_INVALID;
@@ -282,12 +280,62 @@ int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
     return de_client_start(client, options, &call, callback, context);
 }
 
+/* From a client without a state of its own. */
+static int get_elsewhere(struct dengine_client *client, struct de_client_call *call,
+                         dengine_value_visitor *visit, void *context)
+{
+    struct dengine_reply reply = {0};
+    const int err = wait_for(client, call, &reply);
+
+    if (err == 0) {
+        visit(context, &reply.value);
+    }
+    dengine_value_free(&reply.value);
+    return err;
+}
+
+int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key,
+                         enum dengine_consistency consistency,
+                         const struct dengine_call_options *options, dengine_value_visitor *visit,
+                         void *context)
+{
+    struct de_client_call call = get_call(key, consistency);
+    struct dengine_reply reply = {0};
+    int err = prepare(client, options, &call, wake, NULL);
+
+    if (err != 0 || client->ops->get_here == NULL) {
+        return err != 0 ? err : get_elsewhere(client, &call, visit, context);
+    }
+    DE_ASSERT(visit != NULL);
+    err = client->ops->get_here(client, &call, visit, context);
+    if (err == DENGINE_E_INVALID) {
+        call.type = DE_CLIENT_BARRIER;
+        err = wait_for(client, &call, &reply);
+        err = err != 0 ? err : client->ops->get_here(client, &call, visit, context);
+    }
+    return err;
+}
+
+/* Where a value that is shown goes to. */
+struct copying {
+    struct dengine_value *value;
+    int err;
+};
+
+static void copy_value(void *context, const struct dengine_value *value)
+{
+    struct copying *copying = context;
+
+    DE_ASSERT(copying->value->owner == NULL);
+    copying->err = de_client_value_copy(copying->value, dengine_bytes(value->data, value->size),
+                                        value->revision);
+}
+
 int dengine_get(struct dengine_client *client, struct dengine_slice key,
                 enum dengine_consistency consistency, const struct dengine_call_options *options,
                 struct dengine_value *value)
 {
-    struct de_client_call call = get_call(key, consistency);
-    struct dengine_reply reply = {0};
+    struct copying copying = {.value = value};
     int err;
 
     if (value == NULL) {
@@ -295,15 +343,8 @@ int dengine_get(struct dengine_client *client, struct dengine_slice key,
         return DENGINE_E_INVALID;
     }
     *value = (struct dengine_value){0};
-    err = prepare(client, options, &call, wake, NULL);
-    if (err == 0) {
-        err = client->ops->get_here != NULL ? client->ops->get_here(client, &call, value)
-                                            : DENGINE_E_INVALID;
-        if (err == DENGINE_E_INVALID) { /* not one that needs no other thread */
-            err = wait_for(client, &call, &reply);
-            *value = reply.value;
-        }
-    }
+    err = dengine_get_in_place(client, key, consistency, options, copy_value, &copying);
+    err = err != 0 ? err : copying.err;
     DE_ASSERT(err == 0 || value->owner == NULL);
     return err;
 }

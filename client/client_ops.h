@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/* Longest key (dengine/client.h). */
+#define DE_CLIENT_KEY_BYTES_MAX 500
+
 enum de_client_call_type {
     DE_CLIENT_PUT = 1,
     DE_CLIENT_GET = 2,
@@ -24,6 +27,8 @@ enum de_client_call_type {
     DE_CLIENT_TXN = 10,
     DE_CLIENT_LEASE_LOOK = 11,
     DE_CLIENT_LEASE_LIST = 12,
+    DE_CLIENT_GET_MULTI = 13,
+    DE_CLIENT_BARRIER = 14, /* what this node has is fresh enough when it is done; see get_here */
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
@@ -33,6 +38,8 @@ struct de_client_call {
     struct dengine_slice key; /* DELETE_RANGE, SCAN: the first one, may be empty */
     struct dengine_slice end; /* DELETE_RANGE, SCAN */
     struct dengine_slice value;
+    const struct dengine_slice *keys; /* GET_MULTI; borrowed for the call */
+    size_t key_count;
     const struct dengine_txn *txn;   /* TXN; borrowed for the call */
     const struct dengine_scan *scan; /* SCAN: for the rest of it; borrowed for the call */
     uint64_t ttl_ms;                 /* PUT, LEASE_GRANT; 0 = none */
@@ -62,10 +69,12 @@ struct de_client_ops {
     /* Borrows the slices for the call only. 0: callback will be called exactly once, by the
      * deadline at the latest (an implementation enforces deadlines itself). */
     int (*start)(struct dengine_client *client, const struct de_client_call *call);
-    /* The blocking form of a get that needs no other thread (eventual reads of an embedded engine);
-     * NULL, or returning DENGINE_E_INVALID, means: take start. */
+    /* Reads call->key in the calling thread and shows it to visit, which may be given bytes of the
+     * state itself. INVALID: the state of this node is not known to be fresh enough; then the
+     * caller starts a BARRIER, waits for it, and asks again with a call of that type. NULL: there
+     * is no state here. */
     int (*get_here)(struct dengine_client *client, const struct de_client_call *call,
-                    struct dengine_value *value);
+                    dengine_value_visitor *visit, void *context);
     int (*cluster_status)(struct dengine_client *client, uint32_t timeout_ms,
                           struct dengine_cluster_status *status);
     /* options->ready and context are the caller's to be told through; ready may be called before
@@ -95,8 +104,8 @@ void de_client_page_add(struct dengine_page *page, uint8_t **at, const struct de
 /* Whether a call of this type only reads. */
 static inline bool de_client_reads(uint32_t type)
 {
-    return type == DE_CLIENT_GET || type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK ||
-           type == DE_CLIENT_LEASE_LIST;
+    return type == DE_CLIENT_GET || type == DE_CLIENT_GET_MULTI || type == DE_CLIENT_BARRIER ||
+           type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK || type == DE_CLIENT_LEASE_LIST;
 }
 
 /* Makes an empty page of leases. NO_MEMORY. */
@@ -127,6 +136,9 @@ int de_client_run(struct dengine_client *client, const struct dengine_call_optio
 
 /* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
 __attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);
+
+/* The same with "", faster. */
+void de_client_clear_last_error(void);
 
 /* The calling thread's text. An implementation that finishes a call on another thread sets the text
  * there before it calls back (an empty one when there is nothing to add); the blocking forms in

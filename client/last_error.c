@@ -16,6 +16,11 @@ void de_client_set_last_error(const char *format, ...)
     va_end(arguments);
 }
 
+void de_client_clear_last_error(void)
+{
+    last_error[0] = '\0';
+}
+
 const char *de_client_get_last_error(void)
 {
     return last_error;

@@ -77,17 +77,10 @@ void de_remote_call_expire(struct de_remote_call *call)
 
 static const char *path_of(const struct de_remote_call *call)
 {
-    switch (call->type) {
-    case DE_CLIENT_GET:
-    case DE_CLIENT_SCAN:
-    case DE_CLIENT_LEASE_LOOK:
-    case DE_CLIENT_LEASE_LIST:
-        return de_remote_read_path;
-    case DE_REMOTE_STATUS:
+    if (call->type == DE_REMOTE_STATUS) {
         return de_remote_metadata_path;
-    default:
-        return de_remote_write_path;
     }
+    return de_client_reads(call->type) ? de_remote_read_path : de_remote_write_path;
 }
 
 void de_remote_call_send(struct de_remote_call *call, struct de_remote_endpoint *endpoint)

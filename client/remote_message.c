@@ -76,6 +76,27 @@ static int pack_read(const struct de_client_call *call, uint32_t client_id, grpc
     return pack_message(&read.base, request);
 }
 
+static int pack_multi(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
+{
+    DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
+    ProtobufCBinaryData *keys = malloc(call->key_count * sizeof *keys + 1);
+    int err;
+
+    if (keys == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    for (size_t i = 0; i < call->key_count; i++) {
+        keys[i] = binary(call->keys[i]);
+    }
+    read.client_id = client_id;
+    read.n_keys = call->key_count;
+    read.keys = keys;
+    pack_consistency(call->consistency, &read);
+    err = pack_message(&read.base, request);
+    free(keys);
+    return err;
+}
+
 static int pack_scan(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
 {
     DEngine__Client__ClientReadRequest read = D_ENGINE__CLIENT__CLIENT_READ_REQUEST__INIT;
@@ -241,6 +262,8 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
         return pack_lease_query(call, client_id, request);
     case DE_CLIENT_SCAN:
         return pack_scan(call, client_id, request);
+    case DE_CLIENT_GET_MULTI:
+        return pack_multi(call, client_id, request);
     case DE_REMOTE_STATUS:
         *request = grpc_empty_slice();
         return 0;
@@ -293,11 +316,7 @@ static void unpack_page(const DEngine__Client__ReadResults *results, struct de_r
     uint8_t *at;
     size_t i;
 
-    /* A server that knows no ranges answers that it has found none of no keys. */
-    reply->understood = results->of_range != 0;
-    if (!reply->understood) {
-        return;
-    }
+    reply->understood = true;
     for (i = 0; i < results->n_results; i++) {
         bytes += results->results[i]->key.len + results->results[i]->value.len;
     }
@@ -317,7 +336,7 @@ static void unpack_page(const DEngine__Client__ReadResults *results, struct de_r
 
         de_client_page_add(&reply->page, &at, &pair);
     }
-    reply->page.total = results->total;
+    reply->page.total = results->of_range != 0 ? results->total : results->n_results;
     reply->page.more = results->more != 0 && results->n_results > 0;
     reply->page.revision = results->revision;
 }
@@ -353,8 +372,13 @@ static void unpack_data(uint32_t type, const DEngine__Client__ReadResults *resul
 {
     if (type == DE_CLIENT_GET) {
         unpack_read(results, reply);
-    } else if (type == DE_CLIENT_SCAN) {
+    } else if (type == DE_CLIENT_GET_MULTI) {
         unpack_page(results, reply);
+    } else if (type == DE_CLIENT_SCAN) {
+        /* A server that knows no ranges answers that it has found none of no keys. */
+        if (results->of_range != 0) {
+            unpack_page(results, reply);
+        }
     } else {
         unpack_leases(results, type == DE_CLIENT_LEASE_LOOK, reply);
     }

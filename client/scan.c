@@ -1,4 +1,4 @@
-/* The public calls that read ranges. */
+/* The public calls that read ranges, or several keys. */
 #include "client/client_ops.h"
 #include "core/base/assert.h"
 
@@ -55,4 +55,73 @@ int dengine_scan_async(struct dengine_client *client, const struct dengine_scan 
     const int err = scan_call(scan, &call);
 
     return err != 0 ? err : de_client_start(client, options, &call, callback, context);
+}
+
+/* ---- several keys ---- */
+
+static int check_keys(const struct dengine_slice *keys, size_t count)
+{
+    if (count > DENGINE_GET_MULTI_MAX || (keys == NULL && count > 0)) {
+        de_client_set_last_error("%zu keys, at most %d are read at once", count,
+                                 DENGINE_GET_MULTI_MAX);
+        return DENGINE_E_INVALID;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].size == 0 || keys[i].data == NULL || keys[i].size > DE_CLIENT_KEY_BYTES_MAX) {
+            de_client_set_last_error("key %zu has %zu bytes, 1 to %d are allowed", i, keys[i].size,
+                                     DE_CLIENT_KEY_BYTES_MAX);
+            return keys[i].size > DE_CLIENT_KEY_BYTES_MAX ? DENGINE_E_TOO_LARGE : DENGINE_E_INVALID;
+        }
+    }
+    return 0;
+}
+
+static struct de_client_call multi_call(const struct dengine_slice *keys, size_t count,
+                                        enum dengine_consistency consistency)
+{
+    struct de_client_call call = {
+        .type = DE_CLIENT_GET_MULTI, .consistency = consistency, .keys = keys, .key_count = count};
+
+    DE_ASSERT(count <= DENGINE_GET_MULTI_MAX);
+    return call;
+}
+
+int dengine_get_multi(struct dengine_client *client, const struct dengine_slice *keys, size_t count,
+                      enum dengine_consistency consistency,
+                      const struct dengine_call_options *options, struct dengine_page *page)
+{
+    struct de_client_call call;
+    struct dengine_reply reply;
+    int err;
+
+    if (page == NULL) {
+        de_client_set_last_error("there is no room for the page");
+        return DENGINE_E_INVALID;
+    }
+    *page = (struct dengine_page){0};
+    err = check_keys(keys, count);
+    if (err != 0) {
+        return err;
+    }
+    call = multi_call(keys, count, consistency);
+    err = de_client_run(client, options, &call, &reply);
+    if (err == 0) {
+        *page = reply.page;
+    }
+    return err;
+}
+
+int dengine_get_multi_async(struct dengine_client *client, const struct dengine_slice *keys,
+                            size_t count, enum dengine_consistency consistency,
+                            const struct dengine_call_options *options, dengine_callback *callback,
+                            void *context)
+{
+    struct de_client_call call;
+    const int err = check_keys(keys, count);
+
+    if (err != 0) {
+        return err;
+    }
+    call = multi_call(keys, count, consistency);
+    return de_client_start(client, options, &call, callback, context);
 }

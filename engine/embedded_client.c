@@ -1,27 +1,23 @@
 /* The client of an embedded engine: calls become requests of the replica, in one block of memory
- * each. Eventual reads need nobody else and run in the calling thread. */
+ * each. Reads are in embedded_read.c. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
-#include "engine/embedded_page.h"
+#include "engine/embedded_read.h"
 #include "engine/engine_parts.h"
 #include "engine/engine_state.h"
-#include "engine/lease_page.h"
 #include "engine/txn_command.h"
 #include "runtime/libev/clock.h"
 
-/* A call under way. The bytes are the encoded command of a write, the key of a read, or
- * the bounds of a scan. */
+/* A write under way. The bytes are the encoded command. */
 struct embedded_call {
     struct de_replica_request request;
     struct dengine *engine;
     dengine_callback *callback;
     void *context;
-    uint32_t type;            /* enum de_client_call_type */
-    struct dengine_scan scan; /* SCAN; from and end lie in bytes */
-    uint64_t lease;           /* LEASE_LOOK, LEASE_LIST */
+    uint32_t type; /* enum de_client_call_type */
     size_t size;
     uint8_t bytes[];
 };
@@ -33,95 +29,7 @@ static struct dengine *engine_of(struct dengine_client *client)
     return DE_CONTAINER_OF(client, struct de_embedded_client, client)->engine;
 }
 
-/* ---- reading here ---- */
-
-/* Reads key from the state as it is now. */
-static int read_state(struct dengine *engine, struct dengine_slice key, struct dengine_value *value)
-{
-    struct de_kv_view view;
-    struct de_kv_record record;
-    int err = de_kv_view_open(engine->stores.kv, &view);
-
-    if (err != 0) {
-        return err;
-    }
-    err = de_kv_view_get(&view, key, &record);
-    if (err == 0) {
-        err = de_client_value_copy(value, record.value, record.mod_revision);
-    }
-    de_kv_view_close(&view);
-    return err;
-}
-
-/* What a read that asks for `asked` gets. */
-static enum dengine_consistency effective_consistency(const struct dengine *engine,
-                                                      enum dengine_consistency asked)
-{
-    if (asked == DENGINE_DEFAULT || !engine->plan.allow_override) {
-        return engine->plan.default_consistency;
-    }
-    return asked;
-}
-
-/* A node that has halted serves nothing: what it has may be a contradiction. */
-static int check_alive(struct dengine *engine)
-{
-    struct dengine_status status;
-
-    de_replica_status(engine->replica, &status);
-    if (!status.halted) {
-        return 0;
-    }
-    de_client_set_last_error("%s", status.halt_reason);
-    return DENGINE_E_HALTED;
-}
-
-static int embedded_get_here(struct dengine_client *client, const struct de_client_call *call,
-                             struct dengine_value *value)
-{
-    struct dengine *engine = engine_of(client);
-    int err;
-
-    if (effective_consistency(engine, call->consistency) != DENGINE_EVENTUAL) {
-        return DENGINE_E_INVALID;
-    }
-    err = check_alive(engine);
-    return err != 0 ? err : read_state(engine, call->key, value);
-}
-
 /* ---- the ends of a call ---- */
-
-/* Says who leads, or why the node has halted. For the thread that calls back. */
-static void explain(struct dengine *engine, int status)
-{
-    struct dengine_member members[DENGINE_MEMBERS_MAX];
-    struct dengine_status now;
-    uint32_t count;
-    uint32_t i;
-
-    if (status != DENGINE_E_HALTED && status != DENGINE_E_NOT_LEADER) {
-        return;
-    }
-    de_replica_status(engine->replica, &now);
-    if (status == DENGINE_E_HALTED) {
-        de_client_set_last_error("%s", now.halt_reason);
-        return;
-    }
-    count = de_engine_members(engine, members);
-    for (i = 0; i < count; i++) {
-        if (members[i].id == now.leader) {
-            de_client_set_last_error("the leader is node %llu at %s",
-                                     (unsigned long long)now.leader, members[i].address);
-        }
-    }
-}
-
-static int read_leases(struct dengine *engine, uint32_t type, uint64_t lease,
-                       struct dengine_reply *reply)
-{
-    return de_engine_read_leases(engine->stores.kv, lease, type == DE_CLIENT_LEASE_LOOK,
-                                 &reply->leases);
-}
 
 /* Without memory for what it found, a transaction was carried out all the same. */
 static void take_txn(const struct dengine_result *result, struct dengine_reply *reply)
@@ -141,17 +49,11 @@ static void call_done(struct de_replica_request *request, int status,
     struct dengine_reply reply = {0};
 
     reply.status = status;
-    if (status == 0 && call->type == DE_CLIENT_GET) {
-        reply.status =
-            read_state(call->engine, dengine_bytes(call->bytes, call->size), &reply.value);
-    } else if (status == 0 && call->type == DE_CLIENT_SCAN) {
-        reply.status = de_engine_read_page(call->engine->stores.kv, &call->scan, &reply.page);
-    } else if (status == 0 && de_client_reads(call->type)) {
-        reply.status = read_leases(call->engine, call->type, call->lease, &reply);
-    } else if (status == 0) {
+    DE_ASSERT_IMPLIES(status == 0, result != NULL);
+    if (status == 0) {
         reply.status = result->status;
     }
-    if (reply.status == 0 && result != NULL) {
+    if (reply.status == 0) {
         reply.succeeded = result->succeeded;
         reply.revision = result->revision;
         de_kv_answer_outcome(result->bytes, &reply.lease, &reply.count);
@@ -161,7 +63,7 @@ static void call_done(struct de_replica_request *request, int status,
     }
     if (reply.status != 0) {
         reply.succeeded = false;
-        explain(call->engine, reply.status);
+        de_embedded_explain(call->engine, reply.status);
         call->callback(call->context, &reply);
         de_client_set_last_error("%s", "");
         return;
@@ -286,104 +188,20 @@ static int start_txn(struct dengine *engine, const struct de_client_call *from)
     return call != NULL ? 0 : DENGINE_E_NO_MEMORY;
 }
 
-static int start_read(struct dengine *engine, const struct de_client_call *from)
-{
-    struct embedded_call *call;
-
-    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
-        struct dengine_reply reply = {0};
-
-        reply.status = check_alive(engine);
-        if (reply.status == 0) {
-            reply.status = read_state(engine, from->key, &reply.value);
-        }
-        reply.succeeded = reply.status == 0;
-        from->callback(from->context, &reply);
-        return 0;
-    }
-    call = new_call(engine, from, from->key.size);
-    if (call == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    memcpy(call->bytes, from->key.data, from->key.size);
-    call->request.type = DE_REQUEST_READ;
-    de_replica_submit(engine->replica, &call->request);
-    return 0;
-}
-
-static int start_scan(struct dengine *engine, const struct de_client_call *from)
-{
-    struct embedded_call *call;
-
-    DE_ASSERT(from->scan != NULL);
-    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
-        struct dengine_reply reply = {0};
-
-        reply.status = check_alive(engine);
-        if (reply.status == 0) {
-            reply.status = de_engine_read_page(engine->stores.kv, from->scan, &reply.page);
-        }
-        reply.succeeded = reply.status == 0;
-        from->callback(from->context, &reply);
-        return 0;
-    }
-    call = new_call(engine, from, from->key.size + from->end.size);
-    if (call == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    call->scan = *from->scan;
-    call->scan.from = dengine_bytes(call->bytes, from->key.size);
-    call->scan.end = dengine_bytes(call->bytes + from->key.size, from->end.size);
-    if (from->key.size > 0) {
-        memcpy(call->bytes, from->key.data, from->key.size);
-    }
-    if (from->end.size > 0) {
-        memcpy(call->bytes + from->key.size, from->end.data, from->end.size);
-    }
-    call->request.type = DE_REQUEST_READ;
-    de_replica_submit(engine->replica, &call->request);
-    return 0;
-}
-
-static int start_leases(struct dengine *engine, const struct de_client_call *from)
-{
-    struct embedded_call *call;
-
-    if (effective_consistency(engine, from->consistency) == DENGINE_EVENTUAL) {
-        struct dengine_reply reply = {0};
-
-        reply.status = check_alive(engine);
-        if (reply.status == 0) {
-            reply.status = read_leases(engine, from->type, from->lease, &reply);
-        }
-        reply.succeeded = reply.status == 0;
-        from->callback(from->context, &reply);
-        return 0;
-    }
-    call = new_call(engine, from, 0);
-    if (call == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    call->lease = from->lease;
-    call->request.type = DE_REQUEST_READ;
-    de_replica_submit(engine->replica, &call->request);
-    return 0;
-}
-
 static int embedded_start(struct dengine_client *client, const struct de_client_call *call)
 {
     struct dengine *engine = engine_of(client);
 
-    if (call->type == DE_CLIENT_SCAN) {
-        return start_scan(engine, call);
+    if (de_client_reads(call->type)) {
+        return de_embedded_start_read(engine, call);
     }
-    if (call->type == DE_CLIENT_TXN) {
-        return start_txn(engine, call);
-    }
-    if (call->type == DE_CLIENT_LEASE_LOOK || call->type == DE_CLIENT_LEASE_LIST) {
-        return start_leases(engine, call);
-    }
-    return call->type == DE_CLIENT_GET ? start_read(engine, call) : start_write(engine, call);
+    return call->type == DE_CLIENT_TXN ? start_txn(engine, call) : start_write(engine, call);
+}
+
+static int embedded_get_here(struct dengine_client *client, const struct de_client_call *call,
+                             dengine_value_visitor *visit, void *context)
+{
+    return de_embedded_get_here(engine_of(client), call, visit, context);
 }
 
 /* ---- the rest ---- */

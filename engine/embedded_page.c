@@ -33,7 +33,7 @@ static int copy_page(const struct de_kv_page *from, uint64_t revision, struct de
     return 0;
 }
 
-int de_engine_read_page(struct de_kv *kv, const struct dengine_scan *scan,
+int de_engine_read_page(struct de_kv_view *view, const struct dengine_scan *scan,
                         struct dengine_page *page)
 {
     const struct de_kv_scan range = {.from = scan->from,
@@ -42,22 +42,17 @@ int de_engine_read_page(struct de_kv *kv, const struct dengine_scan *scan,
                                      .reverse = scan->reverse,
                                      .limit = scan->limit};
     struct de_kv_page found = {.keys_only = scan->keys_only, .count_only = scan->count_only};
-    struct de_kv_view view;
     int err;
 
-    DE_ASSERT(kv != NULL);
+    DE_ASSERT(view != NULL);
     *page = (struct dengine_page){0};
     found.pairs = malloc(DE_KV_PAGE_PAIRS_MAX * sizeof *found.pairs);
     if (found.pairs == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
-    err = de_kv_view_open(kv, &view);
+    err = de_kv_view_page(view, &range, &found);
     if (err == 0) {
-        err = de_kv_view_page(&view, &range, &found);
-        if (err == 0) {
-            err = copy_page(&found, view.revision, page);
-        }
-        de_kv_view_close(&view);
+        err = copy_page(&found, view->revision, page);
     }
     free(found.pairs);
     return err;

@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* A page of the state as it is now. The caller frees *page, which is empty after an error. */
-int de_engine_read_page(struct de_kv *kv, const struct dengine_scan *scan,
+/* A page of what view shows. The caller frees *page, which is empty after an error. */
+int de_engine_read_page(struct de_kv_view *view, const struct dengine_scan *scan,
                         struct dengine_page *page);
 
 #ifdef __cplusplus

@@ -78,6 +78,9 @@ struct de_kv_view {
 };
 
 int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view);
+/* As de_kv_view_open, without looking up what it shows: revision and time_ns are 0. For reads of a
+ * key or two, which it makes a third faster. */
+int de_kv_view_open_plain(struct de_kv *kv, struct de_kv_view *view);
 /* NOT_FOUND when there is no such key. record borrows until the view is closed. */
 int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record);
 /* Visits the user keys >= from in ascending order; a non-zero return stops and is returned. */

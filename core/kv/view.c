@@ -2,22 +2,25 @@
 #include "core/base/assert.h"
 #include "core/kv/kv_state.h"
 
+int de_kv_view_open_plain(struct de_kv *kv, struct de_kv_view *view)
+{
+    DE_ASSERT(kv != NULL && view != NULL);
+    *view = (struct de_kv_view){.kv = kv};
+    DE_ASSERT(view->view == NULL);
+    return kv->store.ops->view_open(kv->store.object, &view->view);
+}
+
 int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
 {
     const struct dengine_kv_store store = kv->store;
     struct dengine_slice state = {NULL, 0};
     struct de_kv_mark mark;
-    int rc;
+    int rc = de_kv_view_open_plain(kv, view);
 
-    DE_ASSERT(view != NULL);
-    view->kv = kv;
-    view->view = NULL;
-    view->revision = 0;
-    view->time_ns = 0;
-    rc = store.ops->view_open(store.object, &view->view);
     if (rc != 0) {
         return rc;
     }
+    DE_ASSERT(view->view != NULL);
     /* From the view, not from kv->mark: that one belongs to the applier, and may be newer.
      */
     rc = store.ops->view_get(store.object, view->view, de_kv_state_key(), &state);

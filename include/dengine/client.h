@@ -36,8 +36,9 @@ enum dengine_consistency {
     /* Sees every write that was acknowledged before the read began, by anyone. The leader confirms
      * its leadership with a quorum (thesis 6.4). */
     DENGINE_LINEARIZABLE = 1,
-    /* As LINEARIZABLE as long as clocks drift less than promised. In this version it takes the
-     * quorum path, so it promises more than it must. */
+    /* As LINEARIZABLE as long as clocks drift less than promised. An engine in the process that
+     * leads answers in the calling thread, asking nobody, while its lease runs; else, and in a
+     * server, it takes the quorum path, which promises more than it must. */
     DENGINE_LEASE = 2,
     /* The state of the node that answers, which may be behind, but never uncommitted. */
     DENGINE_EVENTUAL = 3,
@@ -108,6 +109,18 @@ DENGINE_EXPORT int dengine_get(struct dengine_client *client, struct dengine_sli
                                const struct dengine_call_options *options,
                                struct dengine_value *value);
 
+/* Is shown a value; its bytes live for the call. */
+typedef void dengine_value_visitor(void *context, const struct dengine_value *value);
+
+/* As dengine_get, without a copy: visit is called once with the value, in the calling thread, if
+ * there is one. With an engine in the process it sees the bytes of the state itself: until it
+ * returns, the space of what is overwritten meanwhile is not used again, so it should be brief; and
+ * it must call nothing of the engine. */
+DENGINE_EXPORT int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key,
+                                        enum dengine_consistency consistency,
+                                        const struct dengine_call_options *options,
+                                        dengine_value_visitor *visit, void *context);
+
 /* Removes key; 0 also when there was none. Errors as dengine_put. */
 DENGINE_EXPORT int dengine_delete(struct dengine_client *client, struct dengine_slice key,
                                   const struct dengine_call_options *options);
@@ -163,6 +176,18 @@ struct dengine_page {
 DENGINE_EXPORT int dengine_scan(struct dengine_client *client, const struct dengine_scan *scan,
                                 const struct dengine_call_options *options,
                                 struct dengine_page *page);
+
+#define DENGINE_GET_MULTI_MAX 10000
+
+/* Reads several keys as they were at one revision, in one page: those that are there, in the order
+ * of keys. Consistency and errors as dengine_get, but keys that are not there are no error; INVALID
+ * for more than DENGINE_GET_MULTI_MAX, TOO_LARGE when the answer of a server is longer than a
+ * message may be. The caller frees *page. */
+DENGINE_EXPORT int dengine_get_multi(struct dengine_client *client,
+                                     const struct dengine_slice *keys, size_t count,
+                                     enum dengine_consistency consistency,
+                                     const struct dengine_call_options *options,
+                                     struct dengine_page *page);
 
 /* Makes *scan go on behind page; false when there is nothing more. *scan then borrows from page:
  * free it after the next dengine_scan. Each page is of a revision of its own, but a key that is
@@ -359,6 +384,12 @@ DENGINE_EXPORT int dengine_compare_and_swap_async(struct dengine_client *client,
                                                   const struct dengine_call_options *options,
                                                   dengine_callback *callback, void *context);
 
+/* The reply has a page. */
+DENGINE_EXPORT int dengine_get_multi_async(struct dengine_client *client,
+                                           const struct dengine_slice *keys, size_t count,
+                                           enum dengine_consistency consistency,
+                                           const struct dengine_call_options *options,
+                                           dengine_callback *callback, void *context);
 DENGINE_EXPORT int dengine_scan_async(struct dengine_client *client,
                                       const struct dengine_scan *scan,
                                       const struct dengine_call_options *options,

@@ -30,6 +30,8 @@ void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_
     atomic_init(&publisher->lease_until_ns, 0);
     atomic_init(&publisher->lease_index, 0);
     atomic_init(&publisher->lease_term, 0);
+    atomic_init(&publisher->applied, 0);
+    atomic_init(&publisher->halted, false);
 }
 
 void de_publisher_deinit(struct de_publisher *publisher)
@@ -70,6 +72,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
 
     de_node_get_status(node, &now);
     ready = is_ready(node, &now);
+    atomic_store_explicit(&publisher->applied, now.applied, memory_order_release);
     (void)pthread_mutex_lock(&publisher->mutex);
     status->term = now.raft.term;
     status->leader = now.raft.leader;
@@ -127,8 +130,19 @@ void de_publisher_get_lease(const struct de_publisher *publisher, struct de_node
     memset(lease, 0, sizeof(*lease)); /* the caller asks a quorum instead */
 }
 
+uint64_t de_publisher_applied(const struct de_publisher *publisher)
+{
+    return atomic_load_explicit(&publisher->applied, memory_order_acquire);
+}
+
+bool de_publisher_is_halted(const struct de_publisher *publisher)
+{
+    return atomic_load_explicit(&publisher->halted, memory_order_acquire);
+}
+
 void de_publisher_halted(struct de_publisher *publisher, const char *reason)
 {
+    DE_ASSERT(reason != NULL);
     (void)pthread_mutex_lock(&publisher->mutex);
     publisher->status.halted = true;
     publisher->status.ready = false;
@@ -136,6 +150,8 @@ void de_publisher_halted(struct de_publisher *publisher, const char *reason)
                    reason);
     (void)pthread_cond_broadcast(&publisher->changed);
     (void)pthread_mutex_unlock(&publisher->mutex);
+    /* After the reason, which whoever sees this asks for. */
+    atomic_store_explicit(&publisher->halted, true, memory_order_release);
 }
 
 void de_publisher_stopped(struct de_publisher *publisher)

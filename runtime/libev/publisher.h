@@ -28,6 +28,9 @@ struct de_publisher {
     atomic_uint_fast64_t lease_until_ns;
     atomic_uint_fast64_t lease_index;
     atomic_uint_fast64_t lease_term;
+    /* What each read looks at: */
+    atomic_uint_fast64_t applied; /* at least so much has been applied */
+    atomic_bool halted;
 };
 
 void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_t cluster_id);
@@ -42,6 +45,12 @@ void de_publisher_lease(struct de_publisher *publisher, const struct de_node_lea
 /* The lease as it is now; no lease when the loop is writing it over and over. Without a lock. Use
  * it as core/node/lease.h says: a view of the state machine is opened before. */
 void de_publisher_get_lease(const struct de_publisher *publisher, struct de_node_lease *lease);
+
+/* A view of the state machine that is opened after this call has applied at least so much. Without
+ * a lock, as the next one. */
+uint64_t de_publisher_applied(const struct de_publisher *publisher);
+
+bool de_publisher_is_halted(const struct de_publisher *publisher);
 
 /* Remembers why the node halted. */
 void de_publisher_halted(struct de_publisher *publisher, const char *reason);

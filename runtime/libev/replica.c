@@ -537,6 +537,21 @@ void de_replica_status(struct de_replica *replica, struct dengine_status *status
     de_publisher_get(&replica->publisher, status);
 }
 
+uint64_t de_replica_applied(const struct de_replica *replica)
+{
+    return de_publisher_applied(&replica->publisher);
+}
+
+void de_replica_lease(const struct de_replica *replica, struct de_node_lease *lease)
+{
+    de_publisher_get_lease(&replica->publisher, lease);
+}
+
+bool de_replica_halted(const struct de_replica *replica)
+{
+    return de_publisher_is_halted(&replica->publisher);
+}
+
 int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader)
 {
     return de_publisher_wait_ready(&replica->publisher, timeout_ms, leader);

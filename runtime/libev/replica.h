@@ -49,6 +49,13 @@ void de_replica_submit(struct de_replica *replica, struct de_replica_request *re
 /* A consistent picture, a moment old at most. */
 void de_replica_status(struct de_replica *replica, struct dengine_status *status);
 
+/* For reads in the calling thread, in the order that core/node/lease.h gives; without a lock. A
+ * view of the state machine opened after de_replica_applied has applied at least so much. */
+uint64_t de_replica_applied(const struct de_replica *replica);
+void de_replica_lease(const struct de_replica *replica, struct de_node_lease *lease);
+/* Whether the node has halted: then it serves nothing. */
+bool de_replica_halted(const struct de_replica *replica);
+
 /* Waits until a leader is known and this node has applied an entry of the leader's term. leader may
  * be NULL. 0, TIMEOUT, SHUTDOWN, HALTED. */
 int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader);

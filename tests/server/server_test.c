@@ -218,6 +218,50 @@ static void test_leases_are_looked_at(void **state)
     stop_server(server);
 }
 
+static void note_value(void *context, const struct dengine_value *value)
+{
+    uint64_t *revision = context;
+
+    assert_int_equal(value->size, 1);
+    assert_memory_equal(value->data, "c", 1);
+    *revision = value->revision;
+}
+
+/* The same calls as of an engine in the process (engine/read_test.c). */
+static void test_several_keys_are_read(void **state)
+{
+    const struct dengine_slice keys[] = {DENGINE_STR("c"), DENGINE_STR("missing"),
+                                         DENGINE_STR("a")};
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_client *client;
+    struct dengine_page page;
+    uint64_t revision = 0;
+    uint64_t shown = 0;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("a"), DENGINE_STR("a"), NULL), 0);
+    assert_int_equal(
+        dengine_put_with(client, DENGINE_STR("c"), DENGINE_STR("c"), NULL, NULL, &revision), 0);
+    assert_int_equal(dengine_get_multi(client, keys, 3, DENGINE_LINEARIZABLE, NULL, &page), 0);
+    assert_int_equal(page.count, 2);
+    assert_int_equal(page.total, 2);
+    assert_int_equal(page.revision, revision);
+    assert_memory_equal(page.pairs[0].value.data, "c", 1);
+    assert_int_equal(page.pairs[0].mod_revision, revision);
+    assert_memory_equal(page.pairs[1].key.data, "a", 1);
+    dengine_page_free(&page);
+    assert_int_equal(dengine_get_multi(client, keys + 1, 1, DENGINE_EVENTUAL, NULL, &page), 0);
+    assert_int_equal(page.count, 0);
+    dengine_page_free(&page);
+    assert_int_equal(dengine_get_in_place(client, keys[0], DENGINE_LEASE, NULL, note_value, &shown),
+                     0);
+    assert_int_equal(shown, revision);
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 static void test_a_range_is_deleted(void **state)
 {
     char endpoint[64];
@@ -512,6 +556,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_transaction_as_text, clean, clean),
         cmocka_unit_test_setup_teardown(test_transactions_in_json, clean, clean),
         cmocka_unit_test_setup_teardown(test_leases_are_looked_at, clean, clean),
+        cmocka_unit_test_setup_teardown(test_several_keys_are_read, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
         cmocka_unit_test(test_nobody_there),

@@ -1,0 +1,305 @@
+#include "engine/embedded_read.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/kv/kv.h"
+#include "engine/embedded_page.h"
+#include "engine/engine_parts.h"
+#include "engine/lease_page.h"
+#include "runtime/libev/clock.h"
+
+/* A read under way that asks the quorum. What it reads is a copy of the call whose bytes lie behind
+ * it. */
+struct read_call {
+    struct de_replica_request request;
+    struct dengine *engine;
+    struct de_client_call what;
+    struct dengine_scan scan;
+    struct dengine_slice keys[];
+};
+
+/* ---- is this node's state good enough? ---- */
+
+/* What a read that asks for `asked` gets. */
+static enum dengine_consistency effective(const struct dengine *engine,
+                                          enum dengine_consistency asked)
+{
+    if (asked == DENGINE_DEFAULT || !engine->plan.allow_override) {
+        return engine->plan.default_consistency;
+    }
+    return asked;
+}
+
+/* A node that has halted serves nothing: what it has may be a contradiction. */
+static int check_alive(struct dengine *engine)
+{
+    struct dengine_status status;
+
+    if (!de_replica_halted(engine->replica)) {
+        return 0;
+    }
+    de_replica_status(engine->replica, &status);
+    de_client_set_last_error("%s", status.halt_reason);
+    return DENGINE_E_HALTED;
+}
+
+/* Opens a view that may answer. INVALID: not before the quorum was asked. The order of the steps of
+ * a lease read is core/node/lease.h's; `applied` is from before the view, which has no less. */
+static int open_view(struct dengine *engine, enum dengine_consistency asked,
+                     int (*open)(struct de_kv *kv, struct de_kv_view *view),
+                     struct de_kv_view *view)
+{
+    const enum dengine_consistency consistency = effective(engine, asked);
+    const uint64_t applied = de_replica_applied(engine->replica);
+    int err = check_alive(engine);
+
+    DE_ASSERT(consistency != DENGINE_DEFAULT);
+    if (err != 0 || consistency == DENGINE_LINEARIZABLE) {
+        return err != 0 ? err : DENGINE_E_INVALID;
+    }
+    err = open(engine->stores.kv, view);
+    if (err == 0 && consistency == DENGINE_LEASE) {
+        struct de_node_lease lease;
+
+        de_replica_lease(engine->replica, &lease);
+        if (!de_node_lease_covers(&lease, applied, de_clock_now_ns())) {
+            de_kv_view_close(view);
+            err = DENGINE_E_INVALID;
+        }
+    }
+    return err;
+}
+
+/* ---- reading a view ---- */
+
+static int read_keys(struct de_kv_view *view, const struct de_client_call *what,
+                     struct dengine_page *page)
+{
+    struct de_kv_record *records = malloc(what->key_count * sizeof *records + 1);
+    size_t bytes = 0;
+    size_t found = 0;
+    int err = records != NULL ? 0 : DENGINE_E_NO_MEMORY;
+
+    DE_ASSERT(what->key_count <= DENGINE_GET_MULTI_MAX);
+    for (size_t i = 0; i < what->key_count && err == 0; i++) {
+        err = de_kv_view_get(view, what->keys[i], &records[i]);
+        if (err == DENGINE_E_NOT_FOUND) {
+            records[i].version = 0;
+            err = 0;
+        } else if (err == 0) {
+            bytes += what->keys[i].size + records[i].value.size;
+            found++;
+        }
+    }
+    err = err != 0 ? err : de_client_page_new(page, found, bytes);
+    if (err == 0) {
+        uint8_t *at = de_client_page_bytes(page, found);
+
+        for (size_t i = 0; i < what->key_count; i++) {
+            const struct dengine_pair pair = {.key = what->keys[i],
+                                              .value = records[i].value,
+                                              .create_revision = records[i].create_revision,
+                                              .mod_revision = records[i].mod_revision,
+                                              .version = records[i].version,
+                                              .lease = records[i].lease};
+
+            if (pair.version != 0) {
+                de_client_page_add(page, &at, &pair);
+            }
+        }
+        page->total = found;
+        page->revision = view->revision;
+    }
+    free(records);
+    return err;
+}
+
+/* What the call asks for, from view; of leases, from the state as it is now. */
+static void read_view(struct de_kv_view *view, const struct de_client_call *what,
+                      struct dengine_reply *reply)
+{
+    struct de_kv_record record;
+
+    DE_ASSERT(de_client_reads(what->type));
+    switch (what->type) {
+    case DE_CLIENT_GET:
+        reply->status = de_kv_view_get(view, what->key, &record);
+        if (reply->status == 0) {
+            reply->status = de_client_value_copy(&reply->value, record.value, record.mod_revision);
+        }
+        break;
+    case DE_CLIENT_GET_MULTI:
+        reply->status = read_keys(view, what, &reply->page);
+        break;
+    case DE_CLIENT_SCAN:
+        reply->status = de_engine_read_page(view, what->scan, &reply->page);
+        break;
+    case DE_CLIENT_BARRIER:
+        break;
+    default:
+        reply->status = de_engine_read_leases(view->kv, what->lease,
+                                              what->type == DE_CLIENT_LEASE_LOOK, &reply->leases);
+        break;
+    }
+    reply->succeeded = reply->status == 0;
+}
+
+int de_embedded_get_here(struct dengine *engine, const struct de_client_call *call,
+                         dengine_value_visitor *visit, void *context)
+{
+    struct de_kv_record record;
+    struct de_kv_view view;
+    int err;
+
+    DE_ASSERT(call->type == DE_CLIENT_GET || call->type == DE_CLIENT_BARRIER);
+    if (call->type == DE_CLIENT_BARRIER) {
+        err = de_kv_view_open_plain(engine->stores.kv, &view);
+    } else {
+        err = open_view(engine, call->consistency, de_kv_view_open_plain, &view);
+    }
+    if (err != 0) {
+        return err;
+    }
+    err = de_kv_view_get(&view, call->key, &record);
+    if (err == 0) {
+        const struct dengine_value value = {
+            .data = record.value.data, .size = record.value.size, .revision = record.mod_revision};
+
+        visit(context, &value);
+    }
+    de_kv_view_close(&view);
+    return err;
+}
+
+/* ---- through the loop ---- */
+
+void de_embedded_explain(struct dengine *engine, int status)
+{
+    struct dengine_member members[DENGINE_MEMBERS_MAX];
+    struct dengine_status now;
+    uint32_t count;
+    uint32_t i;
+
+    DE_ASSERT(engine != NULL);
+    if (status != DENGINE_E_HALTED && status != DENGINE_E_NOT_LEADER) {
+        return;
+    }
+    de_replica_status(engine->replica, &now);
+    if (status == DENGINE_E_HALTED) {
+        de_client_set_last_error("%s", now.halt_reason);
+        return;
+    }
+    count = de_engine_members(engine, members);
+    for (i = 0; i < count; i++) {
+        if (members[i].id == now.leader) {
+            de_client_set_last_error("the leader is node %llu at %s",
+                                     (unsigned long long)now.leader, members[i].address);
+        }
+    }
+}
+
+static void read_done(struct de_replica_request *request, int status,
+                      const struct dengine_result *result)
+{
+    struct read_call *call = DE_CONTAINER_OF(request, struct read_call, request);
+    struct dengine_reply reply = {.status = status};
+    struct de_kv_view view;
+
+    DE_ASSERT(result == NULL);
+    if (status == 0) {
+        reply.status = de_kv_view_open(call->engine->stores.kv, &view);
+    }
+    if (reply.status == 0) {
+        read_view(&view, &call->what, &reply);
+        de_kv_view_close(&view);
+    }
+    de_embedded_explain(call->engine, reply.status);
+    call->what.callback(call->what.context, &reply);
+    de_client_set_last_error("%s", "");
+}
+
+static void read_release(struct de_replica_request *request)
+{
+    free(DE_CONTAINER_OF(request, struct read_call, request));
+}
+
+static struct dengine_slice copy_slice(struct dengine_slice from, uint8_t **at)
+{
+    const struct dengine_slice copy = dengine_bytes(*at, from.size);
+
+    DE_ASSERT(from.data != NULL || from.size == 0);
+    if (from.size > 0) {
+        memcpy(*at, from.data, from.size);
+        *at += from.size;
+    }
+    return copy;
+}
+
+/* A copy of call with all that it borrows; NULL without memory. */
+static struct read_call *new_call(struct dengine *engine, const struct de_client_call *call)
+{
+    const size_t table = call->key_count * sizeof call->keys[0];
+    size_t bytes = call->key.size + call->end.size;
+    struct read_call *copy;
+    uint8_t *at;
+
+    for (size_t i = 0; i < call->key_count; i++) {
+        bytes += call->keys[i].size;
+    }
+    copy = malloc(sizeof *copy + table + bytes);
+    if (copy == NULL) {
+        return NULL;
+    }
+    memset(copy, 0, sizeof *copy);
+    at = (uint8_t *)copy + sizeof *copy + table;
+    copy->engine = engine;
+    copy->what = *call;
+    copy->what.key = copy_slice(call->key, &at);
+    copy->what.end = copy_slice(call->end, &at);
+    for (size_t i = 0; i < call->key_count; i++) {
+        copy->keys[i] = copy_slice(call->keys[i], &at);
+    }
+    copy->what.keys = copy->keys;
+    if (call->scan != NULL) {
+        copy->scan = *call->scan;
+        copy->scan.from = copy->what.key;
+        copy->scan.end = copy->what.end;
+        copy->what.scan = &copy->scan;
+    }
+    DE_ASSERT(at == (uint8_t *)copy + sizeof *copy + table + bytes);
+    return copy;
+}
+
+int de_embedded_start_read(struct dengine *engine, const struct de_client_call *call)
+{
+    struct dengine_reply reply = {0};
+    struct read_call *copy;
+    struct de_kv_view view;
+    int err = DENGINE_E_INVALID;
+
+    DE_ASSERT(de_client_reads(call->type));
+    if (call->type != DE_CLIENT_BARRIER) {
+        err = open_view(engine, call->consistency, de_kv_view_open, &view);
+    }
+    if (err == 0) {
+        read_view(&view, call, &reply);
+        de_kv_view_close(&view);
+    }
+    if (err != DENGINE_E_INVALID) {
+        reply.status = err != 0 ? err : reply.status;
+        call->callback(call->context, &reply);
+        return 0;
+    }
+    copy = new_call(engine, call);
+    if (copy == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    copy->request.type = DE_REQUEST_READ;
+    copy->request.done = read_done;
+    copy->request.release = read_release;
+    copy->request.deadline_ns = de_clock_now_ns() + call->timeout_ms * UINT64_C(1000000);
+    de_replica_submit(engine->replica, &copy->request);
+    return 0;
+}
