@@ -494,13 +494,14 @@ static struct de_client_call lease_call(uint32_t type, uint64_t lease, uint64_t 
     return call;
 }
 
-int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
-                        const struct dengine_call_options *options, uint64_t *lease)
+int de_client_grant(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                    const struct dengine_call_options *options, uint64_t *lease)
 {
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
     struct dengine_reply reply;
     int err;
 
+    call.with_session = with_session;
     if (lease == NULL) {
         de_client_set_last_error("there is no room for the lease");
         return DENGINE_E_INVALID;
@@ -508,6 +509,12 @@ int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
     err = de_client_run(client, options, &call, &reply);
     *lease = reply.lease;
     return err;
+}
+
+int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
+                        const struct dengine_call_options *options, uint64_t *lease)
+{
+    return de_client_grant(client, ttl_ms, false, options, lease);
 }
 
 int dengine_lease_grant_async(struct dengine_client *client, uint64_t ttl_ms,

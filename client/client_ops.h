@@ -5,6 +5,7 @@
 #define DE_CLIENT_CLIENT_OPS_H
 
 #include <dengine/client.h>
+#include <dengine/keeper.h>
 #include <dengine/watch.h>
 
 #ifdef __cplusplus
@@ -31,6 +32,13 @@ enum de_client_call_type {
     DE_CLIENT_BARRIER = 14, /* what this node has is fresh enough when it is done; see get_here */
 };
 
+/* What makes a write exactly-once (client/session.c, core/kv/kv.h). */
+struct de_client_session {
+    uint64_t id; /* 0 = none */
+    uint64_t sequence;
+    uint64_t acknowledged; /* the results of all up to this one are there; < sequence */
+};
+
 /* One call, arguments checked by client.c except for the cluster's own limits. */
 struct de_client_call {
     uint32_t type; /* enum de_client_call_type */
@@ -40,10 +48,12 @@ struct de_client_call {
     struct dengine_slice value;
     const struct dengine_slice *keys; /* GET_MULTI; borrowed for the call */
     size_t key_count;
-    const struct dengine_txn *txn;   /* TXN; borrowed for the call */
-    const struct dengine_scan *scan; /* SCAN: for the rest of it; borrowed for the call */
-    uint64_t ttl_ms;                 /* PUT, LEASE_GRANT; 0 = none */
-    uint64_t lease;                  /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
+    const struct dengine_txn *txn;    /* TXN; borrowed for the call */
+    const struct dengine_scan *scan;  /* SCAN: for the rest of it; borrowed for the call */
+    uint64_t ttl_ms;                  /* PUT, LEASE_GRANT; 0 = none */
+    uint64_t lease;                   /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
+    struct de_client_session session; /* of a write */
+    bool with_session;                /* LEASE_GRANT */
     bool expect_absent;
     struct dengine_slice expected;
     uint32_t timeout_ms; /* never 0 */
@@ -133,6 +143,13 @@ int de_client_start(struct dengine_client *client, const struct dengine_call_opt
                     struct de_client_call *call, dengine_callback *callback, void *context);
 int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
                   struct de_client_call *call, struct dengine_reply *reply);
+/* As dengine_lease_grant, with a session or without one. */
+int de_client_grant(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                    const struct dengine_call_options *options, uint64_t *lease);
+/* keeper.c: as dengine_keeper_open, likewise. */
+int de_client_keeper_open(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                          const struct dengine_keeper_options *options,
+                          const struct dengine_call_options *call, struct dengine_keeper **keeper);
 
 /* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
 __attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);

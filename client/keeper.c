@@ -116,9 +116,9 @@ static void destroy(struct dengine_keeper *keeper)
     free(keeper);
 }
 
-int dengine_keeper_open(struct dengine_client *client, uint64_t ttl_ms,
-                        const struct dengine_keeper_options *options,
-                        const struct dengine_call_options *call, struct dengine_keeper **result)
+int de_client_keeper_open(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                          const struct dengine_keeper_options *options,
+                          const struct dengine_call_options *call, struct dengine_keeper **result)
 {
     struct dengine_keeper *keeper;
     uint64_t begin_ns;
@@ -143,7 +143,7 @@ int dengine_keeper_open(struct dengine_client *client, uint64_t ttl_ms,
     DE_ASSERT(err == 0);
     de_monotonic_condition_init(&keeper->changed);
     begin_ns = de_monotonic_ns();
-    err = dengine_lease_grant(client, ttl_ms, call, &keeper->lease);
+    err = de_client_grant(client, ttl_ms, with_session, call, &keeper->lease);
     if (err == 0) {
         keeper->sure_until_ns = sure_until(keeper, begin_ns);
         if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
@@ -156,6 +156,13 @@ int dengine_keeper_open(struct dengine_client *client, uint64_t ttl_ms,
     }
     *result = keeper;
     return 0;
+}
+
+int dengine_keeper_open(struct dengine_client *client, uint64_t ttl_ms,
+                        const struct dengine_keeper_options *options,
+                        const struct dengine_call_options *call, struct dengine_keeper **keeper)
+{
+    return de_client_keeper_open(client, ttl_ms, false, options, call, keeper);
 }
 
 uint64_t dengine_keeper_lease(const struct dengine_keeper *keeper)

@@ -130,12 +130,19 @@ static int pack_lease_query(const struct de_client_call *call, uint32_t client_i
     return pack_message(&read.base, request);
 }
 
-static int pack_command(DEngine__Client__WriteCommand *command, uint32_t client_id,
-                        grpc_slice *request)
+static int pack_command(DEngine__Client__WriteCommand *command, const struct de_client_call *call,
+                        uint32_t client_id, grpc_slice *request)
 {
     DEngine__Client__ClientWriteRequest write = D_ENGINE__CLIENT__CLIENT_WRITE_REQUEST__INIT;
+    DEngine__Client__Session session = D_ENGINE__CLIENT__SESSION__INIT;
 
     write.client_id = client_id;
+    if (call->session.id != 0) {
+        session.id = call->session.id;
+        session.sequence = call->session.sequence;
+        session.acknowledged = call->session.acknowledged;
+        write.session = &session;
+    }
     write.command = command;
     return pack_message(&write.base, request);
 }
@@ -155,7 +162,7 @@ static int pack_cas(const struct de_client_call *call, uint32_t client_id, grpc_
     }
     command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_COMPARE_AND_SWAP;
     command.compare_and_swap = &cas;
-    return pack_command(&command, client_id, request);
+    return pack_command(&command, call, client_id, request);
 }
 
 static int pack_put(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
@@ -169,7 +176,7 @@ static int pack_put(const struct de_client_call *call, uint32_t client_id, grpc_
     insert.lease = call->lease;
     command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_INSERT;
     command.insert = &insert;
-    return pack_command(&command, client_id, request);
+    return pack_command(&command, call, client_id, request);
 }
 
 static int pack_delete(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
@@ -180,7 +187,7 @@ static int pack_delete(const struct de_client_call *call, uint32_t client_id, gr
     remove.key = binary(call->key);
     command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE;
     command.delete_ = &remove;
-    return pack_command(&command, client_id, request);
+    return pack_command(&command, call, client_id, request);
 }
 
 static int pack_delete_range(const struct de_client_call *call, uint32_t client_id,
@@ -194,7 +201,7 @@ static int pack_delete_range(const struct de_client_call *call, uint32_t client_
     range.end = binary(call->end);
     command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_DELETE_RANGE;
     command.delete_range = &range;
-    return pack_command(&command, client_id, request);
+    return pack_command(&command, call, client_id, request);
 }
 
 static int pack_lease(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
@@ -209,6 +216,7 @@ static int pack_lease(const struct de_client_call *call, uint32_t client_id, grp
 
     if (call->type == DE_CLIENT_LEASE_GRANT) {
         grant.ttl_ms = call->ttl_ms;
+        grant.with_session = call->with_session;
         command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_GRANT;
         command.lease_grant = &grant;
     } else if (call->type == DE_CLIENT_LEASE_KEEP) {
@@ -220,7 +228,7 @@ static int pack_lease(const struct de_client_call *call, uint32_t client_id, grp
         command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_LEASE_REVOKE;
         command.lease_revoke = &revoke;
     }
-    return pack_command(&command, client_id, request);
+    return pack_command(&command, call, client_id, request);
 }
 
 static int pack_txn(const struct de_client_call *call, uint32_t client_id, grpc_slice *request)
@@ -232,7 +240,7 @@ static int pack_txn(const struct de_client_call *call, uint32_t client_id, grpc_
     if (err == 0) {
         command.operation_case = D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_TXN;
         command.txn = de_txn_message_of(message);
-        err = pack_command(&command, client_id, request);
+        err = pack_command(&command, call, client_id, request);
         de_txn_message_free(message);
     }
     return err;

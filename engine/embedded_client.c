@@ -120,6 +120,7 @@ static void command_of(const struct de_client_call *from, struct de_kv_command *
         break;
     case DE_CLIENT_LEASE_GRANT:
         command->type = DE_KV_LEASE_GRANT;
+        command->with_session = from->with_session;
         break;
     case DE_CLIENT_LEASE_KEEP:
         command->type = DE_KV_LEASE_KEEP;
@@ -134,6 +135,13 @@ static void command_of(const struct de_client_call *from, struct de_kv_command *
     }
 }
 
+static void join_session(const struct de_client_call *from, struct de_kv_command *command)
+{
+    command->session = from->session.id;
+    command->sequence = from->session.sequence;
+    command->acknowledged = from->session.acknowledged;
+}
+
 static int start_write(struct dengine *engine, const struct de_client_call *from)
 {
     struct de_kv_command command;
@@ -141,6 +149,7 @@ static int start_write(struct dengine *engine, const struct de_client_call *from
     int err;
 
     command_of(from, &command);
+    join_session(from, &command);
     err = de_kv_command_check(&command, (size_t)engine->plan.value_bytes_max);
     if (err != 0) {
         if (err == DENGINE_E_TOO_LARGE) {
@@ -168,7 +177,8 @@ static int start_txn(struct dengine *engine, const struct de_client_call *from)
     int err;
 
     DE_ASSERT(from->txn != NULL);
-    err = de_txn_encode(from->txn, (size_t)engine->plan.value_bytes_max, &bytes, &size);
+    err = de_txn_encode(from->txn, &from->session, (size_t)engine->plan.value_bytes_max, &bytes,
+                        &size);
     if (err != 0) {
         if (err != DENGINE_E_NO_MEMORY) {
             de_client_set_last_error(

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "client/client_ops.h"
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
 
@@ -85,12 +84,16 @@ static int add_ops(const struct dengine_op *ops, size_t count, size_t value_max,
     return err;
 }
 
-int de_txn_encode(const struct dengine_txn *txn, size_t value_max, uint8_t **bytes, size_t *size)
+int de_txn_encode(const struct dengine_txn *txn, const struct de_client_session *session,
+                  size_t value_max, uint8_t **bytes, size_t *size)
 {
     const size_t room = bytes_of_compares(txn->compares, txn->compare_count) +
                         bytes_of_ops(txn->then_ops, txn->then_count) +
                         bytes_of_ops(txn->else_ops, txn->else_count);
-    struct de_kv_command command = {.type = DE_KV_TXN};
+    struct de_kv_command command = {.type = DE_KV_TXN,
+                                    .session = session->id,
+                                    .sequence = session->sequence,
+                                    .acknowledged = session->acknowledged};
     uint8_t *items = malloc(room + 1);
     struct de_writer writer;
     int err;

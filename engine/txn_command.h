@@ -4,15 +4,17 @@
 #ifndef DE_ENGINE_TXN_COMMAND_H
 #define DE_ENGINE_TXN_COMMAND_H
 
-#include <dengine/client.h>
+#include "client/client_ops.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Encodes txn into *bytes, from malloc and the caller's. INVALID (an operation or comparison that
- * makes no sense), TOO_LARGE (a key, or a value of more than value_max bytes), NO_MEMORY. */
-int de_txn_encode(const struct dengine_txn *txn, size_t value_max, uint8_t **bytes, size_t *size);
+/* Encodes txn, of a session unless its id is 0, into *bytes, from malloc and the caller's. INVALID
+ * (an operation or comparison that makes no sense), TOO_LARGE (a key, or a value of more than
+ * value_max bytes), NO_MEMORY. */
+int de_txn_encode(const struct dengine_txn *txn, const struct de_client_session *session,
+                  size_t value_max, uint8_t **bytes, size_t *size);
 
 /* What the state machine answered to a transaction, for its user. NO_MEMORY, PROTOCOL. */
 int de_txn_take_answer(struct dengine_slice answer, struct dengine_txn_result *result);

@@ -9,6 +9,9 @@ int32_t de_wire_code_of_error(int err, bool write)
     if (err == 0) {
         return CODE(SUCCESS);
     }
+    if (err == DENGINE_E_STALE) {
+        return CODE(STALE_SEQUENCE);
+    }
     if (write && dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN) {
         return CODE(PROPOSE_FAILED);
     }
@@ -43,6 +46,8 @@ int32_t de_wire_code_of_error(int err, bool write)
         return CODE(KEY_NOT_EXIST);
     case DENGINE_E_NO_LEASE:
         return CODE(LEASE_NOT_FOUND);
+    case DENGINE_E_NO_SESSION:
+        return CODE(SESSION_NOT_FOUND);
     case DENGINE_E_VERSION:
         return CODE(VERSION_MISMATCH);
     default:
@@ -68,6 +73,10 @@ int de_error_of_wire_code(int32_t code)
         return DENGINE_E_UNKNOWN;
     case CODE(LEASE_NOT_FOUND):
         return DENGINE_E_NO_LEASE;
+    case CODE(SESSION_NOT_FOUND):
+        return DENGINE_E_NO_SESSION;
+    case CODE(STALE_SEQUENCE):
+        return DENGINE_E_STALE;
     case CODE(DISK_FULL):
         return DENGINE_E_NO_SPACE;
     case CODE(DATA_CORRUPTION):

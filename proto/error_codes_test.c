@@ -55,6 +55,8 @@ static void test_errors_that_come_back_the_same(void **state)
                                DENGINE_E_NO_LEADER,
                                DENGINE_E_NO_SPACE,
                                DENGINE_E_NO_LEASE,
+                               DENGINE_E_NO_SESSION,
+                               DENGINE_E_STALE,
                                DENGINE_E_CORRUPT,
                                DENGINE_E_VERSION};
     size_t i;

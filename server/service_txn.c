@@ -55,8 +55,8 @@ static void take_ops(DEngine__Client__Txn__Op *const *from, size_t count, struct
     }
 }
 
-int de_service_txn_encode(const DEngine__Client__Txn *from, size_t value_max, uint8_t **bytes,
-                          size_t *size)
+int de_service_txn_encode(const DEngine__Client__Txn *from, const struct de_client_session *session,
+                          size_t value_max, uint8_t **bytes, size_t *size)
 {
     struct lists *lists;
     struct dengine_txn txn;
@@ -80,7 +80,7 @@ int de_service_txn_encode(const DEngine__Client__Txn *from, size_t value_max, ui
                                .then_count = from->n_then_ops,
                                .else_ops = lists->else_ops,
                                .else_count = from->n_else_ops};
-    err = de_txn_encode(&txn, value_max, bytes, size);
+    err = de_txn_encode(&txn, session, value_max, bytes, size);
     free(lists);
     return err;
 }

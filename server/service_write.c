@@ -93,6 +93,7 @@ static int lease_of(const DEngine__Client__WriteCommand *from, struct de_kv_comm
 
         command->type = DE_KV_LEASE_GRANT;
         command->ttl_ns = ttl_ms * NS_PER_MS;
+        command->with_session = from->lease_grant->with_session != 0;
         if (ttl_ms == 0 || ttl_ms > DE_KV_TTL_MAX_NS / NS_PER_MS) {
             *message = "a lease lives for 1 to 288230376151 milliseconds";
             return DENGINE_E_INVALID;
@@ -195,7 +196,7 @@ static void propose(struct de_service *service, struct de_rpc_call *call,
 
 /* Proposes a transaction. */
 static void propose_txn(struct de_service *service, struct de_rpc_call *call,
-                        const DEngine__Client__Txn *txn)
+                        const DEngine__Client__Txn *txn, const struct de_client_session *session)
 {
     struct write_call *write;
     uint8_t *bytes;
@@ -206,7 +207,8 @@ static void propose_txn(struct de_service *service, struct de_rpc_call *call,
         de_service_reply_error(service, call, DENGINE_E_NO_LEADER, true, "the node is starting");
         return;
     }
-    err = de_service_txn_encode(txn, (size_t)service->options.value_bytes_max, &bytes, &size);
+    err = de_service_txn_encode(txn, session, (size_t)service->options.value_bytes_max, &bytes,
+                                &size);
     if (err != 0) {
         de_service_reply_error(service, call, err, true,
                                err == DENGINE_E_NO_MEMORY
@@ -248,11 +250,26 @@ static void reply_limit(struct de_service *service, struct de_rpc_call *call, in
     de_service_reply_error(service, call, err, true, message);
 }
 
+/* The session of a request; false: it makes no sense. */
+static bool session_of(const DEngine__Client__ClientWriteRequest *request,
+                       struct de_client_session *session)
+{
+    *session = (struct de_client_session){0};
+    if (request->session == NULL) {
+        return true;
+    }
+    session->id = request->session->id;
+    session->sequence = request->session->sequence;
+    session->acknowledged = request->session->acknowledged;
+    return session->id != 0 && session->sequence > session->acknowledged;
+}
+
 void de_service_write(void *context, struct de_rpc_call *call, struct dengine_slice bytes)
 {
     struct de_service *service = context;
     DEngine__Client__ClientWriteRequest *request =
         d_engine__client__client_write_request__unpack(NULL, bytes.size, bytes.data);
+    struct de_client_session session;
     struct de_kv_command command;
     const char *message;
     int err;
@@ -261,9 +278,15 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
         de_service_refuse(call, GRPC_STATUS_INVALID_ARGUMENT, "not a ClientWriteRequest");
         return;
     }
+    if (!session_of(request, &session)) {
+        de_service_refuse(call, GRPC_STATUS_INVALID_ARGUMENT,
+                          "a session has an id, and a sequence above acknowledged");
+        d_engine__client__client_write_request__free_unpacked(request, NULL);
+        return;
+    }
     if (request->command != NULL &&
         request->command->operation_case == D_ENGINE__CLIENT__WRITE_COMMAND__OPERATION_TXN) {
-        propose_txn(service, call, request->command->txn);
+        propose_txn(service, call, request->command->txn, &session);
         d_engine__client__client_write_request__free_unpacked(request, NULL);
         return;
     }
@@ -279,6 +302,9 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
     } else if (!de_service_attached(service)) {
         de_service_reply_error(service, call, DENGINE_E_NO_LEADER, true, "the node is starting");
     } else {
+        command.session = session.id;
+        command.sequence = session.sequence;
+        command.acknowledged = session.acknowledged;
         err = de_kv_command_check(&command, (size_t)service->options.value_bytes_max);
         if (err != 0) {
             reply_limit(service, call, err, &command);

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include <dengine/client.h>
+#include <dengine/session.h>
 
 #include "engine/engine_test_support.h"
 #include "tests/processes/process.h"
@@ -274,6 +275,38 @@ static void test_a_range_is_deleted(void **state)
     CLI(endpoint, NULL, 0, "2\n", "del", "p/", "--prefix");
     CLI(endpoint, NULL, 0, "{\"count\":0}\n", "del", "p/", "--prefix", "--output", "json");
     CLI(endpoint, NULL, 0, "v", "get", "q");
+    stop_server(server);
+}
+
+static void test_sessions(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    struct dengine_session *session;
+    struct dengine_client *client;
+    struct dengine_client *once;
+    struct dengine_lease_info info;
+    const struct dengine_slice expected = DENGINE_STR("1");
+    bool succeeded = false;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_session_open(client, 5000, NULL, NULL, &session), 0);
+    once = dengine_session_client(session);
+    assert_int_equal(dengine_put(once, DENGINE_STR("k"), DENGINE_STR("1"), NULL), 0);
+    assert_int_equal(dengine_compare_and_swap(once, DENGINE_STR("k"), &expected, DENGINE_STR("2"),
+                                              NULL, &succeeded),
+                     0);
+    assert_true(succeeded);
+    assert_int_equal(
+        dengine_lease_look(once, dengine_session_lease(session), DENGINE_LINEARIZABLE, NULL, &info),
+        0);
+    assert_int_equal(info.ttl_ms, 5000);
+    assert_int_equal(dengine_lease_revoke(client, info.lease, NULL), 0);
+    assert_int_equal(dengine_put(once, DENGINE_STR("k"), DENGINE_STR("3"), NULL),
+                     DENGINE_E_NO_SESSION);
+    assert_int_equal(dengine_session_close(session), 0);
+    dengine_disconnect(client);
     stop_server(server);
 }
 
@@ -551,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
         cmocka_unit_test_setup_teardown(test_watching, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
+        cmocka_unit_test_setup_teardown(test_sessions, clean, clean),
         cmocka_unit_test_setup_teardown(test_scans, clean, clean),
         cmocka_unit_test_setup_teardown(test_transactions, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_transaction_as_text, clean, clean),
