@@ -182,6 +182,9 @@ int dengine_close(struct dengine *engine)
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
         de_replica_free(engine->replica);
     }
+    if (engine->services.answered != NULL) {
+        engine->services.answered(engine->services.context);
+    }
     de_watches_end(engine->watches); /* nothing is applied any more */
     de_stores_close(&engine->stores);
     free(engine);

@@ -18,6 +18,10 @@ struct de_engine_services {
      * the server has started, which is before de_engine_open returns. 0, or an error that
      * de_engine_open then returns. */
     int (*add)(void *context, struct de_rpc_server *server, struct dengine_client *client);
+    /* NULL, or called once by dengine_close, when all calls have been answered and none can come:
+     * what still holds on to the engine's state (a thread that closes the view it read from) must
+     * have let go when it returns. Also after an open that failed. */
+    void (*answered)(void *context);
     /* How long calls under way may take when the engine is closed, before they are cancelled. */
     uint32_t grace_ms;
 };

@@ -112,7 +112,8 @@ static void log_failure(const struct server *server, const char *event, int err,
 static int start(struct server *server)
 {
     struct dengine_member members[DENGINE_MEMBERS_MAX];
-    struct de_engine_services services = {.add = add_methods, .grace_ms = GRACE_MS};
+    struct de_engine_services services = {
+        .add = add_methods, .answered = de_service_answered, .grace_ms = GRACE_MS};
     struct de_service_parts parts = {.members = members};
     uint32_t i;
     int err = make_service(server);

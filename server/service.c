@@ -49,15 +49,24 @@ int de_service_new(const struct de_service_options *options, struct de_service *
     return 0;
 }
 
+void de_service_answered(void *context)
+{
+    struct de_service *service = context;
+
+    DE_ASSERT(!service->stopped);
+    service->stopped = true;
+    de_worker_stop(&service->reader);
+    de_worker_stop(&service->snapshot_reader);
+    de_service_pusher_stop(&service->pusher);
+    DE_ASSERT(service->ready == NULL && service->snapshot_calls == NULL);
+}
+
 void de_service_free(struct de_service *service)
 {
-    if (service != NULL) {
-        de_worker_stop(&service->reader);
-        de_worker_stop(&service->snapshot_reader);
-        de_service_pusher_stop(&service->pusher);
-        DE_ASSERT(service->ready == NULL && service->snapshot_calls == NULL);
-        free(service);
+    if (service != NULL && !service->stopped) {
+        de_service_answered(service);
     }
+    free(service);
 }
 
 int de_service_add_methods(void *context, struct de_rpc_server *server)

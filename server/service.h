@@ -16,8 +16,8 @@
  * that is no request at all ends INVALID_ARGUMENT, a reply that no client could take
  * RESOURCE_EXHAUSTED.
  *
- * Life: new, add_methods (by the engine that is being opened), attach, drain, (the engine is
- * closed), free. Until attach the node says that it knows no leader.
+ * Life: new, add_methods (by the engine that is being opened), attach, drain, answered
+ * (by the engine that is being closed), free. Until attach the node says that it knows no leader.
  *
  * Threads: handlers run on the thread of the gRPC queue and answer eventual reads there; writes are
  * answered by the applier, other reads by a thread of the service, snapshots by another; a third
@@ -66,7 +66,11 @@ void de_service_attach(struct de_service *service, const struct de_service_parts
 /* The engine is about to be closed: ends the watches, so that their clients go elsewhere. */
 void de_service_drain(struct de_service *service);
 
-/* When no call can come any more and all have been answered. NULL is allowed. */
+/* For de_engine_services; context is the service. Ends its threads, which may hold on to the state
+ * for a moment after they have answered. */
+void de_service_answered(void *context);
+
+/* After the engine is closed. NULL is allowed. */
 void de_service_free(struct de_service *service);
 
 #ifdef __cplusplus

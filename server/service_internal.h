@@ -12,6 +12,7 @@ struct de_snapshot_call;
 
 struct de_service {
     struct de_service_options options;
+    bool stopped;         /* its threads have ended; the main thread only */
     atomic_bool attached; /* what follows is set for good */
     struct de_replica *replica;
     struct de_kv *kv;

@@ -13,7 +13,7 @@ static void run_open(struct de_node_task *task)
     DE_ASSERT(receive->receiver == NULL);
     receive->status =
         receive->store.ops->receive(receive->store.object, receive->index, receive->term,
-                                    receive->image_bytes, &receive->receiver, &receive->have);
+                                    receive->image_bytes, &receive->receiver, &receive->opened);
     if (receive->status != 0) {
         receive->receiver = NULL;
     }
@@ -234,7 +234,8 @@ static void receive_done(struct de_node *node, struct de_node_task *task, uint64
     } else if (receive->stage == DE_RECEIVE_WRITE) {
         was_written(node, receive);
     } else {
-        DE_ASSERT(receive->have <= receive->image_bytes);
+        DE_ASSERT(receive->opened <= receive->image_bytes);
+        receive->have = receive->opened;
         receive->expected = receive->have;
         reply_of(node, receive, DE_CHUNK_WANTED);
     }

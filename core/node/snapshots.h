@@ -119,7 +119,8 @@ struct de_receive {
     uint64_t term;
     uint64_t image_bytes;
     uint64_t heard_ns; /* when a chunk of it came last */
-    uint64_t have;     /* bytes with the store */
+    uint64_t opened;   /* bytes with the store when it was opened; the task's */
+    uint64_t have;     /* bytes with the store; the node's */
     uint64_t expected; /* have and what is queued */
     struct dengine_snapshot_receiver *receiver;
     struct de_received_chunk *queue_first;
