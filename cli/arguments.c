@@ -76,6 +76,31 @@ static const struct command commands[] = {
      "from FROM (0: all). Exit status 1 when there is no such lease.\n"},
     {"status", DE_CLI_STATUS, 0, "status",
      "Prints the members of the cluster and which of them leads.\n"},
+    {"member", DE_CLI_MEMBER, 3,
+     "member (list | add ID HOST:PORT [--client-address HOST:PORT] [--read-only] | promote ID |\n"
+     "       remove ID | replace ID BY | move ID HOST:PORT [--client-address HOST:PORT] |\n"
+     "       voters ID,ID,...)",
+     "list prints for each member its ID, what it is (voter, learner, read-only, leaving), the\n"
+     "addresses for members and for clients, and which one leads or how many log entries it is\n"
+     "behind. add adds a server as a learner: start it on an empty directory with --join (which "
+     "adds\n"
+     "it, too, if nobody has). promote makes a learner a voter, once it has caught up. remove "
+     "removes\n"
+     "a member. replace removes the voter ID and promotes the learner BY in one step, voters makes "
+     "the\n"
+     "members named, and no others, the voters. move records where a member lives from now on.\n"
+     "One change at a time: while another is under way, or a learner has not caught up, the "
+     "command\n"
+     "tries again until --timeout. When it succeeds the change is complete. Exit status 2 when "
+     "the\n"
+     "change makes no sense, 3 when nothing was done, 4 when it is not known what came of it.\n"},
+    {"leader", DE_CLI_LEADER, 0, "leader",
+     "Prints the ID of the leader and its address for clients. Exit status 1 when there is none "
+     "that\nis known.\n"},
+    {"transfer", DE_CLI_TRANSFER, 1, "transfer ID",
+     "Hands leadership over to the voter ID, or with 0 to the one with the longest log, and "
+     "returns\n"
+     "when it leads. Writes under way are not lost.\n"},
     {"wal", DE_CLI_WAL, 2, "wal (inspect | verify) DIR",
      "Checks the log of a node, each record of it, as the node would when it starts; changes "
      "nothing.\n"
@@ -118,6 +143,7 @@ enum option_kind {
     OPTION_TTL,
     OPTION_LEASE,
     OPTION_LIMIT,
+    OPTION_CLIENT_ADDRESS,
     OPTION_FROM_REVISION,
     OPTION_ABSENT, /* from here on without a value */
     OPTION_PREFIX,
@@ -125,6 +151,7 @@ enum option_kind {
     OPTION_COUNT_ONLY,
     OPTION_REVERSE,
     OPTION_PREVIOUS,
+    OPTION_READ_ONLY,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -158,6 +185,9 @@ static const struct option options[] = {
     {"--keys-only", OPTION_KEYS_ONLY, NULL, "of scan: no values"},
     {"--count", OPTION_COUNT_ONLY, NULL, "of scan: only how many keys there are"},
     {"--reverse", OPTION_REVERSE, NULL, "of scan: from the last key to the first"},
+    {"--client-address", OPTION_CLIENT_ADDRESS, "HOST:PORT",
+     "of member add and move: for clients, when it is another one"},
+    {"--read-only", OPTION_READ_ONLY, NULL, "of member add: a learner that is never promoted"},
     {"--prefix", OPTION_PREFIX, NULL, "of del and watch: all keys that begin with KEY"},
     {"--prev", OPTION_PREVIOUS, NULL, "of watch: the value before, too"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
@@ -271,36 +301,46 @@ static int take_output(struct de_cli_arguments *arguments, const char *value)
     return 0;
 }
 
+/* Where an option goes whose value is kept as it is; NULL for the others. */
+static const char **text_of(struct de_cli_arguments *arguments, enum option_kind kind)
+{
+    switch ((int)kind) {
+    case OPTION_ENDPOINTS:
+        return &arguments->endpoints;
+    case OPTION_EXPECT:
+        return &arguments->expect;
+    case OPTION_DATA_DIR:
+        return &arguments->data_dir;
+    case OPTION_NODE_ID:
+        return &arguments->node_id;
+    case OPTION_INITIAL_CLUSTER:
+        return &arguments->initial_cluster;
+    case OPTION_CLUSTER_NAME:
+        return &arguments->cluster_name;
+    case OPTION_CONFIG:
+        return &arguments->config;
+    case OPTION_CLIENT_ADDRESS:
+        return &arguments->client_address;
+    default:
+        return NULL;
+    }
+}
+
 static int apply(struct de_cli_arguments *arguments, const struct option *option, const char *value)
 {
-    switch (option->kind) {
-    case OPTION_ENDPOINTS:
-        arguments->endpoints = value;
+    const char **text = text_of(arguments, option->kind);
+
+    if (text != NULL) {
+        *text = value;
         return 0;
+    }
+    switch ((int)option->kind) {
     case OPTION_CONSISTENCY:
         return take_consistency(arguments, value);
     case OPTION_TIMEOUT:
         return take_timeout(arguments, value);
     case OPTION_OUTPUT:
         return take_output(arguments, value);
-    case OPTION_EXPECT:
-        arguments->expect = value;
-        return 0;
-    case OPTION_DATA_DIR:
-        arguments->data_dir = value;
-        return 0;
-    case OPTION_NODE_ID:
-        arguments->node_id = value;
-        return 0;
-    case OPTION_INITIAL_CLUSTER:
-        arguments->initial_cluster = value;
-        return 0;
-    case OPTION_CLUSTER_NAME:
-        arguments->cluster_name = value;
-        return 0;
-    case OPTION_CONFIG:
-        arguments->config = value;
-        return 0;
     case OPTION_TTL:
         return take_number(arguments, "--ttl", value, TTL_S_MAX, &arguments->ttl_s);
     case OPTION_LEASE:
@@ -327,6 +367,9 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
         return 0;
     case OPTION_ABSENT:
         arguments->absent = true;
+        return 0;
+    case OPTION_READ_ONLY:
+        arguments->read_only = true;
         return 0;
     case OPTION_HELP:
         arguments->help = true;
@@ -428,6 +471,68 @@ static int check_lease(struct de_cli_arguments *arguments, const char *usage)
     return refuse(arguments, "there is no \"lease %.40s\"; usage: %s", verb, usage);
 }
 
+/* "ID" or, where many are allowed, "ID,ID,...". */
+static int take_ids(struct de_cli_arguments *arguments, const char *list, bool many)
+{
+    const char *at = list;
+
+    while (*at != '\0') {
+        const size_t size = strcspn(at, ",");
+        char one[24];
+
+        if (arguments->id_count == DENGINE_MEMBERS_MAX || size >= sizeof one ||
+            (!many && at[size] == ',')) {
+            return refuse(arguments, "ID %.40s: must be 1 to 4294967295", list);
+        }
+        memcpy(one, at, size);
+        one[size] = '\0';
+        if (take_number(arguments, "ID", one, UINT32_MAX, &arguments->ids[arguments->id_count++]) !=
+            0) {
+            return DENGINE_E_INVALID;
+        }
+        at += size + (at[size] == ',' ? 1 : 0);
+    }
+    return arguments->id_count > 0 ? 0 : refuse(arguments, "an ID is missing");
+}
+
+/* What each verb of "member" takes. */
+static int check_member(struct de_cli_arguments *arguments, const char *usage)
+{
+    static const struct {
+        const char *verb;
+        size_t operands;
+        bool address;
+    } verbs[] = {{"list", 1, false},   {"add", 3, true},      {"promote", 2, false},
+                 {"remove", 2, false}, {"replace", 3, false}, {"move", 3, true},
+                 {"voters", 2, false}};
+    const char *verb = arguments->operand[0];
+    size_t i = 0;
+    int err = 0;
+
+    while (i < DE_ARRAY_SIZE(verbs) && strcmp(verbs[i].verb, verb) != 0) {
+        i++;
+    }
+    if (i == DE_ARRAY_SIZE(verbs)) {
+        return refuse(arguments, "there is no \"member %.40s\"; see dengine-cli member --help",
+                      verb);
+    }
+    if (arguments->operand_count != verbs[i].operands) {
+        return refuse(arguments, "usage: %s", usage);
+    }
+    if ((arguments->client_address != NULL && !verbs[i].address) ||
+        (arguments->read_only && strcmp(verb, "add") != 0)) {
+        return refuse(arguments, "--client-address belongs to member add and move, --read-only to "
+                                 "member add");
+    }
+    if (arguments->operand_count > 1) {
+        err = take_ids(arguments, arguments->operand[1], strcmp(verb, "voters") == 0);
+    }
+    if (err == 0 && strcmp(verb, "replace") == 0) {
+        err = take_ids(arguments, arguments->operand[2], false);
+    }
+    return err;
+}
+
 /* Options that only one command takes. */
 static int check_options(struct de_cli_arguments *arguments)
 {
@@ -453,6 +558,10 @@ static int check_options(struct de_cli_arguments *arguments)
     if (!watches && (arguments->previous || arguments->from_revision != 0)) {
         return refuse(arguments, "--from-revision and --prev belong to watch");
     }
+    if (arguments->command != DE_CLI_MEMBER &&
+        (arguments->client_address != NULL || arguments->read_only)) {
+        return refuse(arguments, "--client-address and --read-only belong to member");
+    }
     if (arguments->count_only &&
         (arguments->limit != 0 || arguments->keys_only || arguments->reverse)) {
         return refuse(arguments, "--count goes with none of --limit, --keys-only and --reverse");
@@ -474,7 +583,8 @@ static int check(struct de_cli_arguments *arguments)
     if (command == NULL) {
         return refuse(arguments, "there is no command; see dengine-cli --help");
     }
-    if (arguments->operand_count < command->operands) {
+    if (arguments->operand_count < command->operands &&
+        (arguments->command != DE_CLI_MEMBER || arguments->operand_count == 0)) {
         return refuse(arguments, "something is missing; usage: %s", command->usage);
     }
     if (arguments->command == DE_CLI_WAL && strcmp(arguments->operand[0], "inspect") != 0 &&
@@ -490,6 +600,12 @@ static int check(struct de_cli_arguments *arguments)
     }
     if (check_options(arguments) != 0) {
         return DENGINE_E_INVALID;
+    }
+    if (arguments->command == DE_CLI_MEMBER) {
+        return check_member(arguments, command->usage);
+    }
+    if (arguments->command == DE_CLI_TRANSFER && strcmp(arguments->operand[0], "0") != 0) {
+        return take_ids(arguments, arguments->operand[0], false);
     }
     if (arguments->command == DE_CLI_LEASE) {
         return check_lease(arguments, command->usage);

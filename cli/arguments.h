@@ -25,12 +25,15 @@ enum de_cli_command {
     DE_CLI_SCAN,
     DE_CLI_TXN,
     DE_CLI_WATCH,
+    DE_CLI_MEMBER,
+    DE_CLI_LEADER,
+    DE_CLI_TRANSFER,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };
 
 /* Operands of a command at most. */
-#define DE_CLI_OPERANDS_MAX 2
+#define DE_CLI_OPERANDS_MAX 3
 
 struct de_cli_arguments {
     enum de_cli_command command;
@@ -42,7 +45,11 @@ struct de_cli_arguments {
     uint32_t timeout_ms;                      /* 0: not given */
     const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; or verb, object */
     size_t operand_count;
-    const char *expect; /* cas: NULL with --absent */
+    uint64_t ids[DENGINE_MEMBERS_MAX]; /* member, transfer */
+    size_t id_count;
+    const char *client_address; /* member add, move; NULL: not given */
+    bool read_only;             /* member add */
+    const char *expect;         /* cas: NULL with --absent */
     bool absent;
     const char *data_dir; /* snapshot restore, as the following; NULL: not given */
     const char *node_id;

@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/exit_status.h"
+#include "cli/member_command.h"
 #include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
 #include "cli/txn_command.h"
@@ -399,6 +400,32 @@ static int run_status(const struct de_cli_arguments *arguments, struct dengine_c
     return STATUS_OK;
 }
 
+static int run_member(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const int err = de_cli_member(arguments, client);
+    const bool write = strcmp(arguments->operand[0], "list") != 0;
+
+    return err != 0 ? report_error(arguments, client, err, write) : STATUS_OK;
+}
+
+static int run_transfer(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const int err = de_cli_transfer(arguments, client);
+
+    return err != 0 ? report_error(arguments, client, err, true) : STATUS_OK;
+}
+
+static int run_leader(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    bool known;
+    const int err = de_cli_leader(arguments, client, &known);
+
+    if (err != 0) {
+        return report_error(arguments, client, err, false);
+    }
+    return known ? STATUS_OK : STATUS_FALSE;
+}
+
 static int run(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     switch (arguments->command) {
@@ -420,6 +447,12 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_watch(arguments, client);
     case DE_CLI_STATUS:
         return run_status(arguments, client);
+    case DE_CLI_MEMBER:
+        return run_member(arguments, client);
+    case DE_CLI_LEADER:
+        return run_leader(arguments, client);
+    case DE_CLI_TRANSFER:
+        return run_transfer(arguments, client);
     case DE_CLI_WAL: /* these need no client */
     case DE_CLI_SNAPSHOT:
     case DE_CLI_NONE:

@@ -30,6 +30,8 @@ enum de_client_call_type {
     DE_CLIENT_LEASE_LIST = 12,
     DE_CLIENT_GET_MULTI = 13,
     DE_CLIENT_BARRIER = 14, /* what this node has is fresh enough when it is done; see get_here */
+    DE_CLIENT_CHANGE = 15,
+    DE_CLIENT_TRANSFER = 16,
 };
 
 /* What makes a write exactly-once (client/session.c, core/kv/kv.h). */
@@ -37,6 +39,31 @@ struct de_client_session {
     uint64_t id; /* 0 = none */
     uint64_t sequence;
     uint64_t acknowledged; /* the results of all up to this one are there; < sequence */
+};
+
+enum de_client_change_kind {
+    DE_CLIENT_ADD_LEARNER = 1,
+    DE_CLIENT_PROMOTE = 2,
+    DE_CLIENT_REMOVE = 3,
+    DE_CLIENT_REPLACE = 4,
+    DE_CLIENT_SET_VOTERS = 5,
+    DE_CLIENT_MOVE = 6,
+    DE_CLIENT_JOIN = 7, /* remote only, see de_client_join */
+    DE_CLIENT_TRANSFER_TO = 8,
+};
+
+/* A change of the membership; or a transfer of leadership to id. */
+struct de_client_change {
+    uint32_t kind; /* enum de_client_change_kind */
+    bool read_only;
+    bool fresh; /* JOIN */
+    uint64_t id;
+    uint64_t by;
+    const char *peer; /* ADD_LEARNER, MOVE, JOIN: never NULL, as client */
+    const char *client;
+    uint64_t cluster_id; /* JOIN */
+    uint32_t voter_count;
+    uint64_t voters[DENGINE_MEMBERS_MAX];
 };
 
 /* One call, arguments checked by client.c except for the cluster's own limits. */
@@ -48,12 +75,13 @@ struct de_client_call {
     struct dengine_slice value;
     const struct dengine_slice *keys; /* GET_MULTI; borrowed for the call */
     size_t key_count;
-    const struct dengine_txn *txn;    /* TXN; borrowed for the call */
-    const struct dengine_scan *scan;  /* SCAN: for the rest of it; borrowed for the call */
-    uint64_t ttl_ms;                  /* PUT, LEASE_GRANT; 0 = none */
-    uint64_t lease;                   /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
-    struct de_client_session session; /* of a write */
-    bool with_session;                /* LEASE_GRANT */
+    const struct dengine_txn *txn;         /* TXN; borrowed for the call */
+    const struct dengine_scan *scan;       /* SCAN: for the rest of it; borrowed for the call */
+    const struct de_client_change *change; /* CHANGE, TRANSFER; borrowed for the call */
+    uint64_t ttl_ms;                       /* PUT, LEASE_GRANT; 0 = none */
+    uint64_t lease;                        /* PUT (0 = none), LEASE_KEEP, LEASE_REVOKE */
+    struct de_client_session session;      /* of a write */
+    bool with_session;                     /* LEASE_GRANT */
     bool expect_absent;
     struct dengine_slice expected;
     uint32_t timeout_ms; /* never 0 */
@@ -117,6 +145,15 @@ static inline bool de_client_reads(uint32_t type)
     return type == DE_CLIENT_GET || type == DE_CLIENT_GET_MULTI || type == DE_CLIENT_BARRIER ||
            type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK || type == DE_CLIENT_LEASE_LIST;
 }
+
+struct dengine_addresses;
+
+/* The server id, which lives at addresses and is the caller, wants to be a learner of the cluster;
+ * fresh: its directory was empty. 0 also when it is a member already and may begin with what it
+ * has. For remote clients. Errors as dengine_member_add, and FOREIGN: another cluster answers. */
+int de_client_join(struct dengine_client *client, uint64_t id,
+                   const struct dengine_addresses *addresses, uint64_t cluster_id, bool fresh,
+                   const struct dengine_call_options *options);
 
 /* Makes an empty page of leases. NO_MEMORY. */
 int de_client_leases_new(struct dengine_lease_page *page, size_t room);

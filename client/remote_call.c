@@ -5,6 +5,7 @@
 #include <grpc/slice.h>
 
 #include "client/remote.h"
+#include "client/remote_change.h"
 #include "client/verdict.h"
 #include "core/base/assert.h"
 
@@ -80,6 +81,12 @@ static const char *path_of(const struct de_remote_call *call)
     if (call->type == DE_REMOTE_STATUS) {
         return de_remote_metadata_path;
     }
+    if (call->type == DE_CLIENT_CHANGE) {
+        return de_remote_change_path;
+    }
+    if (call->type == DE_CLIENT_TRANSFER) {
+        return de_remote_transfer_path;
+    }
     return de_client_reads(call->type) ? de_remote_read_path : de_remote_write_path;
 }
 
@@ -129,6 +136,8 @@ static void read_reply(struct de_remote_call *call, struct de_answer *answer,
 
         if (call->type == DE_REMOTE_STATUS) {
             reply->understood = de_remote_unpack_status(bytes, call->status) == 0;
+        } else if (call->type == DE_CLIENT_CHANGE || call->type == DE_CLIENT_TRANSFER) {
+            de_remote_unpack_change(bytes, reply);
         } else {
             de_remote_unpack(call->type, bytes, reply);
         }
@@ -138,6 +147,7 @@ static void read_reply(struct de_remote_call *call, struct de_answer *answer,
     }
     answer->understood = reply->understood;
     answer->error = reply->error;
+    answer->err_exact = reply->err_exact;
     answer->retry_after_ms = reply->retry_after_ms;
 }
 

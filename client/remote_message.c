@@ -5,6 +5,7 @@
 #include <grpc/slice.h>
 
 #include "client/remote.h"
+#include "client/remote_change.h"
 #include "client/remote_txn.h"
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
@@ -272,6 +273,9 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
         return pack_scan(call, client_id, request);
     case DE_CLIENT_GET_MULTI:
         return pack_multi(call, client_id, request);
+    case DE_CLIENT_CHANGE:
+    case DE_CLIENT_TRANSFER:
+        return de_remote_pack_change(call->change, request);
     case DE_REMOTE_STATUS:
         *request = grpc_empty_slice();
         return 0;
@@ -431,6 +435,18 @@ void de_remote_unpack(uint32_t type, grpc_slice bytes, struct de_remote_reply *r
     d_engine__client__client_response__free_unpacked(response, NULL);
 }
 
+static enum dengine_member_kind kind_of(const DEngine__Server__Cluster__NodeMeta *node)
+{
+    if (node->leaving) {
+        return DENGINE_MEMBER_LEAVING;
+    }
+    if (node->status == D_ENGINE__COMMON__NODE_STATUS__READ_ONLY) {
+        return DENGINE_MEMBER_READ_ONLY;
+    }
+    return node->status == D_ENGINE__COMMON__NODE_STATUS__PROMOTABLE ? DENGINE_MEMBER_LEARNER
+                                                                     : DENGINE_MEMBER_VOTER;
+}
+
 static bool take_members(const DEngine__Server__Cluster__ClusterMembership *membership,
                          struct dengine_cluster_status *status)
 {
@@ -446,17 +462,26 @@ static bool take_members(const DEngine__Server__Cluster__ClusterMembership *memb
         const DEngine__Server__Cluster__NodeMeta *node = membership->nodes[i];
         struct dengine_member *member = &status->members[i];
 
-        if (!de_endpoint_check(node->address)) {
+        /* Empty: an engine in a process that nobody can dial. */
+        if (node->address[0] != '\0' && !de_endpoint_check(node->address)) {
             return false;
         }
         member->id = node->id;
         (void)snprintf(member->address, sizeof member->address, "%s", node->address);
         member->leader = has_leader && node->id == membership->current_leader_id;
+        member->kind = kind_of(node);
+        member->match_index = node->match_index;
+        (void)snprintf(member->peer_address, sizeof member->peer_address, "%.255s",
+                       node->peer_address);
         if (member->leader) {
             status->leader = member->id;
         }
     }
     status->member_count = (uint32_t)membership->n_nodes;
+    status->cluster_id = membership->cluster_id;
+    status->version = membership->version;
+    status->changing = membership->changing != 0;
+    status->commit_index = membership->commit_index;
     return true;
 }
 

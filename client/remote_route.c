@@ -204,7 +204,7 @@ static const char *leader_in(const struct dengine_cluster_status *status)
     uint32_t i;
 
     for (i = 0; i < status->member_count; i++) {
-        if (status->members[i].leader) {
+        if (status->members[i].leader && status->members[i].address[0] != '\0') {
             return status->members[i].address;
         }
     }

@@ -254,7 +254,8 @@ static int session_start(struct dengine_client *client, const struct de_client_c
     struct call *call;
     int err = 0;
 
-    if (de_client_reads(wanted->type)) {
+    if (de_client_reads(wanted->type) || wanted->type == DE_CLIENT_CHANGE ||
+        wanted->type == DE_CLIENT_TRANSFER) {
         return session->below->ops->start(session->below, wanted);
     }
     call = calloc(1, sizeof *call + de_call_copy_bytes(wanted));

@@ -8,7 +8,8 @@
 /* The reply is a message of ours and says what happened. */
 static struct de_verdict judge_reply(const struct de_answer *answer)
 {
-    struct de_verdict verdict = {.err = de_error_of_wire_code(answer->error)};
+    struct de_verdict verdict = {
+        .err = answer->err_exact != 0 ? answer->err_exact : de_error_of_wire_code(answer->error)};
 
     switch (verdict.err) {
     case DENGINE_E_NOT_LEADER:

@@ -27,6 +27,7 @@ struct de_answer {
     int status;              /* grpc_status_code */
     bool understood;         /* status OK: the reply was a message of the right kind */
     int32_t error;           /* status OK and understood: ErrorCode of the reply */
+    int err_exact;           /* or, of a change or transfer, the DENGINE_E_* that it ended with */
     uint64_t retry_after_ms; /* of the reply; 0 = it says nothing */
 };
 

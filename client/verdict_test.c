@@ -27,6 +27,26 @@ static struct de_verdict of_status(bool write, int status)
     return de_judge(&answer);
 }
 
+static struct de_verdict of_change(int err)
+{
+    const struct de_answer answer = {
+        .write = true, .status = GRPC_STATUS_OK, .understood = true, .err_exact = err};
+
+    return de_judge(&answer);
+}
+
+static void test_a_change_ends_as_the_server_says(void **state)
+{
+    (void)state;
+    assert_int_equal(of_change(0).err, 0);
+    assert_int_equal(of_change(DENGINE_E_SUPERSEDED).err, DENGINE_E_SUPERSEDED);
+    assert_false(of_change(DENGINE_E_TIMEOUT).again);
+    assert_true(of_change(DENGINE_E_BUSY).again);
+    assert_true(of_change(DENGINE_E_NOT_LEADER).again);
+    assert_false(of_change(DENGINE_E_UNKNOWN).again);
+    assert_int_equal(of_change(DENGINE_E_UNKNOWN).err, DENGINE_E_UNKNOWN);
+}
+
 static void test_success_is_over(void **state)
 {
     (void)state;
@@ -126,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_success_is_over),
+        cmocka_unit_test(test_a_change_ends_as_the_server_says),
         cmocka_unit_test(test_a_write_goes_again_only_when_not_done),
         cmocka_unit_test(test_a_write_that_may_have_left_is_unknown),
         cmocka_unit_test(test_a_read_goes_again),

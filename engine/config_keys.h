@@ -19,6 +19,8 @@
       "what clients are told to dial; default: this node's address in initial_cluster")            \
     X(INITIAL_CLUSTER, "cluster", "initial_cluster", LIST, "id=host:port", 0, 4096, "",            \
       "all members with the addresses at which they reach each other; empty: a cluster of one")    \
+    X(JOIN, "cluster", "join", LIST, "host:port", 0, 4096, "",                                     \
+      "servers of the cluster that a node with an empty directory joins, as a learner")            \
     X(DB_ROOT_DIR, "cluster", "db_root_dir", TEXT, "path", 0, 4000, "",                            \
       "the data directory; has no default")                                                        \
     X(ELECTION_TIMEOUT_MIN, "raft.election", "election_timeout_min", NUMBER, "ms", 20, 600000,     \

@@ -6,6 +6,7 @@
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
 #include "engine/embedded_read.h"
+#include "engine/embedded_change.h"
 #include "engine/engine_parts.h"
 #include "engine/engine_state.h"
 #include "engine/txn_command.h"
@@ -205,6 +206,9 @@ static int embedded_start(struct dengine_client *client, const struct de_client_
     if (de_client_reads(call->type)) {
         return de_embedded_start_read(engine, call);
     }
+    if (call->type == DE_CLIENT_CHANGE || call->type == DE_CLIENT_TRANSFER) {
+        return de_embedded_start_change(engine, call);
+    }
     return call->type == DE_CLIENT_TXN ? start_txn(engine, call) : start_write(engine, call);
 }
 
@@ -219,19 +223,8 @@ static int embedded_get_here(struct dengine_client *client, const struct de_clie
 static int embedded_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
                                    struct dengine_cluster_status *status)
 {
-    struct dengine *engine = engine_of(client);
-    struct dengine_status now;
-    uint32_t i;
-
     (void)timeout_ms;
-    memset(status, 0, sizeof(*status));
-    de_replica_status(engine->replica, &now);
-    /* A leader is one that can serve: it has committed in its term. */
-    status->leader = now.ready ? now.leader : 0;
-    status->member_count = de_engine_members(engine, status->members);
-    for (i = 0; i < status->member_count; i++) {
-        status->members[i].leader = status->members[i].id == status->leader;
-    }
+    de_engine_members(engine_of(client), status);
     return 0;
 }
 

@@ -177,10 +177,8 @@ int de_embedded_get_here(struct dengine *engine, const struct de_client_call *ca
 
 void de_embedded_explain(struct dengine *engine, int status)
 {
-    struct dengine_member members[DENGINE_MEMBERS_MAX];
+    struct dengine_member leader;
     struct dengine_status now;
-    uint32_t count;
-    uint32_t i;
 
     DE_ASSERT(engine != NULL);
     if (status != DENGINE_E_HALTED && status != DENGINE_E_NOT_LEADER) {
@@ -191,12 +189,9 @@ void de_embedded_explain(struct dengine *engine, int status)
         de_client_set_last_error("%s", now.halt_reason);
         return;
     }
-    count = de_engine_members(engine, members);
-    for (i = 0; i < count; i++) {
-        if (members[i].id == now.leader) {
-            de_client_set_last_error("the leader is node %llu at %s",
-                                     (unsigned long long)now.leader, members[i].address);
-        }
+    if (de_engine_leader(engine, &leader)) {
+        de_client_set_last_error("the leader is node %llu at %s", (unsigned long long)leader.id,
+                                 leader.address);
     }
 }
 

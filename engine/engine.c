@@ -5,7 +5,10 @@
 
 #include "core/base/assert.h"
 #include "core/base/random.h"
+#include "engine/cluster_service.h"
+#include "engine/engine_parts.h"
 #include "engine/engine_state.h"
+#include "engine/join.h"
 #include "engine/open_message.h"
 #include "runtime/libev/clock.h"
 #include "runtime/libev/rpc_address.h"
@@ -15,20 +18,13 @@ const char *dengine_version(void)
     return DENGINE_VERSION_TEXT;
 }
 
-/* A cluster of one has itself as its only member, wherever it listens. */
-static void settle_members(struct dengine *engine)
+static void settle_identity(struct dengine *engine)
 {
     struct de_plan *plan = &engine->plan;
     const struct de_identity *identity = &engine->stores.data_dir.identity;
 
     plan->node_id = identity->node_id;
     plan->cluster_id = identity->cluster_id;
-    if (plan->alone) {
-        plan->member_count = 1;
-        plan->members[0].id = plan->node_id;
-        (void)snprintf(plan->members[0].address, sizeof(plan->members[0].address), "%s",
-                       plan->advertise_address);
-    }
     plan->raft.id = plan->node_id;
     plan->raft.cluster_id = plan->cluster_id;
     plan->raft.seed =
@@ -38,8 +34,12 @@ static void settle_members(struct dengine *engine)
 static int add_services(void *context, struct de_rpc_server *server)
 {
     struct dengine *engine = context;
+    int err = de_cluster_service_add(engine, server);
 
-    return engine->services.add(engine->services.context, server, &engine->client.client);
+    if (err == 0 && engine->services.add != NULL) {
+        err = engine->services.add(engine->services.context, server, &engine->client.client);
+    }
+    return err;
 }
 
 static int open_replica(struct dengine *engine)
@@ -55,10 +55,8 @@ static int open_replica(struct dengine *engine)
     options.snapshots = engine->stores.snapshots;
     options.own_address = plan->advertise_address;
     options.message_bytes_max = plan->message_bytes_max;
-    if (!plan->alone || engine->services.add != NULL) {
+    if (plan->listen_address[0] != '\0') {
         options.listen_address = plan->listen_address;
-    }
-    if (engine->services.add != NULL) {
         options.add_services = add_services;
         options.services_context = engine;
     }
@@ -71,10 +69,10 @@ static int probe_address(const struct dengine *engine)
 {
     const struct de_plan *plan = &engine->plan;
 
-    if (plan->alone && engine->services.add == NULL) {
-        return 0;
-    }
     if (plan->listen_address[0] == '\0') {
+        if (plan->alone && engine->services.add == NULL) {
+            return 0;
+        }
         (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
                        "cluster.listen_address is missing: name the host:port to serve at");
         return DENGINE_E_CONFIG;
@@ -82,8 +80,26 @@ static int probe_address(const struct dengine *engine)
     return de_address_probe(plan->listen_address, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
+/* What a new directory is given, before the log is opened in it. */
+static int open_stores(struct dengine *engine, bool *known)
+{
+    struct de_plan *plan = &engine->plan;
+    int err = 0;
+
+    if (plan->join[0] != '\0') {
+        err = de_stores_identified(plan, known, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+    }
+    if (err == 0 && !*known) {
+        err = de_join_find_cluster(plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+    }
+    return err != 0
+               ? err
+               : de_stores_open(plan, &engine->stores, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+}
+
 static int open_all(struct dengine *engine, const struct dengine_config *config)
 {
+    bool known = true; /* which cluster it is, by the directory that was found */
     int err = de_plan_make(config, &engine->plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 
     if (err != 0) {
@@ -94,7 +110,7 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
-    err = de_stores_open(&engine->plan, &engine->stores, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+    err = open_stores(engine, &known);
     if (err != 0) {
         return err;
     }
@@ -102,10 +118,13 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
-    settle_members(engine);
+    settle_identity(engine);
     err = open_replica(engine);
+    if (err == 0) {
+        err = de_replica_listen(engine->replica, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+    }
     return err != 0 ? err
-                    : de_replica_listen(engine->replica, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+                    : de_join_cluster(engine, !known, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
 int de_engine_open(const struct dengine_config *config, const struct de_engine_services *services,
@@ -124,6 +143,7 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
     }
     err = open_all(engine, config);
     engine->plan.data_dir = NULL; /* the configuration's, which may go now */
+    engine->plan.join = NULL;
     if (err != 0) {
         (void)dengine_close(engine);
         return err;
@@ -201,6 +221,17 @@ int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms, uint64_t *le
 struct dengine_client *dengine_client_of(struct dengine *engine)
 {
     return &engine->client.client;
+}
+
+int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
+                         struct dengine_cluster_status *members)
+{
+    const int err = de_replica_wait_members(engine->replica, after, timeout_ms, members);
+
+    if (err == 0) {
+        de_engine_members(engine, members);
+    }
+    return err;
 }
 
 void dengine_status(struct dengine *engine, struct dengine_status *status)

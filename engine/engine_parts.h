@@ -21,10 +21,18 @@ struct de_kv *de_engine_kv(struct dengine *engine);
 struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine);
 struct de_watches *de_engine_watches(struct dengine *engine);
 
-/* The members, ascending by id, with the addresses that clients are to dial; this node's with the
- * port that is bound. Returns how many there are, at most DENGINE_MEMBERS_MAX. `leader` is left
- * false. */
-uint32_t de_engine_members(const struct dengine *engine, struct dengine_member *members);
+/* Who the members are and who leads, with the addresses that clients are to dial. */
+void de_engine_members(const struct dengine *engine, struct dengine_cluster_status *status);
+
+/* The member that leads; false: none that is known. */
+bool de_engine_leader(const struct dengine *engine, struct dengine_member *leader);
+
+/* Where clients can dial this node, with the port that is bound; "" when nobody said. */
+void de_engine_address(const struct dengine *engine, char *address, size_t size);
+
+/* What only the engine knows of a change that is asked for: 0, or INVALID with *reason. */
+int de_engine_change_check(const struct dengine *engine, const struct de_change *change,
+                           const char **reason);
 
 #ifdef __cplusplus
 }

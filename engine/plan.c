@@ -138,7 +138,8 @@ static int plan_members(const struct dengine_config *config, struct de_plan *pla
             text, "cluster.initial_cluster does not contain this node, cluster.node_id = %" PRIu64,
             plan->node_id);
     }
-    plan->alone = plan->member_count <= 1;
+    plan->join = de_config_text(config, DE_CONFIG_JOIN);
+    plan->alone = plan->member_count <= 1 && plan->join[0] == '\0';
     return err != 0 ? err : check_addresses_differ(plan, text);
 }
 
@@ -187,6 +188,36 @@ static int take_address(const struct dengine_config *config, enum de_config_id i
     return 0;
 }
 
+/* A node that joins is recorded with its address before anybody dials it. */
+static int check_join(const struct de_plan *plan, struct text *text)
+{
+    char host[DE_PLAN_ADDRESS_BYTES];
+    uint16_t port;
+
+    if (plan->join[0] == '\0') {
+        return 0;
+    }
+    if (plan->member_count > 0) {
+        return refuse(text, "cluster.join and cluster.initial_cluster are both set: a node either "
+                            "joins a cluster or is one of its first members");
+    }
+    if (!plan->node_id_given) {
+        return refuse(text, "cluster.node_id is missing: a node that joins needs an id that no "
+                            "member ever had");
+    }
+    if (plan->listen_address[0] == '\0') {
+        return refuse(text, "cluster.listen_address is missing: name the host:port to serve at");
+    }
+    if (de_address_split(plan->advertise_address, host, sizeof(host), &port) != 0 || port == 0 ||
+        strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
+        return refuse(text,
+                      "cluster.advertise_address must be a host:port that the members can "
+                      "dial, since this node joins them; it is \"%.80s\"",
+                      plan->advertise_address);
+    }
+    return 0;
+}
+
 static int plan_addresses(const struct dengine_config *config, struct de_plan *plan,
                           struct text *text)
 {
@@ -197,9 +228,11 @@ static int plan_addresses(const struct dengine_config *config, struct de_plan *p
     if (own[0] == '\0') {
         own = plan->listen_address;
     }
-    return err != 0 ? err
-                    : take_address(config, DE_CONFIG_ADVERTISE_ADDRESS, own,
-                                   plan->advertise_address, text);
+    plan->advertise_given = de_config_text(config, DE_CONFIG_ADVERTISE_ADDRESS)[0] != '\0';
+    if (err == 0) {
+        err = take_address(config, DE_CONFIG_ADVERTISE_ADDRESS, own, plan->advertise_address, text);
+    }
+    return err != 0 ? err : check_join(plan, text);
 }
 
 /* ---- numbers ---- */
@@ -340,7 +373,7 @@ int de_plan_make(const struct dengine_config *config, struct de_plan *plan, char
     if (err == 0) {
         err = plan_rest(config, plan, &text);
     }
-    if (err == 0 && !plan->alone) {
+    if (err == 0 && plan->member_count > 1) {
         plan->cluster_id = derive_cluster_id(config, plan);
     }
     return err;

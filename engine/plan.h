@@ -30,13 +30,17 @@ struct de_plan_member {
 struct de_plan {
     uint64_t node_id;
     bool node_id_given;
-    bool alone;                                         /* a cluster of one */
+    bool alone;                                         /* a cluster of one at its start */
     struct de_plan_member members[DE_PLAN_MEMBERS_MAX]; /* ascending by id, this node included */
     uint32_t member_count;
-    uint64_t cluster_id; /* of a cluster of several, the same on all members; alone: 0 = random */
+    /* Of a cluster of several at its start, the same on all members. 0: alone, it is made up; of a
+     * node that joins, it is found out. */
+    uint64_t cluster_id;
     char listen_address[DE_PLAN_ADDRESS_BYTES];    /* "" = none */
     char advertise_address[DE_PLAN_ADDRESS_BYTES]; /* "" = none */
-    const char *data_dir;                          /* the configuration's */
+    bool advertise_given;
+    const char *join;     /* the configuration's: endpoints, or "" */
+    const char *data_dir; /* the configuration's */
     uint64_t value_bytes_max;
     uint32_t request_timeout_ms;
     enum dengine_consistency default_consistency;
@@ -58,7 +62,7 @@ int de_plan_make(const struct dengine_config *config, struct de_plan *plan, char
                  size_t message_size);
 
 /* The members at the start, into an empty membership; a cluster of one has itself, node_id, as its
- * only member, wherever it listens. */
+ * only member, wherever it listens; a node that joins knows none. */
 void de_plan_membership(const struct de_plan *plan, uint64_t node_id,
                         struct de_membership *membership);
 

@@ -22,6 +22,9 @@ void de_plan_membership(const struct de_plan *plan, uint64_t node_id,
                         struct de_membership *membership)
 {
     DE_ASSERT(membership->configuration.count == 0);
+    if (plan->join[0] != '\0') {
+        return; /* it waits to be told */
+    }
     if (plan->alone) {
         add_member(membership, node_id, plan->advertise_address);
         return;

@@ -320,6 +320,12 @@ int dengine_snapshot_restore(const char *path, const struct dengine_config *conf
     if (err == 0) {
         err = de_plan_make(config, &plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }
+    if (err == 0 && plan.join[0] != '\0') {
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
+                       "cluster.join is set: a node that joins gets the state from its leader, and "
+                       "is not restored");
+        err = DENGINE_E_CONFIG;
+    }
     if (err == 0 && plan.cluster_id == info.cluster_id) {
         (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
                        "the snapshot is of a cluster with the same name and members, and so the "

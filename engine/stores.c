@@ -41,8 +41,9 @@ static int complete_identity(const struct de_plan *plan, struct de_stores *store
         identity.node_id = plan->node_id;
     }
     if (identity.cluster_id == 0) {
-        DE_ASSERT(plan->alone);
-        err = random_cluster_id(&identity.cluster_id);
+        DE_ASSERT(plan->alone || plan->cluster_id != 0);
+        identity.cluster_id = plan->cluster_id;
+        err = plan->cluster_id != 0 ? 0 : random_cluster_id(&identity.cluster_id);
     }
     if (err == 0 && memcmp(&identity, &stores->data_dir.identity, sizeof(identity)) != 0) {
         err = de_data_dir_set_identity(&stores->data_dir, &identity);
@@ -62,7 +63,7 @@ static int open_data_dir(const struct de_plan *plan, struct de_stores *stores, c
     int err;
 
     expected.node_id = plan->node_id_given ? plan->node_id : 0;
-    expected.cluster_id = plan->cluster_id;
+    expected.cluster_id = plan->join[0] != '\0' ? 0 : plan->cluster_id;
     err = de_data_dir_open(plan->data_dir, &expected, &stores->data_dir, message, message_size);
     if (err != 0) {
         return err;
@@ -278,6 +279,22 @@ int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *m
     }
     if (err != 0) {
         de_stores_close(stores);
+    }
+    return err;
+}
+
+int de_stores_identified(const struct de_plan *plan, bool *known, char *message,
+                         size_t message_size)
+{
+    const struct de_identity expected = {.node_id = plan->node_id};
+    struct de_data_dir data_dir;
+    int err = de_data_dir_open(plan->data_dir, &expected, &data_dir, message, message_size);
+
+    DE_ASSERT(plan->node_id_given);
+    *known = false;
+    if (err == 0) {
+        *known = data_dir.identity.cluster_id != 0;
+        de_data_dir_close(&data_dir);
     }
     return err;
 }

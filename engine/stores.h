@@ -43,6 +43,11 @@ struct de_stores {
 int de_stores_open(const struct de_plan *plan, struct de_stores *stores, char *message,
                    size_t message_size);
 
+/* Whether the directory knows which cluster it is of: that of a node that joins does not at first.
+ * It is made if it is missing. */
+int de_stores_identified(const struct de_plan *plan, bool *known, char *message,
+                         size_t message_size);
+
 /* Opens the directory and the snapshots only, for a node that has never been started: FOREIGN when
  * there is anything of one. */
 int de_stores_open_new(const struct de_plan *plan, struct de_stores *stores, char *message,

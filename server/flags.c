@@ -35,6 +35,8 @@ static const struct flag table[] = {
      "what clients are told to dial"},
     {"--initial-cluster", FLAG_SETTING, "cluster.initial_cluster", "ID=HOST:PORT,...",
      "all members, this one too"},
+    {"--join", FLAG_SETTING, "cluster.join", "HOST:PORT,...",
+     "join the cluster of these servers, as a learner"},
     {"--cluster-name", FLAG_SETTING, "cluster.name", "NAME", "the same on all members"},
     {"--election-timeout-min", FLAG_SETTING, "raft.election.election_timeout_min", "MS",
      "wait at least this long for a leader"},
@@ -222,6 +224,6 @@ void de_flags_help(FILE *file)
         "Exit status: 0 stopped by a signal; 1 the node failed; 2 usage or configuration;\n"
         "3 what it needs cannot be had: address or directory in use, not permitted, not "
         "ours;\n4 no space to start; 5 stored data is damaged; 6 it is of another version; 7 "
-        "the disk failed.\n",
+        "the disk failed;\n8 the node was removed from the cluster.\n",
         file);
 }

@@ -32,6 +32,7 @@ enum exit_status {
     STATUS_CORRUPT = 5,     /* what is stored is damaged: rebuild it from the peers */
     STATUS_VERSION = 6,     /* it is of another version of the program */
     STATUS_IO = 7,          /* the disk failed, at the start or later */
+    STATUS_REMOVED = 8,     /* the node was removed from the cluster */
 };
 
 struct server {
@@ -57,6 +58,10 @@ static int status_of(int err)
     case DENGINE_E_READ_ONLY:
     case DENGINE_E_ADDRESS_IN_USE:
     case DENGINE_E_NOT_FOUND:
+    case DENGINE_E_UNAVAILABLE: /* the cluster to join */
+    case DENGINE_E_NO_LEADER:
+    case DENGINE_E_BUSY:
+    case DENGINE_E_TIMEOUT:
         return STATUS_UNAVAILABLE;
     case DENGINE_E_NO_SPACE:
         return STATUS_NO_SPACE;
@@ -66,6 +71,8 @@ static int status_of(int err)
         return STATUS_VERSION;
     case DENGINE_E_IO:
         return STATUS_IO;
+    case DENGINE_E_REMOVED:
+        return STATUS_REMOVED;
     default:
         return STATUS_FAILED;
     }
@@ -108,14 +115,26 @@ static void log_failure(const struct server *server, const char *event, int err,
     de_log(server->log_format, DE_LOG_ERROR, event, fields, DE_ARRAY_SIZE(fields));
 }
 
+static void log_listening(const struct server *server)
+{
+    char address[256];
+    const struct de_log_field fields[] = {
+        {"node_id", NULL, dengine_node_id(server->engine)},
+        {"address", address, 0},
+        {"port", NULL, de_engine_port(server->engine)},
+        {"version", dengine_version(), 0},
+    };
+
+    de_engine_address(server->engine, address, sizeof address);
+    de_log(server->log_format, DE_LOG_INFO, "listening", fields, DE_ARRAY_SIZE(fields));
+}
+
 /* Opens the engine with the public services in it. */
 static int start(struct server *server)
 {
-    struct dengine_member members[DENGINE_MEMBERS_MAX];
     struct de_engine_services services = {
         .add = add_methods, .answered = de_service_answered, .grace_ms = GRACE_MS};
-    struct de_service_parts parts = {.members = members};
-    uint32_t i;
+    struct de_service_parts parts = {0};
     int err = make_service(server);
 
     if (err != 0) {
@@ -137,20 +156,9 @@ static int start(struct server *server)
     parts.kv = de_engine_kv(server->engine);
     parts.snapshots = de_engine_snapshots(server->engine);
     parts.watches = de_engine_watches(server->engine);
-    parts.member_count = de_engine_members(server->engine, members);
+    parts.engine = server->engine;
     de_service_attach(server->service, &parts);
-    for (i = 0; i < parts.member_count; i++) {
-        if (members[i].id == dengine_node_id(server->engine)) {
-            const struct de_log_field fields[] = {
-                {"node_id", NULL, members[i].id},
-                {"address", members[i].address, 0},
-                {"port", NULL, de_engine_port(server->engine)},
-                {"version", dengine_version(), 0},
-            };
-
-            de_log(server->log_format, DE_LOG_INFO, "listening", fields, DE_ARRAY_SIZE(fields));
-        }
-    }
+    log_listening(server);
     return 0;
 }
 
@@ -163,6 +171,8 @@ static const char *role_name(enum dengine_role role)
         return "candidate";
     case DENGINE_LEADER:
         return "leader";
+    case DENGINE_LEARNER:
+        return "learner";
     }
     return "none";
 }
@@ -212,6 +222,12 @@ static int run(struct server *server)
         if (!look(server)) {
             log_failure(server, "halted", DENGINE_E_HALTED, server->logged.halt_reason);
             return DENGINE_E_HALTED;
+        }
+        if (server->logged.removed) {
+            log_failure(server, "removed", DENGINE_E_REMOVED,
+                        "this node was removed from the cluster and stops; its data directory can "
+                        "be deleted, and its id is never used again");
+            return DENGINE_E_REMOVED;
         }
         if (received == SIGTERM || received == SIGINT) {
             field.text = received == SIGTERM ? "SIGTERM" : "SIGINT";

@@ -6,6 +6,7 @@
 
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
+#include "engine/engine_parts.h"
 #include "proto/error_codes.h"
 #include "runtime/libev/clock.h"
 #include "server/service_internal.h"
@@ -83,11 +84,6 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
                                       de_service_scan, context);
     }
     if (err == 0) {
-        err = de_rpc_server_add_unary(
-            server, "/d_engine.server.cluster.ClusterManagementService/GetClusterMetadata",
-            de_service_metadata, context);
-    }
-    if (err == 0) {
         err = de_rpc_server_add_unary(server, "/dengine.admin.SnapshotService/Take",
                                       de_service_take_snapshot, context);
     }
@@ -100,14 +96,13 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
 
 void de_service_attach(struct de_service *service, const struct de_service_parts *parts)
 {
-    DE_ASSERT(parts->member_count > 0 && parts->member_count <= DENGINE_MEMBERS_MAX);
+    DE_ASSERT(parts->engine != NULL && parts->replica != NULL);
     DE_ASSERT(!de_service_attached(service));
     service->replica = parts->replica;
     service->kv = parts->kv;
     service->snapshots = parts->snapshots;
     service->watches = parts->watches;
-    service->member_count = parts->member_count;
-    memcpy(service->members, parts->members, parts->member_count * sizeof parts->members[0]);
+    service->engine = parts->engine;
     atomic_store_explicit(&service->attached, true, memory_order_release);
 }
 
@@ -143,35 +138,16 @@ void de_service_refuse(struct de_rpc_call *call, grpc_status_code code, const ch
     de_rpc_reply(call, code, message, none);
 }
 
-const struct dengine_member *de_service_find_leader(struct de_service *service)
+bool de_service_find_leader(struct de_service *service, struct dengine_member *leader)
 {
-    struct dengine_status status;
-    uint32_t i;
-
-    de_replica_status(service->replica, &status);
-    for (i = 0; i < service->member_count; i++) {
-        if (status.leader != 0 && service->members[i].id == status.leader) {
-            return &service->members[i];
-        }
-    }
-    return NULL;
+    return de_service_attached(service) && de_engine_leader(service->engine, leader);
 }
 
-/* protobuf-c has no const; packing changes nothing. */
-static char *unconst(const char *text)
-{
-    char *result;
-
-    memcpy(&result, &text, sizeof result);
-    return result;
-}
-
+/* The texts have to live as long as metadata. */
 static void add_hint(struct de_service *service, DEngine__Error__ErrorMetadata *metadata,
-                     char id_text[24])
+                     char id_text[24], struct dengine_member *leader)
 {
-    const struct dengine_member *leader = de_service_find_leader(service);
-
-    if (leader == NULL) {
+    if (!de_service_find_leader(service, leader)) {
         return;
     }
     (void)snprintf(id_text, 24, "%llu", (unsigned long long)leader->id);
@@ -179,7 +155,7 @@ static void add_hint(struct de_service *service, DEngine__Error__ErrorMetadata *
     metadata->leader_id = id_text;
     metadata->has_leader_address_case =
         D_ENGINE__ERROR__ERROR_METADATA__HAS_LEADER_ADDRESS_LEADER_ADDRESS;
-    metadata->leader_address = unconst(leader->address);
+    metadata->leader_address = leader->address;
 }
 
 void de_service_reply_error(struct de_service *service, struct de_rpc_call *call, int err,
@@ -188,6 +164,7 @@ void de_service_reply_error(struct de_service *service, struct de_rpc_call *call
     DEngine__Client__ClientResponse response = D_ENGINE__CLIENT__CLIENT_RESPONSE__INIT;
     DEngine__Error__ErrorMetadata metadata = D_ENGINE__ERROR__ERROR_METADATA__INIT;
     uint8_t bytes[ERROR_REPLY_BYTES];
+    struct dengine_member leader;
     char id_text[24];
     char text[300];
     size_t size;
@@ -203,7 +180,7 @@ void de_service_reply_error(struct de_service *service, struct de_rpc_call *call
             D_ENGINE__ERROR__ERROR_METADATA__HAS_RETRY_AFTER_MS_RETRY_AFTER_MS;
         metadata.retry_after_ms = RETRY_AFTER_MS;
     } else if (response.error == D_ENGINE__ERROR__ERROR_CODE__NOT_LEADER) {
-        add_hint(service, &metadata, id_text);
+        add_hint(service, &metadata, id_text, &leader);
     }
     response.metadata = &metadata;
     DE_ASSERT(d_engine__client__client_response__get_packed_size(&response) <= sizeof bytes);

@@ -1,8 +1,8 @@
-/* server/service.h - the public services of a node, in the protocol of d-engine v0.2.4:
+/* server/service.h - the public services of a node, in the protocol of d-engine v0.2.4, beside
+ * those of every engine (engine/cluster_service.h):
  *
  *   d_engine.client.RaftClientService                  HandleClientWrite, HandleClientRead,
  *                                                      HandleClientScan, Watch
- *   d_engine.server.cluster.ClusterManagementService   GetClusterMetadata
  *
  * and, of our own, for backups (proto/dengine_snapshot.proto) and watches
  * (proto/dengine_watch.proto):
@@ -51,8 +51,7 @@ struct de_service_parts {
     struct de_kv *kv;
     struct dengine_snapshot_store snapshots;
     struct de_watches *watches;
-    const struct dengine_member *members; /* with the addresses that clients dial; copied */
-    uint32_t member_count;
+    struct dengine *engine; /* to ask who leads */
 };
 
 /* Starts the service's thread. NO_MEMORY. */

@@ -18,8 +18,7 @@ struct de_service {
     struct de_kv *kv;
     struct dengine_snapshot_store snapshots;
     struct de_watches *watches;
-    struct dengine_member members[DENGINE_MEMBERS_MAX];
-    uint32_t member_count;
+    struct dengine *engine;
     /* Reads whose barrier has passed; guarded by reader.mutex. */
     struct de_worker reader;
     struct de_read_call *ready;
@@ -34,7 +33,6 @@ struct de_service {
 void de_service_write(void *context, struct de_rpc_call *call, struct dengine_slice request);
 void de_service_read(void *context, struct de_rpc_call *call, struct dengine_slice request);
 void de_service_scan(void *context, struct de_rpc_call *call, struct dengine_slice request);
-void de_service_metadata(void *context, struct de_rpc_call *call, struct dengine_slice request);
 
 void de_service_take_snapshot(void *context, struct de_rpc_call *call,
                               struct dengine_slice request);
@@ -45,8 +43,8 @@ void de_service_read_snapshot(void *context, struct de_rpc_call *call,
 void *de_service_reader_main(void *argument);
 void *de_service_snapshot_main(void *argument);
 
-/* Who leads; NULL when it is not known. */
-const struct dengine_member *de_service_find_leader(struct de_service *service);
+/* Who leads; false when it is not known. */
+bool de_service_find_leader(struct de_service *service, struct dengine_member *leader);
 
 bool de_service_attached(const struct de_service *service);
 

@@ -106,22 +106,19 @@ static grpc_status_code status_of(int err)
 
 static void fail(struct de_service *service, struct de_rpc_call *call, int err, const char *text)
 {
-    const struct dengine_member *leader = NULL;
-    char hint[sizeof leader->address + 64];
+    struct dengine_member leader;
+    char hint[sizeof leader.address + 64];
 
     DE_ASSERT(err != 0);
     if (text == NULL) {
         text = dengine_strerror(err);
     }
-    if (err == DENGINE_E_NOT_LEADER) {
-        leader = de_service_find_leader(service);
-    }
-    if (leader == NULL) {
+    if (err != DENGINE_E_NOT_LEADER || !de_service_find_leader(service, &leader)) {
         de_service_refuse(call, status_of(err), text);
         return;
     }
     (void)snprintf(hint, sizeof hint, "{\"leader_id\":%llu,\"address\":\"%s\"}",
-                   (unsigned long long)leader->id, leader->address);
+                   (unsigned long long)leader.id, leader.address);
     de_rpc_refuse_with(call, status_of(err), text, "x-raft-leader", hint);
 }
 

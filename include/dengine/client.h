@@ -424,17 +424,31 @@ DENGINE_EXPORT int dengine_lease_revoke_async(struct dengine_client *client, uin
                                               const struct dengine_call_options *options,
                                               dengine_callback *callback, void *context);
 
+enum dengine_member_kind {
+    DENGINE_MEMBER_VOTER = 1,
+    DENGINE_MEMBER_LEARNER = 2,   /* has a copy, no vote; can be promoted */
+    DENGINE_MEMBER_READ_ONLY = 3, /* a learner that is never promoted */
+    DENGINE_MEMBER_LEAVING = 4,   /* votes until the change that is under way is complete */
+};
+
 /* One member of the cluster as dengine_cluster_status sees it. */
 struct dengine_member {
     uint64_t id;
     char address[256]; /* "host:port" as advertised to clients */
     bool leader;
+    enum dengine_member_kind kind;
+    char peer_address[256]; /* "host:port" for other members; "" = not known */
+    uint64_t match_index;   /* its log is known to go so far; 0 unless the leader answers */
 };
 
 #define DENGINE_MEMBERS_MAX 32
 
 struct dengine_cluster_status {
     uint64_t leader; /* 0 = none known */
+    uint64_t cluster_id;
+    uint64_t version;      /* index of the log entry with these members; greater = later */
+    bool changing;         /* that entry, or one that has to follow it, is not committed yet */
+    uint64_t commit_index; /* of the node that answers */
     uint32_t member_count;
     struct dengine_member members[DENGINE_MEMBERS_MAX];
 };

@@ -7,7 +7,8 @@
  *     dengine_close(engine);
  *
  * An engine opened on a directory alone is a cluster of one: it opens no port. With a configuration
- * it is one member of a cluster of up to seven.
+ * that names an address it is one member of a cluster, and the cluster can grow
+ * (dengine/cluster.h).
  *
  * Threads: the engine runs on threads of its own. Any call from any thread, except that
  * dengine_close must be the last one and must not come from a callback. */
@@ -80,9 +81,16 @@ DENGINE_EXPORT int dengine_open_config(const struct dengine_config *config,
 DENGINE_EXPORT const char *dengine_open_message(void);
 
 /* Waits until a leader is known that has committed in its term. leader, when not NULL, gets its id.
- * TIMEOUT, SHUTDOWN, HALTED. */
+ * TIMEOUT, SHUTDOWN, HALTED, REMOVED (this node is no member any more). */
 DENGINE_EXPORT int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms,
                                       uint64_t *leader);
+
+/* Waits until the members are those of a log entry newer than `after` (dengine_cluster_status has
+ * it as version; 0: the members of the beginning are older than any), committed and complete, and
+ * gives them. So a loop that hands in the last version sees every change that lasts. TIMEOUT,
+ * SHUTDOWN, HALTED: *members is then as it is now. */
+DENGINE_EXPORT int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
+                                        struct dengine_cluster_status *members);
 
 /* The engine's client; lives as long as the engine. Writes and linearizable reads work on the
  * leader; on another node they fail with NOT_LEADER and dengine_status names the leader. Eventual
@@ -93,6 +101,7 @@ enum dengine_role {
     DENGINE_FOLLOWER = 1,
     DENGINE_CANDIDATE = 2,
     DENGINE_LEADER = 3,
+    DENGINE_LEARNER = 4, /* follows, but has no vote: not promoted yet, or not a member */
 };
 
 struct dengine_status {
@@ -103,6 +112,7 @@ struct dengine_status {
     enum dengine_role role;
     bool ready; /* a leader is known and has committed in its term */
     bool halted;
+    bool removed;  /* it was a member and is none any more: close it, its data can be deleted */
     bool no_space; /* a disk is full: writes are refused with NO_SPACE, reads go on */
     uint64_t commit_index;
     uint64_t applied_index;

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/base/assert.h"
+#include "core/raft/configuration.h"
 
 #define LEASE_ATTEMPTS 16
 
@@ -43,16 +44,19 @@ void de_publisher_deinit(struct de_publisher *publisher)
     DE_ASSERT(err == 0);
 }
 
-static enum dengine_role public_role(uint32_t role)
+/* A server that is in no configuration yet, or in none any more, votes as little as a learner. */
+static enum dengine_role public_role(const struct de_node_status *now)
 {
-    switch (role) {
+    switch (now->raft.role) {
     case DE_RAFT_LEADER:
         return DENGINE_LEADER;
     case DE_RAFT_PRE_CANDIDATE:
     case DE_RAFT_CANDIDATE:
         return DENGINE_CANDIDATE;
     default:
-        return DENGINE_FOLLOWER;
+        return de_configuration_is_voter(&now->membership->configuration, now->raft.id)
+                   ? DENGINE_FOLLOWER
+                   : DENGINE_LEARNER;
     }
 }
 
@@ -62,6 +66,28 @@ static bool is_ready(const struct de_node *node, const struct de_node_status *no
 {
     return now->raft.leader != 0 && !now->raft.halted && !now->stopped &&
            de_raft_term_at(de_node_raft(node), now->applied) == now->raft.term;
+}
+
+/* Under the lock. True: the members have changed. */
+static bool take_members(struct de_publisher *publisher, const struct de_node *node,
+                         const struct de_node_status *now)
+{
+    const bool settled = now->membership_before == NULL &&
+                         !de_configuration_is_joint(&now->membership->configuration);
+    const bool changed =
+        now->raft.config_index != publisher->config_index || settled != publisher->config_committed;
+
+    if (changed || publisher->membership.configuration.count == 0) {
+        publisher->membership = *now->membership;
+        publisher->config_index = now->raft.config_index;
+        publisher->config_committed = settled;
+    }
+    publisher->peer_count = 0;
+    if (now->raft.role == DE_RAFT_LEADER) {
+        publisher->peer_count =
+            de_raft_get_peers(de_node_raft(node), publisher->peers, DE_RAFT_MEMBERS_MAX);
+    }
+    return changed;
 }
 
 void de_publisher_update(struct de_publisher *publisher, const struct de_node *node)
@@ -76,7 +102,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     (void)pthread_mutex_lock(&publisher->mutex);
     status->term = now.raft.term;
     status->leader = now.raft.leader;
-    status->role = public_role(now.raft.role);
+    status->role = public_role(&now);
     status->commit_index = now.raft.commit;
     status->applied_index = now.applied;
     status->first_index = now.raft.base_index + 1;
@@ -89,9 +115,11 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     status->snapshots_installed = now.snapshot.installed;
     status->snapshot_failures = now.snapshot.failures;
     status->no_space = now.no_space;
-    if (ready && !status->ready) {
+    if (take_members(publisher, node, &now) || (ready && !status->ready) ||
+        now.removed != status->removed) {
         (void)pthread_cond_broadcast(&publisher->changed);
     }
+    status->removed = now.removed;
     status->ready = ready && !status->halted;
     (void)pthread_mutex_unlock(&publisher->mutex);
 }
@@ -169,12 +197,67 @@ void de_publisher_get(struct de_publisher *publisher, struct dengine_status *sta
     (void)pthread_mutex_unlock(&publisher->mutex);
 }
 
-int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms, uint64_t *leader)
+static enum dengine_member_kind kind_of(uint32_t flags)
 {
-    const struct dengine_status *status = &publisher->status;
+    if ((flags & DE_RAFT_LEARNER) != 0) {
+        return (flags & DE_RAFT_READ_ONLY) != 0 ? DENGINE_MEMBER_READ_ONLY : DENGINE_MEMBER_LEARNER;
+    }
+    return (flags & DE_RAFT_VOTER) != 0 ? DENGINE_MEMBER_VOTER : DENGINE_MEMBER_LEAVING;
+}
+
+/* How far the member's log is known to go; 0: nobody here knows. */
+static uint64_t match_of(const struct de_publisher *publisher, uint64_t id)
+{
+    if (publisher->status.role == DENGINE_LEADER && id == publisher->status.node_id) {
+        return publisher->status.last_index;
+    }
+    for (uint32_t i = 0; i < publisher->peer_count; i++) {
+        if (publisher->peers[i].id == id) {
+            return publisher->peers[i].match;
+        }
+    }
+    return 0;
+}
+
+static void members_locked(const struct de_publisher *publisher,
+                           struct dengine_cluster_status *status)
+{
+    const struct de_membership *membership = &publisher->membership;
+
+    memset(status, 0, sizeof(*status));
+    status->cluster_id = publisher->status.cluster_id;
+    status->version = publisher->config_index;
+    status->changing = !publisher->config_committed;
+    status->commit_index = publisher->status.commit_index;
+    /* A leader is one that can serve: it has committed in its term. */
+    if (publisher->status.ready && !publisher->status.halted) {
+        status->leader = publisher->status.leader;
+    }
+    status->member_count = membership->configuration.count;
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        struct dengine_member *member = &status->members[i];
+
+        member->id = membership->configuration.members[i].id;
+        member->kind = kind_of(membership->configuration.members[i].flags);
+        member->leader = member->id == status->leader;
+        member->match_index = match_of(publisher, member->id);
+        (void)snprintf(member->address, sizeof(member->address), "%s",
+                       membership->addresses[i].client);
+        (void)snprintf(member->peer_address, sizeof(member->peer_address), "%s",
+                       membership->addresses[i].peer);
+    }
+}
+
+void de_publisher_members(struct de_publisher *publisher, struct dengine_cluster_status *status)
+{
+    (void)pthread_mutex_lock(&publisher->mutex);
+    members_locked(publisher, status);
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+static struct timespec time_after(uint32_t timeout_ms)
+{
     struct timespec until;
-    int err = 0;
-    int result;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += (time_t)(timeout_ms / 1000);
@@ -183,14 +266,51 @@ int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms,
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
+    return until;
+}
+
+int de_publisher_wait_members(struct de_publisher *publisher, uint64_t after, uint32_t timeout_ms,
+                              struct dengine_cluster_status *status)
+{
+    const struct timespec until = time_after(timeout_ms);
+    int err = 0;
+    int result;
+
     (void)pthread_mutex_lock(&publisher->mutex);
-    while (!status->ready && !status->halted && !publisher->stopped && err != ETIMEDOUT) {
+    while ((publisher->config_index <= after || !publisher->config_committed) &&
+           !publisher->status.halted && !publisher->stopped && err != ETIMEDOUT) {
+        err = pthread_cond_timedwait(&publisher->changed, &publisher->mutex, &until);
+    }
+    if (publisher->config_index > after && publisher->config_committed) {
+        result = 0;
+    } else if (publisher->status.halted) {
+        result = DENGINE_E_HALTED;
+    } else {
+        result = publisher->stopped ? DENGINE_E_SHUTDOWN : DENGINE_E_TIMEOUT;
+    }
+    members_locked(publisher, status);
+    (void)pthread_mutex_unlock(&publisher->mutex);
+    return result;
+}
+
+int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms, uint64_t *leader)
+{
+    const struct dengine_status *status = &publisher->status;
+    const struct timespec until = time_after(timeout_ms);
+    int err = 0;
+    int result;
+
+    (void)pthread_mutex_lock(&publisher->mutex);
+    while (!status->ready && !status->halted && !status->removed && !publisher->stopped &&
+           err != ETIMEDOUT) {
         err = pthread_cond_timedwait(&publisher->changed, &publisher->mutex, &until);
     }
     if (status->halted) {
         result = DENGINE_E_HALTED;
     } else if (publisher->stopped) {
         result = DENGINE_E_SHUTDOWN;
+    } else if (status->removed && !status->ready) {
+        result = DENGINE_E_REMOVED;
     } else {
         result = status->ready ? 0 : DENGINE_E_TIMEOUT;
     }

@@ -21,6 +21,11 @@ struct de_publisher {
     pthread_cond_t changed;
     /* Guarded by mutex: */
     struct dengine_status status;
+    struct de_membership membership;
+    uint64_t config_index; /* of membership */
+    bool config_committed; /* it, and it is not joint */
+    uint32_t peer_count;   /* of a leader; else 0 */
+    struct de_raft_peer_view peers[DE_RAFT_MEMBERS_MAX];
     bool stopped;
     /* The lease under a sequence lock: odd while the loop writes. One writer, and readers that
      * never wait. */
@@ -59,6 +64,11 @@ void de_publisher_halted(struct de_publisher *publisher, const char *reason);
 void de_publisher_stopped(struct de_publisher *publisher);
 
 void de_publisher_get(struct de_publisher *publisher, struct dengine_status *status);
+
+/* As de_replica_members and de_replica_wait_members. */
+void de_publisher_members(struct de_publisher *publisher, struct dengine_cluster_status *status);
+int de_publisher_wait_members(struct de_publisher *publisher, uint64_t after, uint32_t timeout_ms,
+                              struct dengine_cluster_status *status);
 
 /* As de_replica_wait_ready. */
 int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms, uint64_t *leader);

@@ -552,6 +552,17 @@ bool de_replica_halted(const struct de_replica *replica)
     return de_publisher_is_halted(&replica->publisher);
 }
 
+void de_replica_members(struct de_replica *replica, struct dengine_cluster_status *status)
+{
+    de_publisher_members(&replica->publisher, status);
+}
+
+int de_replica_wait_members(struct de_replica *replica, uint64_t after, uint32_t timeout_ms,
+                            struct dengine_cluster_status *status)
+{
+    return de_publisher_wait_members(&replica->publisher, after, timeout_ms, status);
+}
+
 int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader)
 {
     return de_publisher_wait_ready(&replica->publisher, timeout_ms, leader);

@@ -55,9 +55,16 @@ uint64_t de_replica_applied(const struct de_replica *replica);
 void de_replica_lease(const struct de_replica *replica, struct de_node_lease *lease);
 /* Whether the node has halted: then it serves nothing. */
 bool de_replica_halted(const struct de_replica *replica);
+/* Who the members are and who leads, as this node knows it; addresses as recorded. */
+void de_replica_members(struct de_replica *replica, struct dengine_cluster_status *status);
+
+/* Waits until a membership newer than the one at index `after` is committed and complete; fills
+ * *status in any case. 0, TIMEOUT, SHUTDOWN, HALTED. */
+int de_replica_wait_members(struct de_replica *replica, uint64_t after, uint32_t timeout_ms,
+                            struct dengine_cluster_status *status);
 
 /* Waits until a leader is known and this node has applied an entry of the leader's term. leader may
- * be NULL. 0, TIMEOUT, SHUTDOWN, HALTED. */
+ * be NULL. 0, TIMEOUT, SHUTDOWN, HALTED, REMOVED. */
 int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader);
 
 /* The port that is bound; 0 when there is none. */

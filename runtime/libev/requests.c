@@ -76,6 +76,9 @@ static void node_done(struct de_request *node_request, int status,
         request->done(request, 0, result);
     }
     request->status = status;
+    if (status != 0 && node_request->reason != NULL) {
+        request->reason = node_request->reason;
+    }
     request->post.run = node_finished;
     (void)de_mpsc_queue_push(&request->owner->finished, &request->post);
 }
@@ -85,6 +88,8 @@ static void give_to_node(struct de_requests *requests, struct de_replica_request
     memset(&request->request, 0, sizeof(request->request));
     request->request.type = request->type;
     request->request.command = request->command;
+    request->request.change = request->change;
+    request->request.target = request->target;
     request->request.done = node_done;
     de_node_submit(requests->node, &request->request, de_clock_now_ns());
 }
@@ -116,6 +121,13 @@ static void arrived(struct de_post *post)
     give_to_node(requests, request);
 }
 
+/* What the node has been given and that changes something. */
+static bool may_still_happen(const struct de_replica_request *request)
+{
+    return request->type == DE_REQUEST_WRITE || request->type == DE_REQUEST_CHANGE ||
+           request->type == DE_REQUEST_TRANSFER;
+}
+
 static void deadline_passed(struct de_requests *requests, struct de_replica_request *request)
 {
     if (request->previous != NULL) {
@@ -123,8 +135,7 @@ static void deadline_passed(struct de_requests *requests, struct de_replica_requ
         end_here(requests, request, DENGINE_E_TIMEOUT);
     } else if (claim_answer(request)) {
         /* The node still has it, and releases it later. */
-        request->done(request,
-                      request->type == DE_REQUEST_WRITE ? DENGINE_E_UNKNOWN : DENGINE_E_TIMEOUT,
+        request->done(request, may_still_happen(request) ? DENGINE_E_UNKNOWN : DENGINE_E_TIMEOUT,
                       NULL);
     }
 }
@@ -158,6 +169,7 @@ void de_requests_submit(struct de_requests *requests, struct de_replica_request 
     request->deadline.previous = NULL;
     request->previous = NULL;
     request->answered = false;
+    request->reason = "";
     request->post.run = arrived;
     de_loop_post(requests->loop, &request->post);
 }

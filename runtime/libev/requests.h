@@ -24,12 +24,16 @@ struct de_requests;
 
 struct de_replica_request {
     /* The submitter's, unchanged until release: */
-    uint32_t type;                /* enum de_request_type */
-    struct dengine_slice command; /* WRITE */
-    uint64_t deadline_ns;         /* of de_clock_now_ns */
+    uint32_t type;                  /* enum de_request_type */
+    struct dengine_slice command;   /* WRITE */
+    const struct de_change *change; /* CHANGE */
+    uint64_t target;                /* TRANSFER */
+    uint64_t deadline_ns;           /* of de_clock_now_ns */
+    /* CHANGE, TRANSFER: what was wrong, when done is called: static, "" when the status says it. */
+    const char *reason;
     /* Called exactly once, on the applier or on the loop. status: as de_request.done, or TIMEOUT
-     * (the deadline passed; nothing was done), or UNKNOWN (it passed after a write had been given
-     * to the node). Must not block. */
+     * (the deadline passed; nothing was done), or UNKNOWN (it passed after a write, a change or a
+     * transfer had been given to the node). Must not block. */
     void (*done)(struct de_replica_request *request, int status,
                  const struct dengine_result *result);
     /* Called exactly once, after done, on the loop: the memory is the submitter's again. */
