@@ -152,6 +152,7 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
     uint32_t *target = target_of(client);
     uint64_t wait_ns = workload->options.attempt_ns;
     struct de_dice dice;
+    bool hurried;
 
     client->attempt++;
     if (*target == 0) {
@@ -160,7 +161,9 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
     }
     (void)de_network_send(workload->network, client->endpoint, *target,
                           make_request(workload, client));
-    if (client->by_lease && client->operations % PATIENT_ONE_IN == 0) {
+    /* Of few clients one is never patient: somebody has to see that the cluster is well again. */
+    hurried = workload->options.clients < PATIENT_ONE_IN && client == &workload->clients[0];
+    if (client->by_lease && client->operations % PATIENT_ONE_IN == 0 && !hurried) {
         wait_ns *= PATIENCE; /* for a thread that was held up */
     }
     de_kernel_post(workload->kernel, workload->kernel->now_ns + wait_ns, DE_CLIENT_TIMEOUT,
