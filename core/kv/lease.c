@@ -5,6 +5,7 @@
  * nothing to rebuild, a command that fails takes nothing back in memory, and 100 000 leases cost
  * nothing while none is due: whether one is, the first key tells. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/kv/kv_state.h"
 
 enum {
@@ -277,6 +278,7 @@ static int attach_single(struct de_kv *kv, const struct de_kv_op *op, uint64_t o
     if (rc != 0) {
         return rc;
     }
+    DE_SOMETIMES(lease.single, "a time to live begins anew");
     if (lease.single) { /* it has one already: begin anew */
         *id = old;
         lease.ttl_ns = op->ttl_ns;
@@ -394,6 +396,7 @@ int de_kv_run_expire(struct de_kv *kv)
         DE_ASSERT(first.id <= kv->open.last_lease);
         rc = load_known(kv, first.id, &lease);
         /* A revoked lease has deadline 0: its keys do not expire. */
+        DE_SOMETIMES(n > 0, "several leases end in one step");
         rc = rc == 0 ? end(kv, first.id, &lease, &budget, first.deadline_ns != 0) : rc;
     }
     return rc;

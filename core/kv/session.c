@@ -4,6 +4,7 @@
  * remembered is bounded: numbers up to that one are forgotten, and only so many beyond it are let
  * in. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/kv/kv_state.h"
 
 enum {
@@ -118,6 +119,7 @@ int de_kv_session_recall(struct de_kv *kv, const struct de_kv_command *command, 
     }
     rc = find(kv, command, result);
     *recalled = rc == 0;
+    DE_SOMETIMES(*recalled, "a write that was done is asked for again, and its result remembered");
     DE_ASSERT_IMPLIES(*recalled, result->revision <= kv->open.index);
     if (rc != DENGINE_E_NOT_FOUND) {
         return rc;
@@ -127,6 +129,8 @@ int de_kv_session_recall(struct de_kv *kv, const struct de_kv_command *command, 
         return rc;
     }
     DE_ASSERT(lease.remembered <= DE_KV_SESSION_WINDOW);
+    DE_SOMETIMES(command->acknowledged > 0 && command->acknowledged + 1 < command->sequence,
+                 "a session has several writes under way");
     return command->sequence - lease.acknowledged <= DE_KV_SESSION_WINDOW ? 0 : DENGINE_E_BUSY;
 }
 

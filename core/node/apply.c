@@ -3,6 +3,7 @@
  * The core gives out only what is durable here, though more may be committed: the state machine
  * commits by itself, and after a crash it must never be ahead of the log it was made from. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/batch.h"
 #include "core/node/node_state.h"
 #include "core/node/text.h"
@@ -38,6 +39,8 @@ static struct de_apply_entry *add_entry(struct de_node *node, struct de_apply_jo
     added->proposal = de_proposal_list_take(&node->proposals, index, entry.term);
     if (added->proposal == NULL) {
         added->proposal = de_proposal_list_take(&node->orphans, index, entry.term);
+        DE_SOMETIMES(added->proposal != NULL,
+                     "a proposal of a former leadership is committed after all");
     }
     return added;
 }

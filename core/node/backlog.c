@@ -3,6 +3,7 @@
  * One read is under way at a time, for the head of the queue. Once an append to a peer waits, all
  * later ones to that peer queue up behind it: an overtaken append would be rejected. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 
 static uint32_t backlog_max(const struct de_node *node)
@@ -96,6 +97,7 @@ void de_node_backlog_turn(struct de_node *node, uint64_t now_ns)
         uint64_t last;
 
         if (!is_current(node, message)) {
+            DE_SOMETIMES(true, "an append that waited for the disk is out of date");
             node->dropped_messages++;
             drop_head(node);
             continue;

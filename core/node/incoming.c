@@ -1,5 +1,6 @@
 /* What comes from outside: messages, time-outs, unreachable peers. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/batch.h"
 #include "core/node/config_codec.h"
 #include "core/node/node_state.h"
@@ -141,6 +142,7 @@ static bool receive(struct de_node *node, const struct de_peer_message *message,
         return false;
     }
     if (node->log_room == DENGINE_LOG_ROOM_NONE && has_command(message)) {
+        DE_SOMETIMES(true, "a follower takes no entries since its disk is full");
         leave_entries(&raft);
     }
     if (raft.entry_count > 0) {

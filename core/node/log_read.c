@@ -1,5 +1,6 @@
 /* Reading entries back from the log store. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 #include "core/node/text.h"
 
@@ -87,9 +88,11 @@ static bool use_read(struct de_node *node, struct de_log_read_job *job)
 
     DE_ASSERT(de_node_running(node));
     if (job->first <= node->view.base_index) {
+        DE_SOMETIMES(true, "the log that is being read is compacted");
         return false; /* a snapshot was installed over it, or the log compacted */
     }
     if (job->status == DENGINE_E_INVALID && !for_apply) {
+        DE_SOMETIMES(true, "entries that a member needs are truncated while they are read");
         return false; /* truncated meanwhile; the head of the backlog finds out by R3 */
     }
     if (job->status != 0) {

@@ -1,5 +1,6 @@
 /* The write of an update: into the cache now, to the log store by a job. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/config_codec.h"
 #include "core/node/node_state.h"
 
@@ -94,6 +95,7 @@ void de_node_persist(struct de_node *node, bool own)
     node->spare_work = NULL;
     if (persist->truncate_from != 0) {
         DE_ASSERT(persist->truncate_from > node->commit);
+        DE_SOMETIMES(node->persist_jobs > 0, "entries are truncated while the log store writes");
         de_entry_cache_truncate(&node->cache, persist->truncate_from);
         de_book_truncate(&node->book, persist->truncate_from);
         if (persist->truncate_from <= node->boot_stamp_index) {

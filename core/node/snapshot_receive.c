@@ -1,6 +1,7 @@
 /* Receiving a snapshot: chunks go to the store in order; who sends them does not matter, since a
  * finished snapshot is the same bytes wherever it was saved. */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 
 /* ---- on the worker ---- */
@@ -236,6 +237,7 @@ static void receive_done(struct de_node *node, struct de_node_task *task, uint64
     } else {
         DE_ASSERT(receive->opened <= receive->image_bytes);
         receive->have = receive->opened;
+        DE_SOMETIMES(receive->opened > 0, "a snapshot is received on from where it broke off");
         receive->expected = receive->have;
         reply_of(node, receive, DE_CHUNK_WANTED);
     }
@@ -321,6 +323,7 @@ static void queue_chunk(struct de_node *node, struct de_receive *receive, struct
         node->dropped_messages++;
         return;
     }
+    DE_SOMETIMES(queued > 0, "chunks of a snapshot wait for the disk");
     chunk->next = NULL;
     chunk->size = (uint32_t)data.size;
     memcpy(chunk + 1, data.data, data.size);
@@ -349,6 +352,7 @@ static void take_chunk(struct de_node *node, struct de_receive *receive,
     if (chunk->data.size == 0 || chunk->offset < receive->expected) {
         reply_of(node, receive, DE_CHUNK_WANTED);
     } else if (chunk->offset > receive->expected) {
+        DE_SOMETIMES(true, "a chunk of a snapshot is missing");
         reply_of(node, receive, DE_CHUNK_GAP);
     } else {
         queue_chunk(node, receive, chunk->data);
@@ -397,6 +401,7 @@ void de_node_on_chunk(struct de_node *node, const struct de_peer_message *messag
     } else if (receive->index <= standing.index ||
                now_ns - receive->heard_ns > node->raft_options.election_timeout_max_ns) {
         /* A newer one; or whoever sent this one is gone. The next question begins the other. */
+        DE_SOMETIMES(true, "a newer snapshot takes the place of one that is being received");
         receive->unwanted = true;
     } else {
         standing.newer = receive->index;

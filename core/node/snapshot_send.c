@@ -9,6 +9,7 @@
  * Chunks are read by the worker one at a time, which bounds memory and leaves the heartbeats alone.
  */
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 
 enum {
@@ -233,6 +234,7 @@ static void read_was_done(struct de_node *node, struct de_send *send, uint64_t n
         return;
     }
     if (send->read_offset != send->next || !send->known) {
+        DE_SOMETIMES(true, "a member asks for another part of a snapshot while one is read");
         return; /* the peer has meanwhile asked for something else */
     }
     DE_ASSERT(send->read_size > 0);
@@ -305,6 +307,7 @@ static void stream(struct de_node *node, struct de_send *send, uint64_t now_ns)
     DE_ASSERT(send->acknowledged <= send->image_bytes);
     if (now_ns >= send->deadline_ns) {
         if (++send->silences > SILENCES_MAX) {
+            DE_SOMETIMES(true, "a snapshot is not sent on since nobody answers");
             report(node, send, false, DENGINE_E_TIMEOUT);
             return;
         }

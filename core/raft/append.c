@@ -50,6 +50,8 @@ static void refuse(struct de_raft *raft, const struct de_raft_message *append)
 
     DE_ASSERT(append->prev_index > raft->commit);
     hint = de_term_runs_not_above(&raft->log, hint, append->prev_term);
+    DE_SOMETIMES(hint + 1 < append->prev_index && hint < raft->log.last_index,
+                 "a refusal skips the entries of a whole term");
     if (hint < raft->commit) {
         hint = raft->commit;
     }
@@ -85,6 +87,8 @@ static void contradict(struct de_raft *raft, uint64_t index)
 {
     DE_ASSERT(index <= raft->commit);
     DE_ASSERT(raft->role == DE_RAFT_FOLLOWER && raft->leader != 0);
+    DE_SOMETIMES(raft->following.leader_commit < index,
+                 "a deposed leader denies an entry that is committed here");
     if (raft->following.leader_commit >= index) {
         de_halt(raft, "the leader's log contradicts an entry that is committed here");
     } else {
@@ -112,6 +116,10 @@ static bool remove_conflict(struct de_raft *raft, uint64_t from)
         de_drop(raft); /* Leader Append-Only (Raft 5.3): no leader contradicts itself */
         return false;
     }
+    DE_SOMETIMES(from <= raft->tickets.durable_index, "entries that are durable are truncated");
+    DE_SOMETIMES(raft->tickets.count > 0, "entries are truncated while a write is in flight");
+    DE_SOMETIMES(from <= raft->configurations.current_index,
+                 "a configuration is truncated, and the one before is in use again");
     de_term_runs_truncate(&raft->log, from);
     de_sizes_truncate(&raft->sizes, from);
     de_tickets_truncate(&raft->tickets, from);
@@ -134,6 +142,9 @@ static uint32_t take_entries(struct de_raft *raft, const struct de_raft_message 
     for (; end < append->entry_count; end++) {
         const struct de_raft_entry *entry = &append->entries[end];
         if (!de_term_runs_append(&raft->log, entry->term, 1)) {
+            DE_SOMETIMES(
+                true,
+                "a follower takes a part of an append, as its log has no room for more terms");
             break;
         }
         de_sizes_append(&raft->sizes, entry->bytes);
@@ -158,6 +169,8 @@ static void agree(struct de_raft *raft, const struct de_raft_message *append, ui
 {
     struct de_following *following = &raft->following;
     uint64_t commit = append->commit < agreed ? append->commit : agreed;
+    DE_SOMETIMES(append->commit > agreed && agreed < raft->log.last_index,
+                 "the leader has committed more than what of our log is known to be right");
 
     DE_ASSERT(agreed <= raft->log.last_index || agreed <= raft->commit);
     if (following->verified < agreed) {
@@ -209,6 +222,11 @@ void de_append_on_request(struct de_raft *raft, const struct de_raft_message *ap
         return;
     }
     known = count_known(raft, append);
+    DE_SOMETIMES(append->entry_count > 0 && prev + known < raft->log.last_index &&
+                     known == append->entry_count,
+                 "an append comes again after more entries, and truncates nothing");
+    DE_SOMETIMES(known > 0 && known < append->entry_count,
+                 "an append brings entries that are known and others that are new");
     if (known < append->entry_count) {
         if (!remove_conflict(raft, prev + 1 + known)) {
             return;

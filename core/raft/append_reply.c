@@ -41,8 +41,10 @@ static void on_refusal(struct de_raft *raft, struct de_progress *peer,
         agree = de_term_runs_not_above(&raft->log, agree, reply->hint_term);
     }
     if (agree < match && reply->sent_ns <= peer->match_echo_ns) {
+        DE_SOMETIMES(true, "a refusal was overtaken by an acknowledgement");
         return;
     }
+    DE_SOMETIMES(agree < match, "a member denies what it has acknowledged: it has lost it");
     de_progress_refused(peer, agree);
     DE_ASSERT(peer->match == match);
 }
@@ -67,6 +69,7 @@ void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *repl
     de_progress_acknowledged(peer, reply->match);
     /* Whatever became of the snapshot: the member has what it was for. */
     if (peer->state == DE_PROGRESS_SNAPSHOT && reply->match >= raft->log.base_index) {
+        DE_SOMETIMES(true, "a member has installed a snapshot and is fed from the log again");
         peer->next = reply->match + 1;
         de_progress_become(peer, DE_PROGRESS_PROBE);
     }

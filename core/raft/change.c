@@ -14,6 +14,8 @@ int de_change(struct de_raft *raft, const struct de_raft_event *event)
     }
     /* One change at a time, and none before an entry of our own term is committed: else two leaders
      * could each be changing from a configuration of their own (Ongaro, raft-dev, July 2015). */
+    DE_SOMETIMES(!de_leader_is_ready(raft),
+                 "a change is refused since the new leader has nothing committed yet");
     if (!de_leader_is_ready(raft) || raft->configurations.current_index > raft->commit ||
         de_configuration_is_joint(&raft->configurations.current) ||
         raft->leading.transfer_to != 0) {
@@ -42,6 +44,8 @@ void de_change_settle(struct de_raft *raft)
         raft->update->persist.source != DE_RAFT_NO_ENTRIES) {
         return;
     }
+    DE_SOMETIMES(de_term_runs_at(&raft->log, raft->configurations.current_index) != raft->term,
+                 "a leader ends the joint configuration of another");
     de_configuration_leave(&raft->configurations.current, &target);
     DE_ASSERT(raft->update->persist.truncate_from == 0);
     de_update_append_own(raft, DENGINE_ENTRY_CONFIG, &target);

@@ -24,7 +24,12 @@ void de_commit_settle(struct de_raft *raft)
     DE_ASSERT(reached <= raft->log.last_index);
     /* Raft 5.4.2 and figure 8: an entry of an older term on a majority can still be overwritten.
      * Only one of our own term commits by counting, and takes all before it along. */
+    DE_SOMETIMES(
+        reached > raft->commit && de_term_runs_at(&raft->log, reached) != raft->term,
+        "a quorum has an entry of an older term, which is not committed by that (figure 8)");
     if (reached > raft->commit && de_term_runs_at(&raft->log, reached) == raft->term) {
+        DE_SOMETIMES(reached > raft->tickets.durable_index,
+                     "an entry is committed that is not yet durable at its leader");
         raft->commit = reached;
     }
     DE_ASSERT_IMPLIES(raft->commit < raft->leading.noop_index,
@@ -39,6 +44,7 @@ void de_commit_learned(struct de_raft *raft, uint64_t index, uint64_t term)
         de_term_runs_at(&raft->log, index) != term) {
         return;
     }
+    DE_SOMETIMES(true, "a candidate learns from a refusal what is committed");
     raft->commit = index;
     if (raft->following.verified < index) {
         raft->following.verified = index;

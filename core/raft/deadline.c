@@ -16,6 +16,8 @@ static void end_patience(struct de_raft *raft)
         struct de_progress *peer = &raft->peers[i];
         if (peer->id != raft->options.id && peer->state == DE_PROGRESS_SNAPSHOT &&
             raft->now_ns >= peer->snapshot_until_ns) {
+            DE_SOMETIMES(true,
+                         "nothing is heard of a snapshot for so long that its member is probed");
             peer->next = raft->log.last_index + 1;
             de_progress_become(peer, DE_PROGRESS_PROBE);
         }
@@ -46,10 +48,12 @@ static void passed_as_leader(struct de_raft *raft)
     if (raft->now_ns >= de_check_quorum_due(raft)) {
         /* Thesis 6.2: cut off from a quorum it can serve nobody, and clients should look
          * elsewhere. */
+        DE_SOMETIMES(true, "a leader that hears no quorum steps down");
         de_become_follower(raft, raft->term, 0);
         return;
     }
     if (raft->now_ns >= disk_due(raft)) {
+        DE_SOMETIMES(true, "a leader steps down since its disk is stuck");
         de_transfer_step_aside(raft);
         return;
     }

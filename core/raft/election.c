@@ -66,6 +66,8 @@ void de_election_timeout(struct de_raft *raft)
     if (raft->role == DE_RAFT_CANDIDATE && !de_term_is_durable(raft)) {
         /* Nobody has been asked yet. To leave the term for the next would never end on a disk that
          * is slower than our time-outs. */
+        DE_SOMETIMES(true,
+                     "a candidate still waits for its own vote to be durable when its time is up");
         de_election_arm(raft);
     } else if (de_election_may_stand(raft)) {
         de_election_start(raft);
@@ -86,6 +88,8 @@ void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *me
     /* A late reply to another question is no answer to this one: a pre-vote is not a vote. */
     uint64_t term = is_pre && message->granted ? raft->term + 1 : raft->term;
     if (message->pre_vote != is_pre || message->term != term) {
+        DE_SOMETIMES(message->pre_vote != is_pre,
+                     "a pre-vote is answered when real votes are counted, or the other way");
         return;
     }
     DE_ASSERT(message->from != raft->options.id);
@@ -99,6 +103,8 @@ void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *me
         return;
     }
     /* One ballot per member, however often the reply is delivered; the first one stands. */
+    DE_SOMETIMES(raft->elections.ballots[at] != DE_BALLOT_NONE,
+                 "a member answers the same candidate twice");
     if (raft->elections.ballots[at] == DE_BALLOT_NONE) {
         raft->elections.ballots[at] = message->granted ? DE_BALLOT_GRANTED : DE_BALLOT_REFUSED;
     }
@@ -160,6 +166,9 @@ static enum de_vote_result count_ballots(struct de_raft *raft)
     }
     if (!is_settled && !elections->previous_asked) {
         elections->previous_asked = true;
+        DE_SOMETIMES(
+            true,
+            "the voters of the configuration before are asked too, since a grant was conditional");
         send_requests(raft, &configurations->previous, &configurations->current);
     }
     enum de_vote_result all = de_quorum_unanimous(&configurations->current, elections->ballots);
@@ -169,6 +178,8 @@ static enum de_vote_result count_ballots(struct de_raft *raft)
         all = de_quorum_unanimous(&configurations->previous, elections->previous_ballots);
     }
     DE_ASSERT(vote == DE_VOTE_PENDING || vote == DE_VOTE_LOST);
+    DE_SOMETIMES(all == DE_VOTE_WON,
+                 "every single voter grants, and some of them have forgotten entries");
     return all == DE_VOTE_LOST ? vote : all;
 }
 
@@ -203,6 +214,10 @@ void de_election_settle(struct de_raft *raft)
             de_election_arm(raft);
             de_become_candidate(raft, false);
         } else {
+            DE_SOMETIMES(raft->configurations.current_index > raft->commit,
+                         "a leader is elected while a configuration is not known to be committed");
+            DE_SOMETIMES(raft->elections.by_transfer,
+                         "a leader is elected because its predecessor wanted it");
             de_become_leader(raft);
         }
         break;

@@ -51,6 +51,8 @@ int de_propose(struct de_raft *raft, const struct de_raft_event *event)
     if (raft->role != DE_RAFT_LEADER) {
         return de_not_leader(raft);
     }
+    DE_SOMETIMES(raft->leading.transfer_to != 0,
+                 "a proposal is refused while leadership is handed over");
     if (raft->leading.transfer_to != 0 || !has_room(raft, bytes)) {
         return DENGINE_E_BUSY;
     }

@@ -13,6 +13,8 @@ void de_read_lose(struct de_raft *raft)
 
     DE_ASSERT(raft->update != NULL);
     DE_ASSERT(reads->done <= reads->ticket);
+    DE_SOMETIMES(reads->done < reads->ticket && raft->role == DE_RAFT_LEADER,
+                 "a leader loses its leadership, and with it reads that wait");
     if (reads->done < reads->ticket) {
         reads->done = reads->ticket;
         raft->update->reads_lost = reads->ticket;
@@ -48,6 +50,7 @@ static void release(struct de_raft *raft, uint64_t ticket, uint64_t read_index)
 static void answer(struct de_raft *raft, uint64_t to, uint64_t ticket, bool served)
 {
     if (!de_term_is_durable(raft)) {
+        DE_SOMETIMES(true, "a read is not answered since the leader's term is not durable yet");
         return; /* R4; it asks again */
     }
     struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_READ_REPLY, to);
@@ -79,6 +82,7 @@ void de_read_on_request(struct de_raft *raft, const struct de_raft_message *requ
         return;
     }
     if (peer->read_ticket == request->round) {
+        DE_SOMETIMES(true, "a follower asks again for the read that is under way");
         return; /* it asks again, and we are at it */
     }
     peer->read_ticket = request->round;

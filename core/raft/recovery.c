@@ -91,6 +91,7 @@ void de_recovery_settle(struct de_raft *raft)
         raft->reads.ticket++; /* read.c puts it to the leader */
     }
     if (following->recovery_index != 0 && whole >= following->recovery_index) {
+        DE_SOMETIMES(true, "a server that has forgotten entries is whole again");
         raft->recovering = false;
     }
 }

@@ -36,6 +36,7 @@ static uint64_t hold_back(const struct de_raft *raft, uint64_t index)
         }
         uint64_t needed = needed_after(raft, peer);
         if (needed < index && last - needed <= raft->options.hold_entries_max) {
+            DE_SOMETIMES(true, "a log is not compacted since a member that is fed needs it");
             index = needed;
         }
     }
@@ -77,9 +78,12 @@ static void install(struct de_raft *raft, uint64_t index, uint64_t term,
 
     DE_ASSERT(raft->role != DE_RAFT_LEADER);
     DE_ASSERT(index > raft->commit && term <= raft->term);
+    DE_SOMETIMES(raft->role != DE_RAFT_FOLLOWER, "a candidate installs a snapshot");
     if (raft->role != DE_RAFT_FOLLOWER) {
         de_become_follower(raft, raft->term, 0); /* ballots belong to the old configuration */
     }
+    DE_SOMETIMES(raft->log.last_index > raft->commit,
+                 "a snapshot takes the place of entries that are not committed");
     de_tickets_truncate(&raft->tickets, raft->commit + 1);
     de_term_runs_init(&raft->log, raft->log.runs, raft->log.capacity, index, term);
     de_sizes_init(&raft->sizes, raft->sizes.totals, raft->sizes.capacity, index);
@@ -100,10 +104,12 @@ static void stage(struct de_raft *raft, uint64_t index, uint64_t term,
                   const struct de_raft_configuration *configuration)
 {
     if (index <= raft->commit || raft->role == DE_RAFT_LEADER) {
+        DE_SOMETIMES(true, "a snapshot comes too late: the log has it");
         return; /* overtaken by appends or by a newer snapshot */
     }
     if (de_term_runs_at(&raft->log, index) == term) {
         /* Figure 13, step 6: we have all of it, and maybe more, in our log: keep that. */
+        DE_SOMETIMES(true, "a snapshot ends within the log, and the log is kept");
         raft->commit = index;
         if (raft->following.verified < index) {
             raft->following.verified = index;

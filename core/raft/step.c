@@ -30,6 +30,8 @@ static bool enter_term(struct de_raft *raft, const struct de_raft_message *messa
     if (message->term > raft->term) {
         de_become_follower(raft, message->term, 0);
     } else if (message->term < raft->term) {
+        DE_SOMETIMES(message->type == DE_RAFT_MSG_APPEND && message->entry_count > 0,
+                     "an old leader still sends entries");
         if (message->type == DE_RAFT_MSG_APPEND || message->type == DE_RAFT_MSG_SNAPSHOT) {
             de_append_refuse_old_term(raft, message->from);
         } else if (message->type == DE_RAFT_MSG_READ_REQUEST) {

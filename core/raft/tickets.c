@@ -1,6 +1,7 @@
 #include "core/raft/tickets.h"
 
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 
 static struct de_ticket *at(struct de_tickets *tickets, uint32_t position)
 {
@@ -42,6 +43,8 @@ void de_tickets_truncate(struct de_tickets *tickets, uint64_t from)
     DE_ASSERT(from > 0);
     for (uint32_t i = 0; i < tickets->count; i++) {
         struct de_ticket *note = at(tickets, i);
+        DE_SOMETIMES(note->last_index >= from,
+                     "a write in flight holds entries that are truncated (ABA)");
         if (note->last_index >= from) {
             note->last_index = from - 1;
         }

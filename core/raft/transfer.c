@@ -53,6 +53,7 @@ void de_transfer_abort(struct de_raft *raft)
 {
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(raft->leading.transfer_to != 0);
+    DE_SOMETIMES(true, "a transfer of leadership is given up");
     raft->leading.transfer_to = 0;
     raft->leading.transfer_until_ns = 0;
     raft->leading.transfer_due = false;
@@ -65,6 +66,7 @@ void de_transfer_step_aside(struct de_raft *raft)
     uint64_t heir = best_heir(raft);
 
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_SOMETIMES(true, "a leader steps aside in favour of another");
     if (heir != 0) {
         (void)de_update_message(raft, DE_RAFT_MSG_TIMEOUT_NOW, heir);
     }

@@ -8,6 +8,8 @@ static bool is_up_to_date(const struct de_raft *raft, const struct de_raft_messa
 
     DE_ASSERT(request->type == DE_RAFT_MSG_VOTE_REQUEST);
     DE_ASSERT(last_term <= raft->term);
+    DE_SOMETIMES(request->prev_term < last_term && request->prev_index > raft->log.last_index,
+                 "a longer log is not up to date, as its last term is an older one");
     if (request->prev_term != last_term) {
         return request->prev_term > last_term;
     }
@@ -27,6 +29,7 @@ static bool has_promised(const struct de_raft *raft)
 static void answer(struct de_raft *raft, const struct de_raft_message *request, bool granted)
 {
     if (!de_term_is_durable(raft)) {
+        DE_SOMETIMES(true, "a vote is not answered since our term is not durable yet");
         return; /* R4; the candidate asks again in its next campaign */
     }
     struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, request->from);
@@ -50,6 +53,9 @@ static void on_vote(struct de_raft *raft, const struct de_raft_message *request)
     bool is_free = raft->vote == 0 && raft->leader == 0;
 
     DE_ASSERT(request->term == raft->term);
+    DE_SOMETIMES(raft->vote != 0 && !has_voted_for_it,
+                 "two candidates of one term ask for the same vote");
+    DE_SOMETIMES(has_voted_for_it, "a candidate asks again for the vote that it has");
     if (!has_voted_for_it && !(is_free && is_up_to_date(raft, request))) {
         answer(raft, request, false);
         return;
@@ -73,6 +79,7 @@ void de_vote_on_request(struct de_raft *raft, const struct de_raft_message *requ
     if (request->term < raft->term || (request->pre_vote && request->term == raft->term)) {
         answer(raft, request, false); /* it learns our term, Raft 5.1 */
     } else if (has_promised(raft) && !request->transfer) {
+        DE_SOMETIMES(request->term > raft->term, "a later term is ignored while a leader is heard");
         return; /* not even its term counts: it may be a server that was removed */
     } else if (request->pre_vote) {
         answer(raft, request, is_up_to_date(raft, request));

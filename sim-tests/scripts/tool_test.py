@@ -155,6 +155,39 @@ class Schedules(unittest.TestCase):
         self.assertEqual(sorted(seeds), list(range(4, 11)))
 
 
+class Marks(unittest.TestCase):
+    """What of the core a campaign reaches."""
+
+    def setUp(self):
+        if not (PROGRAMS / "dengine-sim-marks").exists():
+            self.skipTest("no marks under sanitizers")
+
+    def test_marks_are_counted_over_all_processes(self):
+        lines = {}
+        for jobs in ("0", "2"):
+            status, out, _ = run("run", "--scenario", "chaos", "--seeds", "1..2", "--jobs", jobs,
+                                 "--marks", program="dengine-sim-marks")
+            self.assertEqual(status, 0)
+            lines[jobs] = [line for line in out.splitlines() if " (core/" in line]
+        self.assertEqual(lines["0"], lines["2"])
+        self.assertGreater(len(lines["0"]), 50)
+
+    def test_a_mark_that_is_never_reached_fails_where_all_are_expected(self):
+        status, out, _ = run("run", "--seed", "1", "--until", "1", "--expect-marks",
+                             program="dengine-sim-marks")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"\d+ marks, [1-9]\d* of them never reached")
+
+    def test_marks_change_nothing(self):
+        arguments = ("run", "--scenario", "chaos", "--seed", "7", "--json")
+        self.assertEqual(run(*arguments), run(*arguments, program="dengine-sim-marks"))
+
+    def test_a_program_without_marks_says_so(self):
+        status, _, err = run("run", "--seed", "1", "--marks")
+        self.assertEqual(status, 1)
+        self.assertIn("dengine-sim-marks", err)
+
+
 class Failures(unittest.TestCase):
     def test_a_violation_fills_one_screen_and_can_be_replayed(self):
         program = "dengine-sim-mutant-31-leader-counts-before-fsync"

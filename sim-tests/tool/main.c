@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/assert.h"
+#include "sim-tests/tool/marks.h"
 #include "sim-tests/tool/report.h"
 #include "sim-tests/tool/seed_run.h"
 #include "sim-tests/tool/sweep.h"
@@ -127,7 +128,8 @@ static int run(struct de_tool_options *options)
     const char *scenario;
     int status;
 
-    if (options->save != NULL && !save_schedule(options)) {
+    if ((options->save != NULL && !save_schedule(options)) ||
+        (options->marks && !de_marks_begin())) {
         return DE_VERDICT_USAGE;
     }
     if (de_sweep(options, options->json ? each_json : each_line, options, &totals) != 0) {
@@ -144,6 +146,9 @@ static int run(struct de_tool_options *options)
         scenario = de_tool_scenario(options, failure->seed)->name;
         de_report_failure(stdout, failure, scenario, options);
         print_faults(options, failure);
+    }
+    if (options->marks && de_marks_report(stdout) > 0 && options->expect_marks && status == 0) {
+        return DE_VERDICT_USAGE;
     }
     if (options->expect_oracle != NULL) {
         (void)printf("%" PRIu64 " of %" PRIu64 " seeds fail by %s, %" PRIu64 " by others\n",

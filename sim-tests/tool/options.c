@@ -119,6 +119,11 @@ static bool parse_flag(const char *flag, struct de_tool_options *options)
         options->expect_failure = true;
     } else if (strcmp(flag, "--keep-going") == 0) {
         options->keep_going = true;
+    } else if (strcmp(flag, "--marks") == 0) {
+        options->marks = true;
+    } else if (strcmp(flag, "--expect-marks") == 0) {
+        options->marks = true;
+        options->expect_marks = true;
     } else {
         return false;
     }

@@ -30,6 +30,8 @@ struct de_tool_options {
     const char *expect_oracle; /* NULL, or: seeds must fail, and only by this oracle */
     bool expect_failure;       /* a failure is the success (mutants, negative controls) */
     bool keep_going;
+    bool marks;                 /* count and list the core's marks (marks.h) */
+    bool expect_marks;          /* ... and none of them may stay unreached */
     uint64_t until_ns;          /* 0 = to the end */
     const char *history;        /* file, NULL = none */
     bool history_edn;           /* as its name says */
