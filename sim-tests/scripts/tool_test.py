@@ -39,6 +39,7 @@ class Arguments(unittest.TestCase):
         names = [line.split()[0] for line in out.splitlines()]
         self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
                                  "stale-leader", "disk", "memfirst", "chaos", "member",
+                                 "member-memfirst",
                                  "transfer", "lease-read", "negative-unfenced-lock",
                                  "negative-memfirst", "negative-lease-drift"])
 
