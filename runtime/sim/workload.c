@@ -14,8 +14,10 @@
 /* A key with a long history is retired. */
 #define KEY_OPERATIONS_MAX 300
 /* Every so many reads by lease wait so much longer for an answer. */
-#define PATIENT_ONE_IN  4
-#define PATIENCE        16
+#define PATIENT_ONE_IN 4
+#define PATIENCE       16
+/* ... but not so long that nobody sees when the cluster is well again (world.c, run_healed). */
+#define PATIENCE_MAX_NS (4 * DE_NS_PER_S)
 #define VALUE_BYTES_MAX 512
 
 static void client_dice(const struct de_workload *workload, const struct de_client *client,
@@ -152,7 +154,6 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
     uint32_t *target = target_of(client);
     uint64_t wait_ns = workload->options.attempt_ns;
     struct de_dice dice;
-    bool hurried;
 
     client->attempt++;
     if (*target == 0) {
@@ -161,10 +162,9 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
     }
     (void)de_network_send(workload->network, client->endpoint, *target,
                           make_request(workload, client));
-    /* Of few clients one is never patient: somebody has to see that the cluster is well again. */
-    hurried = workload->options.clients < PATIENT_ONE_IN && client == &workload->clients[0];
-    if (client->by_lease && client->operations % PATIENT_ONE_IN == 0 && !hurried) {
-        wait_ns *= PATIENCE; /* for a thread that was held up */
+    if (client->by_lease && client->operations % PATIENT_ONE_IN == 0) {
+        /* For a thread that was held up. */
+        wait_ns = wait_ns < PATIENCE_MAX_NS / PATIENCE ? wait_ns * PATIENCE : PATIENCE_MAX_NS;
     }
     de_kernel_post(workload->kernel, workload->kernel->now_ns + wait_ns, DE_CLIENT_TIMEOUT,
                    client->endpoint, client->attempt, NULL);
