@@ -25,6 +25,7 @@ extern "C" {
 #define DE_WORLD_READS_MAX     256
 #define DE_WORLD_PROPOSALS_MAX 512
 #define DE_WORLD_MESSAGES_MAX  4096
+#define DE_WORLD_PARCELS_MAX   16
 
 /* What servers may forget (struct de_raft_boot, recovering) without anything committed being lost.
  */
@@ -124,6 +125,17 @@ struct de_world_message {
     uint64_t sender_life;
 };
 
+/* A snapshot on its way, or received and not staged yet: it may get there long after its sender was
+ * deposed, after newer ones, after the log has come by itself, and twice. */
+struct de_world_parcel {
+    uint64_t from;
+    uint64_t sender_life; /* 0: its sender is not waiting for an end */
+    uint64_t to;
+    uint64_t index;
+    uint64_t term;
+    const struct de_raft_configuration *configuration;
+};
+
 struct de_world {
     struct de_world_server servers[DE_WORLD_SERVERS_MAX];
     uint32_t server_count;
@@ -132,6 +144,8 @@ struct de_world {
 
     struct de_world_message messages[DE_WORLD_MESSAGES_MAX];
     size_t message_count;
+    struct de_world_parcel parcels[DE_WORLD_PARCELS_MAX];
+    size_t parcel_count;
     uint32_t cut; /* chaos: bit id: which side of a partition a server is on */
     uint8_t weights[DE_WORLD_CHAOS_KINDS]; /* chaos: how often what happens; drawn first */
     bool lazy;                             /* appends are filled in when delivered, not when sent */
@@ -218,6 +232,11 @@ int de_world_snapshot(struct de_world *world, struct de_world_server *server);
 /* A stream that the leader was asked for: arrives (then the receiver stages it) or not. */
 void de_world_stream(struct de_world *world, struct de_world_server *server, uint64_t to,
                      bool arrives);
+
+/* The same in two parts: the snapshot leaves (false: too many are on their way); parcel i arrives,
+ * keep = and may arrive again. */
+bool de_world_ship(struct de_world *world, struct de_world_server *server, uint64_t to);
+void de_world_unpack(struct de_world *world, size_t i, bool keep);
 
 /* Everything works from now on: all servers up, messages and writes in order, timers when due.
  * Until the cluster has a leader whose log everybody has applied; false when that takes longer than

@@ -272,9 +272,16 @@ static void ask(struct de_world *world, struct de_world_server *server, enum kin
 
 static void stream(struct de_world *world, struct de_world_server *server, const struct dice *dice)
 {
+    uint64_t kind = below(dice, 8);
+
     server = find_leader(world, server);
-    if (server->up && server->streams != 0) {
-        de_world_stream(world, server, first_stream(server), below(dice, 4) != 0);
+    if (server->up && server->streams != 0 && kind < 6) {
+        uint64_t to = first_stream(server);
+        if (kind < 3 || !de_world_ship(world, server, to)) {
+            de_world_stream(world, server, to, kind != 0);
+        }
+    } else if (world->parcel_count > 0) {
+        de_world_unpack(world, (size_t)below(dice, world->parcel_count), below(dice, 4) == 0);
     }
 }
 
@@ -379,7 +386,9 @@ bool de_world_heal(struct de_world *world, uint64_t limit_ns)
     uint64_t end_ns = world->now_ns + limit_ns;
 
     world->cut = 0;
-
+    while (world->parcel_count > 0) {
+        de_world_unpack(world, 0, false);
+    }
     for (uint32_t i = 0; i < world->server_count; i++) {
         if (!world->servers[i].up) {
             de_world_start(world, &world->servers[i]);
