@@ -78,6 +78,15 @@ bool de_peer_message_check(const struct de_peer_message *message)
     if (raft->type == DE_NODE_MSG_CHUNK || raft->type == DE_NODE_MSG_CHUNK_REPLY) {
         return raft->entry_count == 0 && chunk_holds(message);
     }
+    if (raft->type == DE_NODE_MSG_FORWARD) {
+        return raft->entry_count == 1 && entries_hold(message) && !has_chunk(&message->chunk) &&
+               message->entries[0].type == DENGINE_ENTRY_COMMAND;
+    }
+    if (raft->type == DE_NODE_MSG_FORWARD_REPLY) {
+        return raft->entry_count == 0 && !has_chunk(&message->chunk) &&
+               raft->rejected == (raft->hint_index != 0) && raft->hint_index <= INT16_MAX &&
+               raft->rejected != (raft->last_index != 0 && raft->last_term != 0);
+    }
     if (raft->type < DE_RAFT_MSG_VOTE_REQUEST || raft->type > DE_RAFT_MSG_REMOVED ||
         has_chunk(&message->chunk)) {
         return false;

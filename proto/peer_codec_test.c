@@ -75,6 +75,21 @@ static void fill_chunk(struct sample *sample, struct de_random *random)
     chunk->image_bytes = chunk->offset + chunk->data.size + 1 + (any_number(random) >> 2);
 }
 
+static void fill_forward(struct sample *sample, struct de_random *random)
+{
+    do {
+        fill_entries(sample, random);
+    } while (sample->message.raft.entry_count != 1 ||
+             sample->entries[0].type != DENGINE_ENTRY_COMMAND);
+}
+
+static void fill_forward_reply(struct de_raft_message *raft, struct de_random *random)
+{
+    raft->hint_index = raft->rejected ? de_random_between(random, 1, INT16_MAX) : 0;
+    raft->last_index = raft->rejected ? 0 : 1 + (any_number(random) >> 1);
+    raft->last_term = raft->rejected ? 0 : 1 + (any_number(random) >> 1);
+}
+
 /* The sample that belongs to seed. Padding and unused room get the byte `poison`. */
 static void make_sample(struct sample *sample, uint64_t seed, int poison)
 {
@@ -83,7 +98,7 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
 
     memset(sample, poison, sizeof *sample);
     de_random_init(&random, seed);
-    raft->type = (uint32_t)de_random_between(&random, 1, 11);
+    raft->type = (uint32_t)de_random_between(&random, 1, 13);
     if (raft->type > DE_RAFT_MSG_REMOVED) {
         raft->type += DE_NODE_MSG_CHUNK - DE_RAFT_MSG_REMOVED - 1;
     }
@@ -114,6 +129,10 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     sample->message.chunk = (struct de_peer_chunk){.data = {NULL, 0}};
     if (raft->type == DE_RAFT_MSG_APPEND) {
         fill_entries(sample, &random);
+    } else if (raft->type == DE_NODE_MSG_FORWARD) {
+        fill_forward(sample, &random);
+    } else if (raft->type == DE_NODE_MSG_FORWARD_REPLY) {
+        fill_forward_reply(raft, &random);
     } else if (raft->type > DE_RAFT_MSG_REMOVED) {
         fill_chunk(sample, &random);
     }

@@ -290,7 +290,8 @@ void de_service_read(void *context, struct de_rpc_call *call, struct dengine_sli
         de_service_reply_error(service, call, err, false, message);
     } else if (!de_service_attached(service)) {
         de_service_reply_error(service, call, DENGINE_E_NO_LEADER, false, "the node is starting");
-    } else if (consistency == DENGINE_EVENTUAL && keys->range == NULL && keys->leases == NULL) {
+    } else if (keys->range == NULL && keys->leases == NULL &&
+               de_service_may_read(service, consistency)) {
         answer_keys(service, call, keys);
     } else {
         de_service_start_read(service, call, &read_ops, keys, consistency);

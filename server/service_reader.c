@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/assert.h"
+#include "runtime/libev/clock.h"
 
 struct de_read_call {
     struct de_replica_request request;
@@ -83,6 +84,22 @@ void *de_service_reader_main(void *argument)
     return NULL;
 }
 
+/* Of a lease read the order of the steps matters (core/node/lease.h): what is applied is looked at
+ * before the lease, and the view that is read from is opened after both: it has no less. */
+bool de_service_may_read(const struct de_service *service, enum dengine_consistency consistency)
+{
+    struct de_node_lease lease;
+    uint64_t applied;
+
+    DE_ASSERT(consistency != DENGINE_DEFAULT);
+    if (consistency != DENGINE_LEASE) {
+        return consistency == DENGINE_EVENTUAL;
+    }
+    applied = de_replica_applied(service->replica);
+    de_replica_lease(service->replica, &lease);
+    return de_node_lease_covers(&lease, applied, de_clock_now_ns());
+}
+
 void de_service_start_read(struct de_service *service, struct de_rpc_call *call,
                            const struct de_read_ops *ops, void *message,
                            enum dengine_consistency consistency)
@@ -100,7 +117,7 @@ void de_service_start_read(struct de_service *service, struct de_rpc_call *call,
     read->call = call;
     read->ops = ops;
     read->message = message;
-    if (consistency == DENGINE_EVENTUAL) {
+    if (de_service_may_read(service, consistency)) {
         atomic_init(&read->users, 1);
         make_ready(read);
         return;
@@ -110,6 +127,5 @@ void de_service_start_read(struct de_service *service, struct de_rpc_call *call,
     read->request.deadline_ns = de_service_deadline_ns(service, call);
     read->request.done = barrier_passed;
     read->request.release = read_released;
-    /* A lease read may take the quorum path: it promises more than it has to. */
     de_replica_submit(service->replica, &read->request);
 }

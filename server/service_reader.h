@@ -15,7 +15,10 @@ struct de_read_ops {
     void (*release)(void *message);
 };
 
-/* Answers a read in the reader's thread, behind a barrier unless the consistency is EVENTUAL. Takes
+/* Whether a view that is opened now may answer, without asking anybody. */
+bool de_service_may_read(const struct de_service *service, enum dengine_consistency consistency);
+
+/* Answers a read in the reader's thread, behind a barrier unless de_service_may_read. Takes
  * message. */
 void de_service_start_read(struct de_service *service, struct de_rpc_call *call,
                            const struct de_read_ops *ops, void *message,

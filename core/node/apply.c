@@ -42,6 +42,9 @@ static struct de_apply_entry *add_entry(struct de_node *node, struct de_apply_jo
         DE_SOMETIMES(added->proposal != NULL,
                      "a proposal of a former leadership is committed after all");
     }
+    if (added->proposal == NULL) {
+        added->proposal = de_proposal_list_take(&node->forwarding.accepted, index, entry.term);
+    }
     return added;
 }
 
@@ -50,6 +53,7 @@ static void start_job(struct de_node *node, struct de_apply_job *job)
     DE_ASSERT(!node->applying);
     DE_ASSERT(job->count > 0);
     node->applying = true;
+    node->applying_to = job->entries[job->count - 1].index;
     node->env.apply(node->env.context, job);
 }
 

@@ -28,6 +28,13 @@ void de_batch_add(struct de_writer *writer, struct dengine_slice command)
     DE_ASSERT(!writer->failed);
 }
 
+void de_batch_set_time(void *payload, uint64_t time_ns)
+{
+    DE_ASSERT(payload != NULL);
+    DE_ASSERT(time_ns <= DE_BATCH_TIME_MAX_NS);
+    de_store_u64((uint8_t *)payload + 8, time_ns);
+}
+
 int de_batch_visit(struct dengine_slice payload,
                    int (*visit)(void *context, uint32_t number, struct dengine_slice command),
                    void *context)

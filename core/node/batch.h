@@ -40,6 +40,9 @@ int de_batch_visit(struct dengine_slice payload,
                    int (*visit)(void *context, uint32_t number, struct dengine_slice command),
                    void *context);
 
+/* Gives a batch another cluster time. */
+void de_batch_set_time(void *payload, uint64_t time_ns);
+
 /* The cluster time of a batch; 0 for what is none. */
 uint64_t de_batch_time_ns(struct dengine_slice payload);
 

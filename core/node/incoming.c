@@ -170,19 +170,34 @@ out:
     return ok;
 }
 
+/* False: dropped. */
+static bool dispatch(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns)
+{
+    DE_ASSERT(node->inside);
+    DE_ASSERT(de_node_running(node));
+    switch (message->raft.type) {
+    case DE_RAFT_MSG_REMOVED:
+        de_node_receive_removed(node, &message->raft);
+        return true;
+    case DE_NODE_MSG_CHUNK:
+    case DE_NODE_MSG_CHUNK_REPLY:
+        return de_node_receive_chunk(node, message, now_ns);
+    case DE_NODE_MSG_FORWARD:
+        return de_node_forward_arrived(node, message);
+    case DE_NODE_MSG_FORWARD_REPLY:
+        return de_node_forward_answered(node, &message->raft);
+    default:
+        return receive(node, message, now_ns);
+    }
+}
+
 void de_node_receive(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns)
 {
     de_node_enter(node);
     DE_ASSERT(message != NULL);
     DE_ASSERT(node->raft != NULL);
     if (de_node_running(node)) {
-        const bool is_chunk = message->raft.type == DE_NODE_MSG_CHUNK ||
-                              message->raft.type == DE_NODE_MSG_CHUNK_REPLY;
-
-        if (message->raft.type == DE_RAFT_MSG_REMOVED) {
-            de_node_receive_removed(node, &message->raft);
-        } else if (is_chunk ? !de_node_receive_chunk(node, message, now_ns)
-                            : !receive(node, message, now_ns)) {
+        if (!dispatch(node, message, now_ns)) {
             node->dropped_messages++;
         }
     }

@@ -22,6 +22,20 @@ static uint64_t index_told(const struct de_node *node)
     return index;
 }
 
+/* The greatest index that a follower may acknowledge, to those whose writes it has forwarded, on
+ * the ground of what this step tells it. It may well do so before we have applied that entry. */
+static uint64_t index_acknowledged(const struct de_node *node)
+{
+    const struct de_forwarding *forwarding = &node->forwarding;
+
+    DE_ASSERT(node->inside);
+    if (forwarding->term != node->view.term) {
+        return 0;
+    }
+    DE_ASSERT(forwarding->last_index <= node->view.last_index);
+    return forwarding->last_index < node->view.commit ? forwarding->last_index : node->view.commit;
+}
+
 static void publish(struct de_node *node, const struct de_node_lease *lease)
 {
     DE_ASSERT(node->inside);
@@ -38,7 +52,9 @@ void de_node_update_lease(struct de_node *node)
 {
     const struct de_raft_view *view = &node->view;
     struct de_node_lease lease = {.term = view->term};
-    const uint64_t told = index_told(node);
+    const uint64_t read = index_told(node);
+    const uint64_t acknowledged = index_acknowledged(node);
+    const uint64_t told = read > acknowledged ? read : acknowledged;
 
     DE_ASSERT(de_node_running(node));
     if (view->ready) {

@@ -14,15 +14,17 @@
  * Claim: the view holds every write that was acknowledged, and all that another linearizable read
  * has shown, before this read began. At the time of step 2 nobody else was leader, for a quorum had
  * promised so (core/raft/lease.c). So what was acknowledged before then was
- *   - committed in our term: then by us, and it was acknowledged by our applier after the state
- *     machine had committed it, so a view opened later has it;
+ *   - committed in our term: then by us. Either it was acknowledged by our applier after the state
+ *     machine had committed it, so a view opened later has it. Or a follower had forwarded it, and
+ *     acknowledged it when it had applied it: then `index` was raised to it, or to what we say is
+ *     committed, whichever is less, before we said so;
  *   - committed in an earlier term, or by us but proposed in an earlier one, and acknowledged by
  *     whoever applied it: then it stands before the first entry of our term, and `index` is not
  *     below that one;
  *   - shown by a follower that asked us how far it must have applied: then `index` is not below
  *     what we told it.
- * To make the last one true a raised index, and the end of a lease, are published before the
- * messages of that step leave (de_node_env.lease). */
+ * To make the first and last one true a raised index, and the end of a lease, are published before
+ * the messages of that step leave (de_node_env.lease). */
 #ifndef DE_CORE_NODE_LEASE_H
 #define DE_CORE_NODE_LEASE_H
 

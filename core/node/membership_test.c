@@ -94,8 +94,8 @@ static void test_each_change_does_what_it_says(void **state)
     assert_int_equal(flags_of(&target, 5), DE_RAFT_VOTER);
     assert_int_equal(flags_of(&target, 6), DE_RAFT_LEARNER | DE_RAFT_READ_ONLY);
 
-    change = (struct de_change){
-        .kind = DE_CHANGE_ADDRESSES, .id = 5, .addresses = {"five:3", "five:4"}};
+    change =
+        (struct de_change){.kind = DE_CHANGE_ADDRESSES, .id = 5, .addresses = {"five:3", "five:4"}};
     target = changed(&change);
     assert_int_equal(target.configuration.count, 5);
     assert_string_equal(de_membership_addresses(&target, 5)->peer, "five:3");

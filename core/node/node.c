@@ -85,7 +85,7 @@ static void free_memory(struct de_node *node)
     de_release(&allocator, node);
 }
 
-static struct de_node *allocate(const struct de_node_options *options)
+static struct de_node *allocate(const struct de_node_options *options, uint64_t now_ns)
 {
     struct de_node *node = de_allocate(&options->allocator, sizeof *node);
 
@@ -121,6 +121,7 @@ static struct de_node *allocate(const struct de_node_options *options)
         return NULL;
     }
     DE_ASSERT(de_node_running(node));
+    de_node_forward_init(node, options->no_forwarding, now_ns);
     return node;
 }
 
@@ -137,7 +138,7 @@ int de_node_new(const struct de_node_options *options, uint64_t now_ns, struct d
     if (rc != 0) {
         return rc;
     }
-    made = allocate(options);
+    made = allocate(options, now_ns);
     rc = made != NULL ? de_node_boot(made, options, now_ns, message, message_size)
                       : DENGINE_E_NO_MEMORY;
     if (rc == 0 && !de_node_reserve(made, 0)) {

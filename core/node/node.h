@@ -10,6 +10,9 @@
  * that a state that has applied at least read_index may be read. Reads by lease need no request:
  * the environment publishes the lease (de_node_env.lease), and lease.h says how to use it.
  *
+ * Any node takes requests. A follower sends its writes to the leader (forward.h) and answers them
+ * when it has applied them itself; for a read it asks the leader how far it has to have applied.
+ *
  * A member that was removed stops standing for election and says so (de_node_status.removed). A
  * server that was never a member, with an empty membership, waits for a leader to tell it.
  *
@@ -46,6 +49,12 @@ enum de_node_message_type {
     DE_NODE_MSG_CHUNK = 32,
     /* The receiver's answer: how it stands with that image. */
     DE_NODE_MSG_CHUNK_REPLY = 33,
+    /* A follower's writes, for the leader of `term` to propose (core/node/forward.h): one entry
+     * with a batch of commands, whose number is `round`, of the run `sent_ns` of its sender. */
+    DE_NODE_MSG_FORWARD = 34,
+    /* It is the entry (last_index, last_term) of the leader's log; or rejected, and hint_index is
+     * an error without its sign. */
+    DE_NODE_MSG_FORWARD_REPLY = 35,
 };
 
 enum de_chunk_answer {
@@ -98,7 +107,8 @@ struct de_request {
      * NOT_LEADER, NO_LEADER, BUSY, NO_SPACE, TOO_LARGE, NO_MEMORY, SHUTDOWN, HALTED (only when the
      * command was never proposed, so it is not done and never will be); SUPERSEDED (another entry
      * was committed in its place); UNKNOWN (proposed, and then the node stopped or halted, or lost
-     * its leadership and heard of no decision within one maximum election timeout).
+     * its leadership and heard of no decision within one maximum election timeout; or forwarded,
+     * and the leader did not answer).
      * READ: status 0 (the state machine has applied all that the read must see), or NOT_LEADER,
      * NO_LEADER, BUSY, NO_MEMORY, SHUTDOWN, HALTED; on the loop; result NULL.
      * CHANGE: status 0 when the configuration asked for is committed and in use, and no joint one
@@ -229,6 +239,8 @@ struct de_node_options {
     /* The same, with tasks of the snapshot worker and the applier. ops NULL: none are taken, sent
      * or received, and the log is kept for ever. */
     struct dengine_snapshot_store snapshots;
+    /* A follower refuses writes and reads with NOT_LEADER, instead of turning to the leader. */
+    bool no_forwarding;
 };
 
 /* Boots a replica from its stores: finishes what a crash has left of a snapshot's installation,
@@ -336,7 +348,7 @@ struct de_node_status {
     const struct de_membership *membership;
     /* The one before, which may come back; NULL: the one in use is committed. */
     const struct de_membership *membership_before;
-    bool removed;                           /* was a member and is none any more, for good */
+    bool removed;  /* was a member and is none any more, for good */
     bool no_space; /* writes are refused: see de_node_log_room, de_node_machine_full */
     bool stopped;
     int halt_err; /* 0 = has not halted */

@@ -12,6 +12,7 @@
 
 #include "core/node/book.h"
 #include "core/node/entry_cache.h"
+#include "core/node/forward.h"
 #include "core/node/node.h"
 #include "core/node/requests.h"
 #include "core/node/snapshots.h"
@@ -170,7 +171,8 @@ struct de_node {
     uint32_t own_persist_jobs;
     uint32_t log_reads;
     bool applying;
-    bool applier_task; /* the applier has a task: no apply job meanwhile */
+    uint64_t applying_to; /* the last entry that was given to the applier */
+    bool applier_task;    /* the applier has a task: no apply job meanwhile */
     bool reading_for_apply;
     bool reading_for_peer;
 
@@ -202,6 +204,7 @@ struct de_node {
     struct de_request_list asked_reads;     /* ascending by ticket */
     struct de_request_list confirmed_reads; /* ticket = read index */
 
+    struct de_forwarding forwarding;
     struct de_snapshots snapshots;
     struct de_log_whole whole;
 };
@@ -282,17 +285,39 @@ void de_node_end_all(struct de_node *node, int status);
 
 /* ---- propose.c ---- */
 
-/* Proposes what waits, as far as the limit on jobs in flight allows; refuses it when not leader. */
+/* Proposes what waits, as far as the limit on jobs in flight allows; when not leader, forwards or
+ * refuses it. */
 void de_node_propose(struct de_node *node, uint64_t now_ns);
+/* A proposal of the writes that wait first, and its entry as a buffer; NULL, and they are ended,
+ * without memory. */
+struct de_proposal *de_node_make_batch(struct de_node *node, uint64_t stamp_ns,
+                                       struct de_entry_buffer **buffer);
 /* Steps with the one staged entry; then proposal (NULL: nobody waits) is in the log, or ended.
  * Returns what the core said. */
 int de_node_propose_staged(struct de_node *node, struct de_proposal *proposal, uint64_t now_ns);
 /* Leadership of the proposals' term is lost: they become orphans. */
 void de_node_orphan_proposals(struct de_node *node, uint64_t now_ns);
-/* Ends the orphans that commit has decided against. */
+/* Ends the orphans, and what was forwarded, that commit has decided against. */
 void de_node_resolve_orphans(struct de_node *node);
 /* Gives up the orphans whose time has come. */
 void de_node_expire_orphans(struct de_node *node, uint64_t now_ns);
+
+/* ---- forward.c ---- */
+
+void de_node_forward_init(struct de_node *node, bool off, uint64_t now_ns);
+/* Whether writes and reads of this node may go to a leader. */
+bool de_node_can_forward(const struct de_node *node);
+/* Sends the writes that wait, as far as the limit on batches without an answer allows. */
+void de_node_forward(struct de_node *node, uint64_t now_ns);
+/* What has come; false: dropped. */
+bool de_node_forward_answered(struct de_node *node, const struct de_raft_message *reply);
+bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message *message);
+/* Ends what waits in vain. */
+void de_node_forward_turn(struct de_node *node, uint64_t now_ns);
+/* Proposes the first of the batches that followers have sent; refuses all of them. */
+void de_node_propose_forwarded(struct de_node *node, uint64_t now_ns);
+void de_node_refuse_forwarded(struct de_node *node, int err);
+void de_node_forward_end(struct de_node *node);
 
 /* ---- reads.c ---- */
 

@@ -41,24 +41,13 @@ static void note_append(struct harness *h, const struct de_peer_message *message
     }
 }
 
-static void env_send(void *context, const struct de_peer_message *message)
+/* Puts a copy at the end of the queue, if there is room. */
+static void queue_copy(struct harness *h, const struct de_peer_message *message)
 {
-    struct harness_member *member = context;
-    struct harness *h = member->harness;
     const uint32_t count = message->raft.entry_count;
-    struct dengine_entry *entries = NULL;
+    struct dengine_entry *entries;
     struct harness_message *copy;
 
-    DE_ASSERT(message->raft.from == member->id);
-    if (message->raft.type == DE_RAFT_MSG_APPEND) {
-        note_append(h, message);
-    }
-    if (message->raft.type == DE_RAFT_MSG_TIMEOUT_NOW) {
-        DE_ASSERT(member->lease.until_ns == 0); /* lease.h: it has ended for all threads */
-        h->timeouts_sent++;
-    } else if (message->raft.type == DE_RAFT_MSG_READ_REPLY && !message->raft.rejected) {
-        DE_ASSERT(member->lease.index >= message->raft.commit || member->lease.until_ns == 0);
-    }
     if (h->message_count == HARNESS_QUEUE_MAX) {
         return;
     }
@@ -74,6 +63,30 @@ static void env_send(void *context, const struct de_peer_message *message)
     copy->message.chunk.data.data =
         harness_copy_bytes(message->chunk.data.data, message->chunk.data.size);
     h->messages[h->message_count++] = copy;
+}
+
+void harness_repeat(struct harness *h, size_t position)
+{
+    DE_ASSERT(position < h->message_count);
+    queue_copy(h, &h->messages[position]->message);
+}
+
+static void env_send(void *context, const struct de_peer_message *message)
+{
+    struct harness_member *member = context;
+    struct harness *h = member->harness;
+
+    DE_ASSERT(message->raft.from == member->id);
+    if (message->raft.type == DE_RAFT_MSG_APPEND) {
+        note_append(h, message);
+    }
+    if (message->raft.type == DE_RAFT_MSG_TIMEOUT_NOW) {
+        DE_ASSERT(member->lease.until_ns == 0); /* lease.h: it has ended for all threads */
+        h->timeouts_sent++;
+    } else if (message->raft.type == DE_RAFT_MSG_READ_REPLY && !message->raft.rejected) {
+        DE_ASSERT(member->lease.index >= message->raft.commit || member->lease.until_ns == 0);
+    }
+    queue_copy(h, message);
 }
 
 static void env_arm(void *context, uint64_t deadline_ns)
@@ -208,6 +221,7 @@ int harness_start(struct harness *h, uint32_t i, char *message, size_t message_s
     };
 
     DE_ASSERT(member->node == NULL);
+    options.no_forwarding = h->no_forwarding;
     if (h->no_snapshots) {
         options.snapshots.ops = NULL;
     }
@@ -478,6 +492,17 @@ static struct harness_message *take_message(struct harness *h, size_t position)
     return m;
 }
 
+struct harness_message *harness_hold(struct harness *h, size_t position)
+{
+    return take_message(h, position);
+}
+
+void harness_put_back(struct harness *h, struct harness_message *m)
+{
+    DE_ASSERT(h->message_count < HARNESS_QUEUE_MAX);
+    h->messages[h->message_count++] = m;
+}
+
 void harness_deliver(struct harness *h, size_t position)
 {
     struct harness_message *m = take_message(h, position);
@@ -632,6 +657,9 @@ static void random_message(struct harness *h, bool faults)
             m->to == h->isolated) {
             harness_drop(h, position);
             return;
+        }
+        if (de_random_below(&h->random, 20) == 0) {
+            harness_repeat(h, position);
         }
     }
     harness_deliver(h, position);

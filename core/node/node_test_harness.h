@@ -82,6 +82,7 @@ struct harness {
     size_t append_bytes_largest; /* with more than one entry */
     size_t timeouts_sent;        /* TIMEOUT_NOW messages */
     bool no_snapshots;           /* members get no store for them */
+    bool no_forwarding;          /* followers refuse requests */
     bool power_cuts;             /* random crashes may empty the state machine */
     uint64_t isolated; /* random steps lose what goes to or comes from this id; 0 = nobody */
 };
@@ -121,6 +122,11 @@ void harness_drain(struct harness *h, uint32_t i);
 /* Takes message at position out of the queue and hands it over (or drops it). */
 void harness_deliver(struct harness *h, size_t position);
 void harness_drop(struct harness *h, size_t position);
+/* The network keeps another copy of it, for later. */
+void harness_repeat(struct harness *h, size_t position);
+/* Takes it out of the queue for a while, and puts it at the end again. */
+struct harness_message *harness_hold(struct harness *h, size_t position);
+void harness_put_back(struct harness *h, struct harness_message *m);
 void harness_drop_all(struct harness *h);
 /* Fires the timer of i at its deadline; time moves there if it lies ahead. */
 void harness_fire(struct harness *h, uint32_t i);

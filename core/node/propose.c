@@ -26,13 +26,13 @@ static uint32_t measure_batch(const struct de_node *node, uint64_t *bytes)
 
 /* Moves the requests into the proposal and their commands into the buffer. */
 static void fill_batch(struct de_node *node, struct de_proposal *proposal,
-                       struct de_entry_buffer *buffer, uint64_t now_ns)
+                       struct de_entry_buffer *buffer, uint64_t stamp_ns)
 {
     struct de_writer writer;
 
     DE_ASSERT(proposal->requests.first == NULL);
     de_writer_init(&writer, de_entry_buffer_data(buffer), buffer->capacity);
-    de_batch_start(&writer, proposal->count, de_node_stamp(node, now_ns));
+    de_batch_start(&writer, proposal->count, stamp_ns);
     for (uint32_t i = 0; i < proposal->count; i++) {
         struct de_request *request = de_request_list_pop(&node->waiting_writes);
 
@@ -72,7 +72,8 @@ int de_node_propose_staged(struct de_node *node, struct de_proposal *proposal, u
     return rc;
 }
 
-static void propose_batch(struct de_node *node, uint64_t now_ns)
+struct de_proposal *de_node_make_batch(struct de_node *node, uint64_t stamp_ns,
+                                       struct de_entry_buffer **made)
 {
     uint64_t bytes = 0;
     const uint32_t count = measure_batch(node, &bytes);
@@ -82,6 +83,7 @@ static void propose_batch(struct de_node *node, uint64_t now_ns)
 
     DE_ASSERT(bytes <= node->limits.batch_bytes_max);
     DE_ASSERT(node->staged_count == 0);
+    *made = NULL;
     if (proposal == NULL || buffer == NULL || !de_node_reserve(node, 1)) {
         de_release(&node->allocator, proposal);
         de_entry_buffer_unref(&node->allocator, buffer);
@@ -89,26 +91,61 @@ static void propose_batch(struct de_node *node, uint64_t now_ns)
             de_node_end_request(node, de_request_list_pop(&node->waiting_writes),
                                 DENGINE_E_NO_MEMORY);
         }
+        return NULL;
+    }
+    fill_batch(node, proposal, buffer, stamp_ns);
+    *made = buffer;
+    return proposal;
+}
+
+static void propose_batch(struct de_node *node, uint64_t now_ns)
+{
+    struct de_entry_buffer *buffer;
+    struct de_proposal *proposal = de_node_make_batch(node, de_node_stamp(node, now_ns), &buffer);
+
+    DE_ASSERT((proposal == NULL) == (buffer == NULL));
+    if (proposal == NULL) {
         return;
     }
-    fill_batch(node, proposal, buffer, now_ns);
     node->staged[0] = buffer;
     node->staged_count = 1;
     (void)de_node_propose_staged(node, proposal, now_ns); /* proposal and requests know how */
 }
 
+/* Its own writes and those of others by turns. */
+static void propose_next(struct de_node *node, uint64_t now_ns)
+{
+    const bool others = node->forwarding.first != NULL &&
+                        (node->waiting_writes.first == NULL || !node->forwarding.had_turn);
+
+    DE_ASSERT(node->own_persist_jobs < node->limits.persist_jobs_max);
+    node->forwarding.had_turn = others;
+    if (others) {
+        de_node_propose_forwarded(node, now_ns);
+    } else {
+        propose_batch(node, now_ns);
+    }
+}
+
 void de_node_propose(struct de_node *node, uint64_t now_ns)
 {
     DE_ASSERT(node->inside);
-    while (de_node_running(node) && node->waiting_writes.first != NULL) {
+    while (de_node_running(node) &&
+           (node->waiting_writes.first != NULL || node->forwarding.first != NULL)) {
         if (node->view.role != DE_RAFT_LEADER) {
+            de_node_refuse_forwarded(node, DENGINE_E_NO_LEADER);
+            if (de_node_can_forward(node)) {
+                de_node_forward(node, now_ns);
+                break;
+            }
             de_node_end_list(node, &node->waiting_writes, de_node_not_leader(node));
         } else if (de_node_short_of_space(node)) {
+            de_node_refuse_forwarded(node, DENGINE_E_NO_SPACE);
             de_node_end_list(node, &node->waiting_writes, DENGINE_E_NO_SPACE);
-        } else if (node->own_persist_jobs < node->limits.persist_jobs_max) {
-            propose_batch(node, now_ns);
-        } else {
+        } else if (node->own_persist_jobs >= node->limits.persist_jobs_max) {
             break;
+        } else {
+            propose_next(node, now_ns);
         }
     }
     DE_ASSERT_IMPLIES(!de_node_running(node), node->waiting_writes.first == NULL);
@@ -136,10 +173,11 @@ void de_node_orphan_proposals(struct de_node *node, uint64_t now_ns)
 
 /* Only a commit decides. That the entry was cut from our own log says little: it may live in
  * others, and one of them may be elected and commit it after all (Raft 5.4.2, figure 8). */
-void de_node_resolve_orphans(struct de_node *node)
+static void resolve(struct de_node *node, struct de_proposal_list *list)
 {
-    struct de_proposal *proposal = node->orphans.first;
+    struct de_proposal *proposal = list->first;
 
+    DE_ASSERT((list->first == NULL) == (list->last == NULL));
     while (proposal != NULL) {
         struct de_proposal *next = proposal->next;
 
@@ -154,13 +192,19 @@ void de_node_resolve_orphans(struct de_node *node)
                 status = DENGINE_E_UNKNOWN; /* the snapshot that was installed has it, or not */
             }
             if (status != 0) {
-                (void)de_proposal_list_take(&node->orphans, proposal->index, proposal->term);
+                de_proposal_list_remove(list, proposal);
                 de_node_end_proposal(node, proposal, status);
             }
         }
         proposal = next;
     }
-    DE_ASSERT((node->orphans.first == NULL) == (node->orphans.last == NULL));
+}
+
+void de_node_resolve_orphans(struct de_node *node)
+{
+    DE_ASSERT(node->inside);
+    resolve(node, &node->orphans);
+    resolve(node, &node->forwarding.accepted);
 }
 
 void de_node_expire_orphans(struct de_node *node, uint64_t now_ns)

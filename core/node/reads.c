@@ -1,5 +1,6 @@
 /* Linearizable reads (thesis 6.4): a round confirms that we still lead, then the applier has to
- * reach the commit index of the time the round began. */
+ * reach the commit index of the time the round began. A follower asks its leader for that index,
+ * and asks the next one when that one is gone. */
 #include "core/base/assert.h"
 #include "core/node/node_state.h"
 
@@ -14,7 +15,7 @@ void de_node_ask_reads(struct de_node *node, uint64_t now_ns)
     if (!de_node_running(node) || node->waiting_reads.first == NULL) {
         return;
     }
-    if (node->view.role != DE_RAFT_LEADER) {
+    if (node->view.role != DE_RAFT_LEADER && !de_node_can_forward(node)) {
         de_node_end_list(node, &node->waiting_reads, de_node_not_leader(node));
         return;
     }
@@ -49,10 +50,11 @@ void de_node_update_reads(struct de_node *node)
         de_request_list_push(&node->confirmed_reads, request);
     }
     while (asked->first != NULL && asked->first->ticket <= update->reads_lost) {
-        const int status =
-            node->view.role != DE_RAFT_LEADER ? de_node_not_leader(node) : DENGINE_E_NO_LEADER;
-
-        de_node_end_request(node, de_request_list_pop(asked), status);
+        /* Also where one is known: it may be the one that has just said that it does not lead. */
+        de_node_end_request(node, de_request_list_pop(asked),
+                            node->forwarding.off && node->view.role != DE_RAFT_LEADER
+                                ? de_node_not_leader(node)
+                                : DENGINE_E_NO_LEADER);
     }
     DE_ASSERT_IMPLIES(asked->first != NULL, asked->first->ticket > update->reads_released);
 }

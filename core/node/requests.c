@@ -62,29 +62,36 @@ void de_proposal_list_push(struct de_proposal_list *list, struct de_proposal *pr
     list->last = proposal;
 }
 
+void de_proposal_list_remove(struct de_proposal_list *list, struct de_proposal *proposal)
+{
+    struct de_proposal *before = NULL;
+    struct de_proposal **at = &list->first;
+
+    DE_ASSERT(proposal != NULL);
+    while (*at != proposal) {
+        DE_ASSERT(*at != NULL);
+        before = *at;
+        at = &before->next;
+    }
+    *at = proposal->next;
+    if (list->last == proposal) {
+        list->last = before;
+    }
+    proposal->next = NULL;
+}
+
 struct de_proposal *de_proposal_list_take(struct de_proposal_list *list, uint64_t index,
                                           uint64_t term)
 {
-    struct de_proposal *before = NULL;
     struct de_proposal *proposal = list->first;
 
     DE_ASSERT(index > 0);
     DE_ASSERT(term > 0);
     while (proposal != NULL && (proposal->index != index || proposal->term != term)) {
-        before = proposal;
         proposal = proposal->next;
     }
-    if (proposal == NULL) {
-        return NULL;
+    if (proposal != NULL) {
+        de_proposal_list_remove(list, proposal);
     }
-    if (before != NULL) {
-        before->next = proposal->next;
-    } else {
-        list->first = proposal->next;
-    }
-    if (list->last == proposal) {
-        list->last = before;
-    }
-    proposal->next = NULL;
     return proposal;
 }

@@ -28,7 +28,8 @@ struct de_proposal {
     struct de_proposal *next;
     uint64_t index;
     uint64_t term;
-    uint64_t deadline_ns; /* orphans: when to give up */
+    uint64_t number;      /* of a batch that was forwarded (forward.h) */
+    uint64_t deadline_ns; /* orphans, and what was forwarded: when to give up */
     uint64_t bytes;       /* of commands */
     uint32_t count;       /* of requests */
     struct de_request_list requests;
@@ -47,6 +48,9 @@ void de_proposal_list_push(struct de_proposal_list *list, struct de_proposal *pr
 /* Takes out the one at (index, term); NULL when there is none. */
 struct de_proposal *de_proposal_list_take(struct de_proposal_list *list, uint64_t index,
                                           uint64_t term);
+
+/* Takes out proposal, which is in it. */
+void de_proposal_list_remove(struct de_proposal_list *list, struct de_proposal *proposal);
 
 #ifdef __cplusplus
 }

@@ -59,6 +59,7 @@ void de_node_end_all(struct de_node *node, int status)
     de_node_end_list(node, &node->waiting_writes, status);
     end_proposals(node, &node->proposals);
     end_proposals(node, &node->orphans);
+    de_node_forward_end(node);
     de_node_end_list(node, &node->waiting_admin, status);
     de_node_end_change(node, DENGINE_E_UNKNOWN, "this node stopped meanwhile");
     de_node_end_transfer(node, DENGINE_E_UNKNOWN, "this node stopped meanwhile");
@@ -143,6 +144,7 @@ void de_node_flush(struct de_node *node, uint64_t now_ns)
     /* The turn gave every read a ticket or an end; writes may wait for the one in flight. */
     DE_ASSERT(node->waiting_reads.first == NULL && node->waiting_admin.first == NULL);
     DE_ASSERT_IMPLIES(node->waiting_writes.first != NULL,
-                      node->own_persist_jobs >= node->limits.persist_jobs_max);
+                      node->own_persist_jobs >= node->limits.persist_jobs_max ||
+                          node->forwarding.sent_count == DE_FORWARDS_MAX);
     de_node_leave(node);
 }

@@ -128,6 +128,7 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     node->retry_ns = DE_NODE_NEVER;
     tell_persisted(node, now_ns);
     tell_applied(node, now_ns);
+    de_node_forward_turn(node, now_ns);
     de_node_expire_orphans(node, now_ns);
     de_node_expire_change(node, now_ns);
     de_node_expire_transfer(node, now_ns);

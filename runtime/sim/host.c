@@ -204,6 +204,7 @@ static void node_options(struct de_host *host, struct de_node_options *options)
     options->raft.id = host->id;
     options->raft.seed = de_dice_draw(shared->kernel->seed, DE_DICE_RAFT, host->id, host->lives);
     options->limits = shared->limits;
+    options->no_forwarding = shared->no_forwarding;
     if (!host->joins) {
         options->initial_membership = shared->initial_membership;
     }

@@ -68,6 +68,7 @@ struct de_host_shared {
     uint32_t segment_bytes; /* of the log store */
     uint32_t flush_interval_ms;
     uint64_t flush_bytes;     /* 0: no log store reports early */
+    bool no_forwarding;       /* followers refuse requests */
     bool no_rejoin;           /* replicas are not told that they may have forgotten entries */
     uint32_t clock_ppm;       /* clocks run off by at most this */
     uint64_t disk_latency_ns; /* about one sync */

@@ -22,6 +22,7 @@
     X(flush_interval_ms, cluster.flush_interval_ms, 0, 3600000)                                    \
     X(flush_bytes, cluster.flush_bytes, 0, 1 << 30)                                                \
     X(no_rejoin, cluster.no_rejoin, 0, 1)                                                          \
+    X(forwarding, cluster.forwarding, 0, 1)                                                        \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \
     X(cpu_latency_ns, cluster.cpu_latency_ns, 1, DE_NS_PER_S)                                      \
     X(cluster_id, cluster.raft.cluster_id, 1, UINT64_MAX)                                          \

@@ -222,6 +222,23 @@ static const struct de_scenario scenarios[] = {
         .drift_ppm_max = 150000,
     },
     {
+        .name = "forward",
+        .text = "any node takes any request: followers forward writes, and ask how far to read",
+        .nodes_max = 5,
+        .clients_min = 3,
+        .clients_max = 10,
+        .faults = CLOCKED_FAULTS,
+        .write_ppm = 300000,
+        .cas_ppm = 250000,
+        .delete_ppm = 50000,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 500 * DE_NS_PER_MS,
+        .forwarding = true,
+        .lease_ppm = 300000,
+        .roam_ppm = 700000,
+    },
+    {
         .name = "negative-unfenced-lock",
         .text = "a control that must fail: resources that do not look at the token of a lock",
         .nodes_max = 5,
@@ -497,6 +514,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     }
     de_dice_init(&more, seed, DE_DICE_CLUSTER, 1);
     draw_members(&more, scenario, cluster);
+    cluster->forwarding = scenario->forwarding;
     draw_raft(&dice, &cluster->raft);
     draw_clocks(&more, scenario, cluster);
     draw_limits(&dice, &cluster->limits);

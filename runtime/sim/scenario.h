@@ -25,6 +25,7 @@ struct de_scenario {
     bool unfenced;            /* see service.h */
     bool memfirst;            /* logs report early; of three nodes at least */
     bool no_rejoin;           /* see host.h */
+    bool forwarding;          /* followers forward requests */
     bool control;             /* must fail: not one of "all", and at the end of the table */
     uint64_t warm_ns;
     uint64_t chaos_ns;
@@ -66,6 +67,7 @@ struct de_cluster {
     uint32_t flush_interval_ms;
     uint64_t flush_bytes; /* 0: it reports nothing early */
     bool no_rejoin;       /* see host.h */
+    bool forwarding;      /* followers forward requests */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
 };

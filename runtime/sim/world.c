@@ -100,6 +100,7 @@ static void fill_shared(struct world *world)
     shared->flush_interval_ms = world->cluster.flush_interval_ms;
     shared->flush_bytes = world->cluster.flush_bytes;
     shared->no_rejoin = world->cluster.no_rejoin;
+    shared->no_forwarding = !world->cluster.forwarding;
     shared->disk_latency_ns = world->cluster.disk_latency_ns;
     shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
     shared->elected = world_elected;
