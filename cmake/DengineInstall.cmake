@@ -32,6 +32,10 @@ function(de_shared_library target)
         LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/dengine.map")
     if(NOT DENGINE_SANITIZE)
         target_link_options(${target} PRIVATE "LINKER:--no-undefined")
+    elseif(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        # There is C++ in the library; clang leaves the run-time for that to the program.
+        target_link_options(${target} INTERFACE -fsanitize-link-c++-runtime)
+        target_link_libraries(${target} INTERFACE stdc++)
     endif()
     target_include_directories(${target} INTERFACE
         $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
