@@ -8,13 +8,14 @@
 #include <dengine/dengine.h>
 
 #include "benches/embedded_bench.h"
+#include "benches/kv_bench.h"
 #include "benches/restart_bench.h"
 #include "benches/store_bench.h"
 
 enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
-    "Usage: dengine-bench embedded|store|restart --data-dir DIR [OPTION]...\n"
+    "Usage: dengine-bench embedded|store|restart|kv --data-dir DIR [OPTION]...\n"
     "\n"
     "embedded measures put, linearizable get and eventual get of an embedded engine, a cluster of "
     "one that\n"
@@ -35,10 +36,16 @@ static const char usage[] =
     "when\n"
     "the state has to be made again from the newest snapshot and the log.\n"
     "\n"
+    "kv measures the key-value service: reads in the caller's thread, by one to four threads, and\n"
+    "scans, in turn with LMDB alone; watches, from applying a write to the callback; writes "
+    "beside\n"
+    "watchers of other keys, and beside leases that live or end together, in turn with writes\n"
+    "without.\n"
+    "\n"
     "  --data-dir DIR     where the engine keeps its data; made if missing, kept afterwards\n"
     "                     (store: files in it are removed afterwards)\n"
     "  --in-flight LIST   embedded: operations in flight, such as 1,100 (the default)\n"
-    "  --keys N           keys to draw from (10000; store: 100000; restart: 1000000)\n"
+    "  --keys N           keys to draw from (10000; store, kv: 100000; restart: 1000000)\n"
     "  --value-bytes N    embedded, restart: size of a value, up to 1000000 (256); a key has 8 "
     "bytes\n"
     "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
@@ -46,6 +53,8 @@ static const char usage[] =
     "  --seed N           embedded: of the keys drawn (1)\n"
     "  --groups N         store: groups in each measurement of the log (1000)\n"
     "  --log-mib N        store: size of the log that is recovered (1024)\n"
+    "  --leases N         kv: leases that live; a tenth of them end together (100000)\n"
+    "  --watchers N       kv: watchers of other keys (10000)\n"
     "  --json             one JSON object a line instead of text\n"
     "  --help, --version\n"
     "\n"
@@ -100,7 +109,7 @@ static int parse_in_flight(const char *text, struct de_embedded_bench *bench)
 }
 
 static int parse_option(int option, const char *text, struct de_embedded_bench *bench,
-                        struct de_store_bench *store)
+                        struct de_store_bench *store, struct de_kv_bench *kv)
 {
     uint32_t seed = 0;
     int status = 0;
@@ -112,6 +121,10 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
         return parse_number("groups", text, 1, 1000000, &store->groups);
     case 'l':
         return parse_number("log-mib", text, 64, 65536, &store->log_mib);
+    case 'L':
+        return parse_number("leases", text, 1, 1000000, &kv->leases);
+    case 'w':
+        return parse_number("watchers", text, 10, 1000000, &kv->watchers);
     case 'f':
         return parse_in_flight(text, bench);
     case 'k':
@@ -136,7 +149,8 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
 }
 
 /* bench has the options that they share; keys 0: not given. */
-static int run(const char *what, struct de_embedded_bench *bench, struct de_store_bench *store)
+static int run(const char *what, struct de_embedded_bench *bench, struct de_store_bench *store,
+               struct de_kv_bench *kv)
 {
     const uint32_t keys = bench->keys;
 
@@ -146,6 +160,15 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
         store->keys = keys == 0 ? 100000 : keys;
         store->json = bench->json;
         return de_store_bench_run(store);
+    }
+    if (strcmp(what, "kv") == 0) {
+        kv->directory = bench->directory;
+        kv->pairs = bench->pairs;
+        kv->keys = keys == 0 ? 100000 : keys;
+        kv->value_bytes = bench->value_bytes > 0 ? bench->value_bytes : 1;
+        kv->seconds = bench->seconds;
+        kv->json = bench->json;
+        return de_kv_bench_run(kv);
     }
     if (strcmp(what, "restart") == 0) {
         const struct de_restart_bench restart = {.directory = bench->directory,
@@ -160,7 +183,7 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
         bench->keys = keys == 0 ? 10000 : keys;
         return de_embedded_bench_run(bench);
     }
-    return fail("there is nothing called '%s' to measure: embedded, store or restart", what);
+    return fail("there is nothing called '%s' to measure: embedded, store, restart or kv", what);
 }
 
 int main(int argc, char **argv)
@@ -174,6 +197,8 @@ int main(int argc, char **argv)
         {"seconds", required_argument, NULL, 's'},
         {"seed", required_argument, NULL, 'r'},
         {"groups", required_argument, NULL, 'g'},
+        {"leases", required_argument, NULL, 'L'},
+        {"watchers", required_argument, NULL, 'w'},
         {"log-mib", required_argument, NULL, 'l'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
@@ -189,6 +214,7 @@ int main(int argc, char **argv)
         .seed = 1,
     };
     struct de_store_bench store = {.groups = 1000, .log_mib = 1024};
+    struct de_kv_bench kv = {.leases = 100000, .watchers = 10000};
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
@@ -199,16 +225,16 @@ int main(int argc, char **argv)
             printf("dengine-bench %s\n", dengine_version());
             return 0;
         }
-        int status = parse_option(option, optarg, &bench, &store);
+        int status = parse_option(option, optarg, &bench, &store, &kv);
         if (status != 0) {
             return status;
         }
     }
     if (optind + 1 != argc) {
-        return fail("say what to measure: embedded, store or restart%s", "");
+        return fail("say what to measure: embedded, store, restart or kv%s", "");
     }
     if (bench.directory == NULL) {
         return fail("--data-dir is missing: say where the engine may keep its data%s", "");
     }
-    return run(argv[optind], &bench, &store);
+    return run(argv[optind], &bench, &store, &kv);
 }

@@ -132,17 +132,14 @@ static int check_call(const struct de_client_call *call)
     return err;
 }
 
-/* Fills in who is called back and by when, and checks everything. */
-static int prepare(const struct dengine_client *client, const struct dengine_call_options *options,
-                   struct de_client_call *call, dengine_callback *callback, void *context)
+int de_client_prepare(const struct dengine_client *client,
+                      const struct dengine_call_options *options, struct de_client_call *call)
 {
     de_client_clear_last_error();
-    if (client == NULL || callback == NULL) {
-        de_client_set_last_error("there is no %s", client == NULL ? "client" : "callback");
+    if (client == NULL) {
+        de_client_set_last_error("there is no client");
         return DENGINE_E_INVALID;
     }
-    call->callback = callback;
-    call->context = context;
     call->timeout_ms = options != NULL ? options->timeout_ms : 0;
     if (call->timeout_ms == 0) {
         call->timeout_ms = client->timeout_ms;
@@ -154,8 +151,14 @@ static int prepare(const struct dengine_client *client, const struct dengine_cal
 int de_client_start(struct dengine_client *client, const struct dengine_call_options *options,
                     struct de_client_call *call, dengine_callback *callback, void *context)
 {
-    const int err = prepare(client, options, call, callback, context);
+    const int err = de_client_prepare(client, options, call);
 
+    if (err == 0 && callback == NULL) {
+        de_client_set_last_error("there is no callback");
+        return DENGINE_E_INVALID;
+    }
+    call->callback = callback;
+    call->context = context;
     return err != 0 ? err : client->ops->start(client, call);
 }
 
@@ -195,6 +198,7 @@ static int wait_for(struct dengine_client *client, struct de_client_call *call,
     DE_ASSERT(err == 0);
     err = pthread_cond_init(&waiter.condition, NULL);
     DE_ASSERT(err == 0);
+    call->callback = wake;
     call->context = &waiter;
     err = client->ops->start(client, call);
     if (err == 0) {
@@ -215,7 +219,7 @@ static int wait_for(struct dengine_client *client, struct de_client_call *call,
 int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
                   struct de_client_call *call, struct dengine_reply *reply)
 {
-    int err = prepare(client, options, call, wake, NULL);
+    int err = de_client_prepare(client, options, call);
 
     *reply = (struct dengine_reply){0};
     if (err == 0) {
@@ -301,7 +305,7 @@ int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key
 {
     struct de_client_call call = get_call(key, consistency);
     struct dengine_reply reply = {0};
-    int err = prepare(client, options, &call, wake, NULL);
+    int err = de_client_prepare(client, options, &call);
 
     if (err != 0 || client->ops->get_here == NULL) {
         return err != 0 ? err : get_elsewhere(client, &call, visit, context);

@@ -113,6 +113,9 @@ struct de_client_ops {
      * is no state here. */
     int (*get_here)(struct dengine_client *client, const struct de_client_call *call,
                     dengine_value_visitor *visit, void *context);
+    /* The same of the pairs of call->scan, up to its limit. NULL when get_here is. */
+    int (*scan_here)(struct dengine_client *client, const struct de_client_call *call,
+                     dengine_pair_visitor *visit, void *context);
     int (*cluster_status)(struct dengine_client *client, uint32_t timeout_ms,
                           struct dengine_cluster_status *status);
     /* options->ready and context are the caller's to be told through; ready may be called before
@@ -174,8 +177,9 @@ void de_client_txn_add_op(struct de_client_txn *building, enum dengine_op_type t
                           bool more);
 void de_client_txn_add_pair(struct de_client_txn *building, const struct dengine_pair *pair);
 
-/* client.c: checks call, fills in deadline and default, and starts it; or waits for its end, too.
- */
+/* client.c: checks call and fills in its deadline; starts it, too; or waits for its end as well. */
+int de_client_prepare(const struct dengine_client *client,
+                      const struct dengine_call_options *options, struct de_client_call *call);
 int de_client_start(struct dengine_client *client, const struct dengine_call_options *options,
                     struct de_client_call *call, dengine_callback *callback, void *context);
 int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,

@@ -57,6 +57,63 @@ int dengine_scan_async(struct dengine_client *client, const struct dengine_scan 
     return err != 0 ? err : de_client_start(client, options, &call, callback, context);
 }
 
+/* ---- in place ---- */
+
+static int visit_pages(struct dengine_client *client, struct dengine_scan scan,
+                       const struct dengine_call_options *options, dengine_pair_visitor *visit,
+                       void *context)
+{
+    const uint32_t limit = scan.limit;
+    struct dengine_page last = {0};
+    uint64_t seen = 0;
+    bool more = true;
+    int err = 0;
+
+    while (err == 0 && more) {
+        struct dengine_page page;
+
+        scan.limit = limit != 0 ? limit - (uint32_t)seen : 0;
+        err = dengine_scan(client, &scan, options, &page);
+        more = err == 0;
+        for (size_t i = 0; more && i < page.count; i++) {
+            more = visit(context, &page.pairs[i]);
+            seen++;
+        }
+        DE_ASSERT_IMPLIES(limit != 0, seen <= limit);
+        more = more && dengine_scan_next(&scan, &page) && seen != limit;
+        dengine_page_free(&last); /* which the last scan began with */
+        last = page;
+    }
+    dengine_page_free(&last);
+    return err;
+}
+
+int dengine_scan_in_place(struct dengine_client *client, const struct dengine_scan *scan,
+                          const struct dengine_call_options *options, dengine_pair_visitor *visit,
+                          void *context)
+{
+    struct de_client_call call;
+    int err = scan_call(scan, &call);
+
+    err = err != 0 ? err : de_client_prepare(client, options, &call);
+    if (err == 0 && (scan->count_only || visit == NULL)) {
+        de_client_set_last_error("there is nobody to show pairs to");
+        err = DENGINE_E_INVALID;
+    }
+    if (err != 0 || client->ops->scan_here == NULL) {
+        return err != 0 ? err : visit_pages(client, *scan, options, visit, context);
+    }
+    err = client->ops->scan_here(client, &call, visit, context);
+    if (err == DENGINE_E_INVALID) {
+        struct dengine_reply reply;
+
+        call.type = DE_CLIENT_BARRIER;
+        err = de_client_run(client, options, &call, &reply);
+        err = err != 0 ? err : client->ops->scan_here(client, &call, visit, context);
+    }
+    return err;
+}
+
 /* ---- several keys ---- */
 
 static int check_keys(const struct dengine_slice *keys, size_t count)

@@ -218,6 +218,12 @@ static int embedded_get_here(struct dengine_client *client, const struct de_clie
     return de_embedded_get_here(engine_of(client), call, visit, context);
 }
 
+static int embedded_scan_here(struct dengine_client *client, const struct de_client_call *call,
+                              dengine_pair_visitor *visit, void *context)
+{
+    return de_embedded_scan_here(engine_of(client), call, visit, context);
+}
+
 /* ---- the rest ---- */
 
 static int embedded_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
@@ -245,6 +251,7 @@ void de_embedded_client_init(struct dengine *engine)
     static const struct de_client_ops ops = {
         .start = embedded_start,
         .get_here = embedded_get_here,
+        .scan_here = embedded_scan_here,
         .cluster_status = embedded_cluster_status,
         .watch = embedded_watch,
         .disconnect = embedded_disconnect,

@@ -146,19 +146,25 @@ static void read_view(struct de_kv_view *view, const struct de_client_call *what
     reply->succeeded = reply->status == 0;
 }
 
+/* A view for a call that shows what it reads; see de_client_ops.get_here. */
+static int open_here(struct dengine *engine, const struct de_client_call *call,
+                     struct de_kv_view *view)
+{
+    DE_ASSERT(engine != NULL);
+    if (call->type == DE_CLIENT_BARRIER) { /* passed */
+        return de_kv_view_open_plain(engine->stores.kv, view);
+    }
+    return open_view(engine, call->consistency, de_kv_view_open_plain, view);
+}
+
 int de_embedded_get_here(struct dengine *engine, const struct de_client_call *call,
                          dengine_value_visitor *visit, void *context)
 {
     struct de_kv_record record;
     struct de_kv_view view;
-    int err;
+    int err = open_here(engine, call, &view);
 
     DE_ASSERT(call->type == DE_CLIENT_GET || call->type == DE_CLIENT_BARRIER);
-    if (call->type == DE_CLIENT_BARRIER) {
-        err = de_kv_view_open_plain(engine->stores.kv, &view);
-    } else {
-        err = open_view(engine, call->consistency, de_kv_view_open_plain, &view);
-    }
     if (err != 0) {
         return err;
     }
@@ -171,6 +177,55 @@ int de_embedded_get_here(struct dengine *engine, const struct de_client_call *ca
     }
     de_kv_view_close(&view);
     return err;
+}
+
+struct showing {
+    dengine_pair_visitor *visit;
+    void *context;
+    bool keys_only;
+};
+
+enum { SEEN_ENOUGH = 1 };
+
+static int show_pair(void *context, struct dengine_slice key, const struct de_kv_record *record)
+{
+    const struct showing *showing = context;
+    struct dengine_pair pair = {.key = key,
+                                .value = record->value,
+                                .create_revision = record->create_revision,
+                                .mod_revision = record->mod_revision,
+                                .version = record->version,
+                                .lease = record->lease};
+
+    DE_ASSERT(record->version > 0);
+    if (showing->keys_only) {
+        pair.value = dengine_bytes(NULL, 0);
+    }
+    return showing->visit(showing->context, &pair) ? 0 : SEEN_ENOUGH;
+}
+
+int de_embedded_scan_here(struct dengine *engine, const struct de_client_call *call,
+                          dengine_pair_visitor *visit, void *context)
+{
+    const struct dengine_scan *scan = call->scan;
+    const struct de_kv_scan range = {.from = scan->from,
+                                     .end = scan->end,
+                                     .from_excluded = scan->from_excluded,
+                                     .reverse = scan->reverse,
+                                     .limit = scan->limit};
+    struct showing showing = {visit, context, scan->keys_only};
+    struct de_kv_view view;
+    uint64_t count;
+    bool more;
+    int err = open_here(engine, call, &view);
+
+    DE_ASSERT(call->type == DE_CLIENT_SCAN || call->type == DE_CLIENT_BARRIER);
+    if (err != 0) {
+        return err;
+    }
+    err = de_kv_view_scan(&view, &range, show_pair, &showing, &count, &more);
+    de_kv_view_close(&view);
+    return err == SEEN_ENOUGH ? 0 : err;
 }
 
 /* ---- through the loop ---- */

@@ -22,6 +22,10 @@ int de_embedded_start_read(struct dengine *engine, const struct de_client_call *
 int de_embedded_get_here(struct dengine *engine, const struct de_client_call *call,
                          dengine_value_visitor *visit, void *context);
 
+/* As de_client_ops.scan_here. */
+int de_embedded_scan_here(struct dengine *engine, const struct de_client_call *call,
+                          dengine_pair_visitor *visit, void *context);
+
 /* Says of a call that has failed who leads, or why the node has halted; for the thread that calls
  * back. */
 void de_embedded_explain(struct dengine *engine, int status);

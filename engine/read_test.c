@@ -220,6 +220,50 @@ static void keys_beyond_the_bound_are_refused(void **state)
     free(keys);
 }
 
+struct shown {
+    char keys[64];
+    uint32_t left;
+    bool values;
+};
+
+static bool show(void *context, const struct dengine_pair *pair)
+{
+    struct shown *shown = context;
+    const size_t size = strlen(shown->keys);
+
+    (void)snprintf(shown->keys + size, sizeof shown->keys - size, "%.*s ", (int)pair->key.size,
+                   (const char *)pair->key.data);
+    assert_int_equal(pair->value.data != NULL, shown->values);
+    return --shown->left > 0;
+}
+
+static void a_range_is_shown_in_place(void **state)
+{
+    struct dengine_scan scan = {.from = DENGINE_STR("s/"), .end = DENGINE_STR("s0")};
+    struct shown shown = {.left = 9, .values = true};
+
+    (void)state;
+    (void)put("s/1", "a");
+    (void)put("s/2", "b");
+    (void)put("s/3", "c");
+    assert_int_equal(dengine_scan_in_place(client, &scan, NULL, show, &shown), 0);
+    assert_string_equal(shown.keys, "s/1 s/2 s/3 ");
+    shown = (struct shown){.left = 9};
+    scan.limit = 2;
+    scan.reverse = true;
+    scan.keys_only = true;
+    scan.consistency = DENGINE_LEASE;
+    assert_int_equal(dengine_scan_in_place(client, &scan, NULL, show, &shown), 0);
+    assert_string_equal(shown.keys, "s/3 s/2 ");
+    shown = (struct shown){.left = 1};
+    assert_int_equal(dengine_scan_in_place(client, &scan, NULL, show, &shown), 0);
+    assert_string_equal(shown.keys, "s/3 ");
+    scan.keys_only = false;
+    scan.limit = 0;
+    scan.count_only = true;
+    assert_int_equal(dengine_scan_in_place(client, &scan, NULL, show, &shown), DENGINE_E_INVALID);
+}
+
 /* A pair is written by one transaction, again and again: who reads both never sees one of each. */
 static void *write_pairs(void *context)
 {
@@ -277,6 +321,7 @@ int main(void)
         cmocka_unit_test(a_read_that_asks_the_quorum_is_answered_elsewhere),
         cmocka_unit_test(several_keys_are_of_one_revision),
         cmocka_unit_test(keys_beyond_the_bound_are_refused),
+        cmocka_unit_test(a_range_is_shown_in_place),
         cmocka_unit_test(a_pair_is_never_seen_apart),
     };
 

@@ -45,17 +45,13 @@ void de_kv_record_encode_header(const struct de_kv_record *record, uint8_t *head
 
 int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record)
 {
-    static const uint8_t zero[7] = {0};
     const uint8_t *at = bytes.data;
 
     DE_ASSERT(record != NULL);
     DE_ASSERT(at != NULL || bytes.size == 0);
-    memset(record, 0, sizeof *record);
     if (bytes.size < DE_KV_RECORD_HEADER_BYTES) {
+        memset(record, 0, sizeof *record);
         return DENGINE_E_CORRUPT;
-    }
-    if (at[0] != DE_KV_RECORD_VERSION) {
-        return DENGINE_E_VERSION;
     }
     record->create_revision = de_load_u64(at + 8);
     record->mod_revision = de_load_u64(at + 16);
@@ -63,11 +59,14 @@ int de_kv_record_decode(struct dengine_slice bytes, struct de_kv_record *record)
     record->lease = de_load_u64(at + 32);
     record->value =
         dengine_bytes(at + DE_KV_RECORD_HEADER_BYTES, bytes.size - DE_KV_RECORD_HEADER_BYTES);
-    if (memcmp(at + 1, zero, sizeof zero) != 0 || record->version == 0 ||
-        record->create_revision > record->mod_revision) {
-        return DENGINE_E_CORRUPT;
+    /* The version of the format with seven zeros behind it, in one comparison: every key of every
+     * scan comes through here. */
+    if (de_load_u64(at) == DE_KV_RECORD_VERSION && record->version != 0 &&
+        record->create_revision <= record->mod_revision) {
+        return 0;
     }
-    return 0;
+    memset(record, 0, sizeof *record);
+    return at[0] != DE_KV_RECORD_VERSION ? DENGINE_E_VERSION : DENGINE_E_CORRUPT;
 }
 
 void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes)

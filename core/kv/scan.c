@@ -69,7 +69,9 @@ static int look(const struct walk *walk, int rc, struct dengine_slice *key)
     }
     DE_ASSERT(walk->pair.key.size > 1);
     *key = dengine_bytes(at + 1, walk->pair.key.size - 1);
-    return before(walk, *key) || behind(walk, *key) ? DENGINE_E_NOT_FOUND : 0;
+    /* A walk leaves its range only at the end that it goes to. */
+    return (walk->scan->reverse ? before(walk, *key) : behind(walk, *key)) ? DENGINE_E_NOT_FOUND
+                                                                           : 0;
 }
 
 static int walk_first(struct walk *walk, struct dengine_slice *key)
@@ -113,7 +115,9 @@ int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
                     void *context, uint64_t *count, bool *more)
 {
     struct walk walk = {.store = view->kv->store, .scan = scan};
+    const uint64_t limit = scan->limit != 0 ? scan->limit : UINT64_MAX;
     struct dengine_slice key = {NULL, 0};
+    uint64_t visited = 0;
     int stop = 0;
     int rc;
 
@@ -128,21 +132,27 @@ int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
         return rc;
     }
     rc = walk_first(&walk, &key);
-    while (rc == 0 && stop == 0 && !*more) {
+    while (rc == 0 && visited < limit) {
         struct de_kv_record record;
 
-        if (scan->limit != 0 && *count == scan->limit) {
-            *more = true;
-            break;
+        visited++;
+        if (visit != NULL) {
+            rc = de_kv_record_decode(walk.pair.value, &record);
+            stop = rc == 0 ? visit(context, key, &record) : 0;
+            if (rc != 0 || stop != 0) {
+                break;
+            }
         }
-        (*count)++;
-        rc = visit != NULL ? de_kv_record_decode(walk.pair.value, &record) : 0;
-        stop = rc == 0 && visit != NULL ? visit(context, key, &record) : 0;
-        rc = rc == 0 && stop == 0 ? walk_on(&walk, &key) : rc;
+        rc = walk_on(&walk, &key);
     }
     walk.store.ops->cursor_close(walk.store.object, walk.cursor);
-    DE_ASSERT_IMPLIES(*more, *count == scan->limit);
-    return stop != 0 || rc != DENGINE_E_NOT_FOUND ? (stop != 0 ? stop : rc) : 0;
+    DE_ASSERT(visited <= limit);
+    *count = visited;
+    *more = rc == 0 && stop == 0 && visited == limit;
+    if (stop != 0) {
+        return stop;
+    }
+    return rc == DENGINE_E_NOT_FOUND ? 0 : rc;
 }
 
 /* ---- leases ---- */

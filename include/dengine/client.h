@@ -177,6 +177,17 @@ DENGINE_EXPORT int dengine_scan(struct dengine_client *client, const struct deng
                                 const struct dengine_call_options *options,
                                 struct dengine_page *page);
 
+/* Is shown a pair, whose bytes live for the call; false: that was enough. */
+typedef bool dengine_pair_visitor(void *context, const struct dengine_pair *pair);
+
+/* Shows the pairs of a range in order, up to scan->limit (0: all of them), without a copy, as
+ * dengine_get_in_place does. From an engine in the process they are all of one revision; from
+ * servers, those of each page are. Not for count_only. Errors as dengine_scan. */
+DENGINE_EXPORT int dengine_scan_in_place(struct dengine_client *client,
+                                         const struct dengine_scan *scan,
+                                         const struct dengine_call_options *options,
+                                         dengine_pair_visitor *visit, void *context);
+
 #define DENGINE_GET_MULTI_MAX 10000
 
 /* Reads several keys as they were at one revision, in one page: those that are there, in the order

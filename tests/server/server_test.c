@@ -228,6 +228,15 @@ static void note_value(void *context, const struct dengine_value *value)
     *revision = value->revision;
 }
 
+static bool count_pair(void *context, const struct dengine_pair *pair)
+{
+    uint32_t *left = context;
+
+    assert_int_equal(pair->value.size, 1);
+    (*left)--;
+    return *left > 0;
+}
+
 /* The same calls as of an engine in the process (engine/read_test.c). */
 static void test_several_keys_are_read(void **state)
 {
@@ -259,6 +268,16 @@ static void test_several_keys_are_read(void **state)
     assert_int_equal(dengine_get_in_place(client, keys[0], DENGINE_LEASE, NULL, note_value, &shown),
                      0);
     assert_int_equal(shown, revision);
+    {
+        struct dengine_scan scan = {.consistency = DENGINE_EVENTUAL};
+        uint32_t left = 9;
+
+        assert_int_equal(dengine_scan_in_place(client, &scan, NULL, count_pair, &left), 0);
+        assert_int_equal(left, 7);
+        scan.limit = 1;
+        assert_int_equal(dengine_scan_in_place(client, &scan, NULL, count_pair, &left), 0);
+        assert_int_equal(left, 6);
+    }
     dengine_disconnect(client);
     stop_server(server);
 }

@@ -1,0 +1,283 @@
+/* Reads in the caller's thread against LMDB itself with the same keys and values: one key in a
+ * renewed read transaction, by one to four threads; all keys by a cursor. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "benches/bare_lmdb.h"
+#include "benches/kv_bench.h"
+#include "benches/load.h"
+#include "core/base/assert.h"
+#include "core/base/random.h"
+
+#define THREADS_MAX  4
+#define PATH_MAX_LEN 4096
+
+struct read_bench {
+    const struct de_kv_bench *bench;
+    struct dengine_client *client;
+    struct de_bare_lmdb bare;
+    uint32_t threads;
+    enum dengine_consistency consistency;
+};
+
+/* One thread of one side. */
+struct reader {
+    struct read_bench *bench;
+    void *(*run)(void *reader);
+    pthread_t thread;
+    MDB_txn *txn;
+    uint64_t seed;
+    uint64_t bytes; /* seen, so that nothing is left out */
+    int err;
+};
+
+static uint32_t gets_of(const struct read_bench *b)
+{
+    return b->bench->keys / 2 + 1;
+}
+
+static void see(void *context, const struct dengine_value *value)
+{
+    struct reader *reader = context;
+
+    reader->bytes += value->size;
+}
+
+static void *get_in_place(void *context)
+{
+    struct reader *reader = context;
+    struct read_bench *b = reader->bench;
+    struct de_random random;
+
+    de_random_init(&random, reader->seed);
+    for (uint32_t i = 0; i < gets_of(b) && reader->err == 0; i++) {
+        char key[DE_LOAD_KEY_BYTES + 1];
+
+        de_load_key((uint32_t)de_random_below(&random, b->bench->keys), key);
+        reader->err = dengine_get_in_place(b->client, dengine_bytes(key, DE_LOAD_KEY_BYTES),
+                                           b->consistency, NULL, see, reader);
+    }
+    return NULL;
+}
+
+static void *get_copy(void *context)
+{
+    struct reader *reader = context;
+    struct read_bench *b = reader->bench;
+    struct de_random random;
+
+    de_random_init(&random, reader->seed);
+    for (uint32_t i = 0; i < gets_of(b) && reader->err == 0; i++) {
+        char key[DE_LOAD_KEY_BYTES + 1];
+        struct dengine_value value;
+
+        de_load_key((uint32_t)de_random_below(&random, b->bench->keys), key);
+        reader->err = dengine_get(b->client, dengine_bytes(key, DE_LOAD_KEY_BYTES), b->consistency,
+                                  NULL, &value);
+        reader->bytes += value.size;
+        dengine_value_free(&value);
+    }
+    return NULL;
+}
+
+static void *get_bare(void *context)
+{
+    struct reader *reader = context;
+    struct read_bench *b = reader->bench;
+    struct de_random random;
+    int code = mdb_txn_begin(b->bare.env, NULL, MDB_RDONLY, &reader->txn);
+
+    de_random_init(&random, reader->seed);
+    for (uint32_t i = 0; i < gets_of(b) && code == 0; i++) {
+        char key[DE_LOAD_KEY_BYTES + 1];
+        MDB_val mdb_key = {DE_LOAD_KEY_BYTES, key};
+        MDB_val data;
+
+        de_load_key((uint32_t)de_random_below(&random, b->bench->keys), key);
+        mdb_txn_reset(reader->txn);
+        code = mdb_txn_renew(reader->txn);
+        code = code != 0 ? code : mdb_get(reader->txn, b->bare.dbi, &mdb_key, &data);
+        reader->bytes += data.mv_size;
+    }
+    mdb_txn_abort(reader->txn);
+    reader->err = code == 0 ? 0 : DENGINE_E_IO;
+    return NULL;
+}
+
+/* Runs run in so many threads; how long one get took, as all of them see it. */
+static int in_threads(struct read_bench *b, void *(*run)(void *), double *us)
+{
+    struct reader readers[THREADS_MAX] = {{0}};
+    const uint64_t begin_ns = de_bench_now_ns();
+    int err = 0;
+
+    DE_ASSERT(b->threads >= 1 && b->threads <= THREADS_MAX);
+    for (uint32_t i = 0; i < b->threads; i++) {
+        readers[i].bench = b;
+        readers[i].seed = i + 1;
+        if (pthread_create(&readers[i].thread, NULL, run, &readers[i]) != 0) {
+            abort(); /* nothing has been promised yet */
+        }
+    }
+    for (uint32_t i = 0; i < b->threads; i++) {
+        (void)pthread_join(readers[i].thread, NULL);
+        err = err != 0 ? err : readers[i].err;
+        DE_ASSERT_IMPLIES(err == 0,
+                          readers[i].bytes == (uint64_t)gets_of(b) * b->bench->value_bytes);
+    }
+    *us = (double)(de_bench_now_ns() - begin_ns) / 1000.0 / gets_of(b) / b->threads;
+    return err;
+}
+
+static int side_in_place(void *context, double *us)
+{
+    return in_threads(context, get_in_place, us);
+}
+
+static int side_copy(void *context, double *us)
+{
+    return in_threads(context, get_copy, us);
+}
+
+static int side_bare(void *context, double *us)
+{
+    return in_threads(context, get_bare, us);
+}
+
+/* ---- all keys ---- */
+
+struct sum {
+    uint64_t keys;
+    uint64_t bytes;
+};
+
+/* Whoever reads a value looks at it: at both ends. */
+static void add(struct sum *sum, const uint8_t *value, size_t size)
+{
+    DE_ASSERT(size > 0);
+    sum->keys++;
+    sum->bytes += size + value[0] + value[size - 1];
+}
+
+static int side_scan(void *context, double *us)
+{
+    struct read_bench *b = context;
+    struct dengine_scan scan = {.consistency = DENGINE_EVENTUAL};
+    struct dengine_page last = {0};
+    const uint64_t begin_ns = de_bench_now_ns();
+    struct sum sum = {0};
+    bool more = true;
+    int err = 0;
+
+    while (err == 0 && more) {
+        struct dengine_page page;
+
+        err = dengine_scan(b->client, &scan, NULL, &page);
+        for (size_t i = 0; i < page.count; i++) {
+            add(&sum, page.pairs[i].value.data, page.pairs[i].value.size);
+        }
+        more = err == 0 && dengine_scan_next(&scan, &page);
+        dengine_page_free(&last);
+        last = page;
+    }
+    dengine_page_free(&last);
+    DE_ASSERT_IMPLIES(err == 0, sum.keys == b->bench->keys);
+    *us = (double)(de_bench_now_ns() - begin_ns) / 1000.0 / b->bench->keys;
+    return err;
+}
+
+static bool add_pair(void *context, const struct dengine_pair *pair)
+{
+    add(context, pair->value.data, pair->value.size);
+    return true;
+}
+
+static int side_scan_in_place(void *context, double *us)
+{
+    struct read_bench *b = context;
+    const struct dengine_scan scan = {.consistency = DENGINE_EVENTUAL};
+    const uint64_t begin_ns = de_bench_now_ns();
+    struct sum sum = {0};
+    const int err = dengine_scan_in_place(b->client, &scan, NULL, add_pair, &sum);
+
+    DE_ASSERT_IMPLIES(err == 0, sum.keys == b->bench->keys);
+    *us = (double)(de_bench_now_ns() - begin_ns) / 1000.0 / b->bench->keys;
+    return err;
+}
+
+static int side_cursor(void *context, double *us)
+{
+    struct read_bench *b = context;
+    const uint64_t begin_ns = de_bench_now_ns();
+    MDB_cursor *cursor = NULL;
+    MDB_txn *txn = NULL;
+    struct sum sum = {0};
+    MDB_val key;
+    MDB_val data;
+    int code = mdb_txn_begin(b->bare.env, NULL, MDB_RDONLY, &txn);
+
+    code = code != 0 ? code : mdb_cursor_open(txn, b->bare.dbi, &cursor);
+    code = code != 0 ? code : mdb_cursor_get(cursor, &key, &data, MDB_FIRST);
+    while (code == 0) {
+        add(&sum, data.mv_data, data.mv_size);
+        code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    DE_ASSERT_IMPLIES(code == MDB_NOTFOUND, sum.keys == b->bench->keys);
+    *us = (double)(de_bench_now_ns() - begin_ns) / 1000.0 / b->bench->keys;
+    return code == MDB_NOTFOUND ? 0 : DENGINE_E_IO;
+}
+
+/* ---- */
+
+static int measure_gets(struct read_bench *b)
+{
+    static const struct {
+        const char *name;
+        enum dengine_consistency consistency;
+        de_kv_bench_side *side;
+    } reads[] = {
+        {"get-eventual", DENGINE_EVENTUAL, side_copy},
+        {"get-eventual-in-place", DENGINE_EVENTUAL, side_in_place},
+        {"get-lease", DENGINE_LEASE, side_copy},
+        {"get-lease-in-place", DENGINE_LEASE, side_in_place},
+    };
+    int err = 0;
+
+    for (size_t i = 0; i < DE_ARRAY_SIZE(reads) && err == 0; i++) {
+        b->consistency = reads[i].consistency;
+        for (b->threads = 1; b->threads <= THREADS_MAX && err == 0; b->threads++) {
+            err = de_kv_bench_compare(b->bench, reads[i].name, b->threads, reads[i].side, side_bare,
+                                      b);
+        }
+    }
+    return err;
+}
+
+int de_kv_bench_reads(const struct de_kv_bench *bench)
+{
+    struct read_bench b = {.bench = bench};
+    struct dengine *engine = NULL;
+    char path[PATH_MAX_LEN];
+    int err;
+
+    DE_ASSERT(bench->value_bytes > 0);
+    (void)snprintf(path, sizeof path, "%s/lmdb", bench->directory);
+    err = de_kv_bench_open(bench, "reads", &engine);
+    if (err == 0) {
+        b.client = dengine_client_of(engine);
+        err = de_load_fill(b.client, bench->keys, bench->value_bytes);
+    }
+    err = err != 0 ? err : de_bare_lmdb_open(&b.bare, path, bench->keys, bench->value_bytes);
+    err = err != 0 ? err : measure_gets(&b);
+    err = err != 0 ? err
+                   : de_kv_bench_compare(bench, "scan", bench->keys, side_scan, side_cursor, &b);
+    err = err != 0 ? err
+                   : de_kv_bench_compare(bench, "scan-in-place", bench->keys, side_scan_in_place,
+                                         side_cursor, &b);
+    de_bare_lmdb_close(&b.bare, path);
+    de_kv_bench_close(bench, "reads", engine);
+    return err;
+}
