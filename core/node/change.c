@@ -17,7 +17,8 @@ static bool has_caught_up(const struct de_node *node, uint64_t id)
     for (uint32_t i = 0; i < count; i++) {
         if (peers[i].id == id) {
             DE_ASSERT(peers[i].match <= node->view.last_index);
-            return peers[i].recent_active &&
+            /* 0: it has never answered; a new peer counts as active at first. */
+            return peers[i].match > 0 && peers[i].recent_active &&
                    node->view.last_index - peers[i].match <= node->limits.promotion_lag_max;
         }
     }

@@ -67,6 +67,14 @@ static uint32_t add_members(const struct de_membership *membership, uint64_t sel
     return count;
 }
 
+/* Ids are never used twice: whoever is missing among those that a committed membership could have,
+ * is gone for good. */
+static bool is_gone(const struct de_peer_view *view, uint64_t id)
+{
+    return view->before == NULL && view->current->configuration.count > 0 &&
+           id <= view->current->highest_id && de_membership_addresses(view->current, id) == NULL;
+}
+
 uint32_t de_peer_directory_list(const struct de_peer_directory *directory,
                                 const struct de_peer_view *view, struct de_peer_address *peers)
 {
@@ -79,7 +87,7 @@ uint32_t de_peer_directory_list(const struct de_peer_directory *directory,
         const struct de_peer_heard *heard = &directory->heard[i];
         struct de_peer_address *known = find_listed(peers, count, heard->id);
 
-        if (heard->id == 0 || heard->id == view->self) {
+        if (heard->id == 0 || heard->id == view->self || is_gone(view, heard->id)) {
             continue;
         }
         if (known == NULL) {

@@ -55,8 +55,8 @@ bool de_peer_directory_hear(struct de_peer_directory *directory, uint64_t id, ui
 
 /* Everybody who may have to be sent something, but for self: the members; those of the membership
  * before, as long as it may come back, and since a leader that removes itself waits for our
- * acknowledgement; and those heard. peers has room for DE_PEERS_MAX; the addresses live as long as
- * the directory and the view. Returns how many. */
+ * acknowledgement; and those heard, unless they were removed. peers has room for DE_PEERS_MAX; the
+ * addresses live as long as the directory and the view. Returns how many. */
 uint32_t de_peer_directory_list(const struct de_peer_directory *directory,
                                 const struct de_peer_view *view, struct de_peer_address *peers);
 

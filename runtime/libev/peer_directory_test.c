@@ -101,6 +101,16 @@ static void test_who_is_not_known_yet_is_reached_where_it_says(void **state)
     assert_string_equal(address_of(NULL, 5), "five:1");
 }
 
+static void test_who_was_removed_is_reached_no_more(void **state)
+{
+    (void)state;
+    assert_true(hear(3, 9, "three:1"));
+    assert_string_equal(address_of(NULL, 3), "none");
+    assert_string_equal(address_of(&before, 3), "three:1");
+    memset(&current, 0, sizeof current); /* who waits to be told does not know */
+    assert_string_equal(address_of(NULL, 3), "three:1");
+}
+
 static void test_the_table_is_bounded(void **state)
 {
     (void)state;
@@ -119,6 +129,7 @@ int main(void)
         cmocka_unit_test_setup(test_who_leaves_is_reached_until_that_is_committed, set_up),
         cmocka_unit_test_setup(test_whoever_goes_by_a_newer_membership_knows_better, set_up),
         cmocka_unit_test_setup(test_who_is_not_known_yet_is_reached_where_it_says, set_up),
+        cmocka_unit_test_setup(test_who_was_removed_is_reached_no_more, set_up),
         cmocka_unit_test_setup(test_the_table_is_bounded, set_up),
     };
 

@@ -9,10 +9,13 @@
 #include "proto/peer_codec.h"
 
 /* One stream. Its lists are gRPC's thread's, but for the time between the post and its run. */
-struct inbound {
+struct de_peer_inbound {
     struct de_peer_inbox *inbox;
     struct de_rpc_stream *stream;
     struct de_post post;
+    struct de_peer_inbound *next; /* among those that are open, as the following guarded by mutex */
+    struct de_peer_inbound **previous;
+    uint64_t known_as; /* whose it is, for other threads; 0: not known yet */
     bool greeted;
     bool news; /* the loop has not seen hello yet */
     struct de_peer_hello hello;
@@ -23,7 +26,7 @@ struct inbound {
     char refusal[160]; /* why the stream is to end */
 };
 
-static void drop_messages(struct inbound *in)
+static void drop_messages(struct de_peer_inbound *in)
 {
     uint32_t i;
 
@@ -36,7 +39,7 @@ static void drop_messages(struct inbound *in)
 /* On the loop. */
 static void deliver(struct de_post *post)
 {
-    struct inbound *in = DE_CONTAINER_OF(post, struct inbound, post);
+    struct de_peer_inbound *in = DE_CONTAINER_OF(post, struct de_peer_inbound, post);
     uint32_t i;
 
     if (in->news) {
@@ -52,17 +55,25 @@ static void deliver(struct de_post *post)
 
 static void *inbound_opened(void *context, struct de_rpc_stream *stream)
 {
-    struct inbound *in = calloc(1, sizeof(*in));
+    struct de_peer_inbound *in = calloc(1, sizeof(*in));
 
     if (in != NULL) {
         in->inbox = context;
         in->stream = stream;
         in->post.run = deliver;
+        (void)pthread_mutex_lock(&in->inbox->mutex);
+        in->next = in->inbox->open;
+        in->previous = &in->inbox->open;
+        if (in->next != NULL) {
+            in->next->previous = &in->next;
+        }
+        in->inbox->open = in;
+        (void)pthread_mutex_unlock(&in->inbox->mutex);
     }
     return in;
 }
 
-static int check_removed(struct inbound *in)
+static int check_removed(struct de_peer_inbound *in)
 {
     const struct de_peer_inbox *inbox = in->inbox;
 
@@ -77,7 +88,7 @@ static int check_removed(struct inbound *in)
 
 static int on_hello(void *context, const struct de_peer_hello *hello)
 {
-    struct inbound *in = context;
+    struct de_peer_inbound *in = context;
     const struct de_peer_hello *self = &in->inbox->self;
 
     if (in->greeted) {
@@ -111,12 +122,15 @@ static int on_hello(void *context, const struct de_peer_hello *hello)
         memcpy(in->address, hello->address.data, hello->address.size);
     }
     in->hello.address = dengine_bytes(in->address, hello->address.size);
+    (void)pthread_mutex_lock(&in->inbox->mutex);
+    in->known_as = hello->from; /* before the check: who is removed after it, is turned away */
+    (void)pthread_mutex_unlock(&in->inbox->mutex);
     return check_removed(in);
 }
 
 static int on_message(void *context, struct dengine_slice bytes)
 {
-    struct inbound *in = context;
+    struct de_peer_inbound *in = context;
     int err;
 
     if (!in->greeted) {
@@ -159,7 +173,7 @@ static grpc_status_code status_of(int err)
 
 static bool inbound_message(void *object, struct dengine_slice frame)
 {
-    struct inbound *in = object;
+    struct de_peer_inbound *in = object;
     struct de_peer_frame_visitor visitor = {in, on_hello, on_message};
     int err = in->greeted ? check_removed(in) : 0;
 
@@ -182,11 +196,46 @@ static bool inbound_message(void *object, struct dengine_slice frame)
 
 static void inbound_ended(void *object)
 {
-    struct inbound *in = object;
+    struct de_peer_inbound *in = object;
 
     DE_ASSERT(in->count == 0);
+    (void)pthread_mutex_lock(&in->inbox->mutex);
+    *in->previous = in->next;
+    if (in->next != NULL) {
+        in->next->previous = in->previous;
+    }
+    (void)pthread_mutex_unlock(&in->inbox->mutex);
     free(in->messages);
     free(in);
+}
+
+void de_peer_inbox_turn_away(struct de_peer_inbox *inbox)
+{
+    (void)pthread_mutex_lock(&inbox->mutex);
+    for (struct de_peer_inbound *in = inbox->open; in != NULL; in = in->next) {
+        if (in->known_as != 0 && inbox->is_removed(inbox->context, in->known_as)) {
+            de_rpc_stream_finish(in->stream, DE_PEER_REMOVED_STATUS,
+                                 "this node was removed from the cluster");
+        }
+    }
+    (void)pthread_mutex_unlock(&inbox->mutex);
+}
+
+void de_peer_inbox_init(struct de_peer_inbox *inbox)
+{
+    int err = pthread_mutex_init(&inbox->mutex, NULL);
+
+    DE_ASSERT(err == 0);
+    inbox->open = NULL;
+}
+
+void de_peer_inbox_deinit(struct de_peer_inbox *inbox)
+{
+    int err;
+
+    DE_ASSERT(inbox->open == NULL);
+    err = pthread_mutex_destroy(&inbox->mutex);
+    DE_ASSERT(err == 0);
 }
 
 int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server)

@@ -11,6 +11,8 @@
 #ifndef DE_RUNTIME_LIBEV_PEER_INBOX_H
 #define DE_RUNTIME_LIBEV_PEER_INBOX_H
 
+#include <pthread.h>
+
 #include "core/node/node.h"
 #include "runtime/libev/loop.h"
 #include "runtime/libev/peer_frame.h"
@@ -19,6 +21,8 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+struct de_peer_inbound;
 
 /* In its owner's memory; good until the server has stopped. */
 struct de_peer_inbox {
@@ -31,7 +35,17 @@ struct de_peer_inbox {
     void (*greeted)(void *context, const struct de_peer_hello *hello);
     /* On the loop. Borrows message for the call. */
     void (*receive)(void *context, const struct de_peer_message *message);
+    /* The inbox's: the streams that are open. */
+    pthread_mutex_t mutex;
+    struct de_peer_inbound *open;
 };
+
+/* Around the life of an inbox. */
+void de_peer_inbox_init(struct de_peer_inbox *inbox);
+void de_peer_inbox_deinit(struct de_peer_inbox *inbox);
+
+/* Somebody was removed: ends the streams of all who were. Any thread. */
+void de_peer_inbox_turn_away(struct de_peer_inbox *inbox);
 
 /* Adds the peers' method to server. As de_rpc_server_add_stream. */
 int de_peer_inbox_add(struct de_peer_inbox *inbox, struct de_rpc_server *server);

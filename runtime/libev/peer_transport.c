@@ -107,6 +107,7 @@ void de_peer_transport_committed(struct de_peer_transport *transport,
     /* A server that waits to be told who the members are knows of nobody that was removed. */
     removed->highest_id = count > 0 ? membership->highest_id : 0;
     (void)pthread_mutex_unlock(&transport->mutex);
+    de_peer_inbox_turn_away(&transport->inbox);
 }
 
 /* ---- links ---- */
@@ -373,6 +374,7 @@ int de_peer_transport_new(const struct de_peer_transport_options *options,
     DE_ASSERT(err == 0);
     err = pthread_cond_init(&transport->changed, NULL);
     DE_ASSERT(err == 0);
+    de_peer_inbox_init(&transport->inbox);
     transport->loop = options->loop;
     transport->node_id = options->node_id;
     transport->cluster_id = options->cluster_id;
@@ -482,6 +484,7 @@ void de_peer_transport_free(struct de_peer_transport *transport)
     }
     de_rpc_server_free(transport->server);
     de_rpc_queue_free(transport->queue);
+    de_peer_inbox_deinit(&transport->inbox);
     err = pthread_cond_destroy(&transport->changed);
     DE_ASSERT(err == 0);
     err = pthread_mutex_destroy(&transport->mutex);

@@ -410,6 +410,9 @@ static void on_boot(struct de_post *post)
     boot->err =
         de_node_new(&node, de_clock_now_ns(), &replica->node, boot->message, boot->message_size);
     replica->requests.node = replica->node;
+    if (boot->err == 0) { /* whoever waits for us may look at once */
+        de_publisher_update(&replica->publisher, replica->node);
+    }
     (void)pthread_mutex_lock(&replica->mutex);
     replica->booted = true;
     (void)pthread_cond_signal(&replica->changed);

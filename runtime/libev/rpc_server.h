@@ -102,8 +102,8 @@ int de_rpc_server_add_stream(struct de_rpc_server *server, const char *path,
 /* Gives back a stream that `message` held. */
 void de_rpc_stream_read(struct de_rpc_stream *stream);
 
-/* Ends the stream with a status, which follows a message that is being sent; from inside a callback
- * or while holding it (a held stream has to be given back besides). The first one counts. message
+/* Ends the stream with a status, which follows a message that is being sent; at any time before
+ * `ended` has returned (a held stream has to be given back besides). The first one counts. message
  * is copied, NULL = "". */
 void de_rpc_stream_finish(struct de_rpc_stream *stream, grpc_status_code code, const char *message);
 

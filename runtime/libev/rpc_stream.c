@@ -119,7 +119,7 @@ static void read_locked(struct de_rpc_stream *stream)
 void de_rpc_stream_finish(struct de_rpc_stream *stream, grpc_status_code code, const char *message)
 {
     (void)pthread_mutex_lock(&stream->mutex);
-    DE_ASSERT(stream->pending > 0);
+    DE_ASSERT(stream->pending > 0 || stream->finishing);
     finish_locked(stream, code, message);
     (void)pthread_mutex_unlock(&stream->mutex);
 }

@@ -46,6 +46,8 @@ static void note(struct de_workload *workload, int err, int64_t increments)
     } else if (dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN) {
         workload->unknown++;
         workload->counter_unknown += increments;
+    } else {
+        workload->failed++;
     }
     (void)pthread_cond_broadcast(&workload->changed);
     (void)pthread_mutex_unlock(&workload->mutex);
@@ -291,6 +293,10 @@ void de_workload_stop(struct de_workload *workload)
     uint32_t at;
 
     (void)pthread_mutex_lock(&workload->mutex);
+    if (workload->stopping) {
+        (void)pthread_mutex_unlock(&workload->mutex);
+        return;
+    }
     workload->stopping = true;
     (void)pthread_mutex_unlock(&workload->mutex);
     for (at = 0; at < DE_WORKLOAD_THREADS; at++) {

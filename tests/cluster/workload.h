@@ -59,6 +59,7 @@ struct de_workload {
     uint64_t done; /* operations of all kinds that ended well */
     uint64_t register_operations;
     uint64_t unknown;        /* operations that ended unknown */
+    uint64_t failed;         /* and those that were not done */
     int64_t counter_done;    /* increments acknowledged */
     int64_t counter_unknown; /* increments that may have happened */
 };
@@ -71,7 +72,7 @@ void de_workload_start(struct de_workload *workload, const char *endpoints,
  * timeout_ms. */
 bool de_workload_progress(struct de_workload *workload, uint64_t more, uint32_t timeout_ms);
 
-/* Ends the threads, each after its present operation. */
+/* Ends the threads, each after its present operation; nothing the second time. */
 void de_workload_stop(struct de_workload *workload);
 
 /* After stop: every acknowledged number is there, the counter is what was acknowledged, give or
