@@ -1,6 +1,5 @@
 /* Messages on their way out: ranges get their payloads here (rule R3). */
 #include "core/base/assert.h"
-#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 
 bool de_node_range_valid(const struct de_node *node, const struct de_raft_message *message)
@@ -96,8 +95,6 @@ static void send_append(struct de_node *node, const struct de_raft_message *mess
 
     DE_ASSERT(message->type == DE_RAFT_MSG_APPEND);
     DE_ASSERT(message->term == node->view.term);
-    DE_SOMETIMES(!de_node_range_valid(node, message),
-                 "an append is dropped since its entries are not those of the log any more (R3)");
     if (!de_node_range_valid(node, message)) {
         node->dropped_messages++;
         return;

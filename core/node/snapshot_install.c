@@ -1,7 +1,6 @@
 /* Installing a received snapshot (Raft 7, figure 13): the core decides, the log writer empties the
  * log, the applier replaces the state machine. */
 #include "core/base/assert.h"
-#include "core/base/sometimes.h"
 #include "core/node/node_state.h"
 #include "core/node/text.h"
 
@@ -178,7 +177,6 @@ static void restore_done(struct de_node *node, struct de_node_task *task, uint64
     DE_ASSERT(restore == node->snapshots.restore);
     if (!de_node_running(node)) {
         if (restore->reader != NULL) {
-            DE_SOMETIMES(true, "a node stops while it installs a snapshot");
             restore->abort = true;
             de_node_run_task(node, task, DE_WORKER_APPLIER);
         } else {

@@ -142,9 +142,6 @@ static uint32_t take_entries(struct de_raft *raft, const struct de_raft_message 
     for (; end < append->entry_count; end++) {
         const struct de_raft_entry *entry = &append->entries[end];
         if (!de_term_runs_append(&raft->log, entry->term, 1)) {
-            DE_SOMETIMES(
-                true,
-                "a follower takes a part of an append, as its log has no room for more terms");
             break;
         }
         de_sizes_append(&raft->sizes, entry->bytes);

@@ -104,7 +104,6 @@ static void stage(struct de_raft *raft, uint64_t index, uint64_t term,
                   const struct de_raft_configuration *configuration)
 {
     if (index <= raft->commit || raft->role == DE_RAFT_LEADER) {
-        DE_SOMETIMES(true, "a snapshot comes too late: the log has it");
         return; /* overtaken by appends or by a newer snapshot */
     }
     if (de_term_runs_at(&raft->log, index) == term) {

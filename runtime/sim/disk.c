@@ -241,7 +241,9 @@ static int dir_sync(void *dir, struct dengine_file *file)
         de_disk_inode_forget(file->inode);
         return DENGINE_E_IO;
     }
-    de_disk_inode_sync(file->inode);
+    if (!disk->no_sync) {
+        de_disk_inode_sync(file->inode);
+    }
     return 0;
 }
 

@@ -73,6 +73,7 @@ struct de_disk {
     /* Faults. */
     uint64_t fails_in[DE_DISK_OPERATIONS]; /* how many more succeed; UINT64_MAX = all */
     uint64_t capacity_bytes;               /* for all files; UINT64_MAX = no bound */
+    bool no_sync;                          /* a sync says yes and does nothing, for ever */
     bool troubled;                         /* this life of the process has been told of a fault */
     bool rotten;                           /* durable bits have been turned */
     /* Counters for the host's time model and for reports. */

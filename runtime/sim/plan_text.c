@@ -23,6 +23,7 @@
     X(flush_bytes, cluster.flush_bytes, 0, 1 << 30)                                                \
     X(no_rejoin, cluster.no_rejoin, 0, 1)                                                          \
     X(forwarding, cluster.forwarding, 0, 1)                                                        \
+    X(no_sync, cluster.no_sync, 0, 1)                                                              \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \
     X(cpu_latency_ns, cluster.cpu_latency_ns, 1, DE_NS_PER_S)                                      \
     X(cluster_id, cluster.raft.cluster_id, 1, UINT64_MAX)                                          \
@@ -36,6 +37,7 @@
     X(window_bytes_max, cluster.raft.window_bytes_max, 1, UINT64_C(1) << 40)                       \
     X(uncommitted_bytes_max, cluster.raft.uncommitted_bytes_max, 1, UINT64_C(1) << 40)             \
     X(term_runs_max, cluster.raft.term_runs_max, 16, 1 << 20)                                      \
+    X(hold_entries_max, cluster.raft.hold_entries_max, 0, 1 << 30)                                 \
     X(size_ring, cluster.raft.size_ring, 1, 1 << 20)                                               \
     X(pending_requests_max, cluster.limits.pending_requests_max, 1, 1 << 20)                       \
     X(pending_bytes_max, cluster.limits.pending_bytes_max, 1, UINT64_C(1) << 40)                   \

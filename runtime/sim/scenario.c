@@ -254,6 +254,22 @@ static const struct de_scenario scenarios[] = {
         .fault_gap_ns = 400 * DE_NS_PER_MS,
     },
     {
+        .name = "negative-nosync",
+        .text = "a control that must fail: disks that say synced and have only taken note",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 600000,
+        .cas_ppm = 100000,
+        .delete_ppm = 50000,
+        .no_sync = true,
+        .control = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 250 * DE_NS_PER_MS,
+    },
+    {
         .name = "negative-memfirst",
         .text =
             "a control that must fail: replicas that forgot entries take part as if they had not",
@@ -495,6 +511,23 @@ static void draw_flushes(const struct de_scenario *scenario, uint64_t seed,
     cluster->no_rejoin = scenario->no_rejoin;
 }
 
+/* What the core has room for: often so little that it has to do without. From dice of its own. */
+static void draw_room(const struct de_scenario *scenario, uint64_t seed, struct de_cluster *cluster)
+{
+    static const uint32_t runs[] = {1024, 1024, 64, 24};
+    static const uint32_t held[] = {0, 8, 64, 65536};
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 3);
+    cluster->raft.hold_entries_max = pick(&dice, held, DE_ARRAY_SIZE(held));
+    if (de_dice_chance(&dice, 300000)) {
+        cluster->limits.cache_bytes_max = UINT64_C(1) << de_dice_between(&dice, 4, 9);
+    }
+    if (scenario->snapshots) { /* else nothing ever makes room again */
+        cluster->raft.term_runs_max = pick(&dice, runs, DE_ARRAY_SIZE(runs));
+    }
+}
+
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
 {
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
@@ -534,6 +567,8 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     if (scenario->snapshots) {
         draw_snapshots(&dice, &cluster->limits);
     }
+    draw_room(scenario, seed, cluster);
+    cluster->no_sync = scenario->no_sync;
     cluster->raft.id = 1;
     DE_ASSERT(de_raft_check_options(&cluster->raft, &reason) == 0);
 }

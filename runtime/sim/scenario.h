@@ -26,6 +26,7 @@ struct de_scenario {
     bool memfirst;            /* logs report early; of three nodes at least */
     bool no_rejoin;           /* see host.h */
     bool forwarding;          /* followers forward requests */
+    bool no_sync;             /* see disk.h */
     bool control;             /* must fail: not one of "all", and at the end of the table */
     uint64_t warm_ns;
     uint64_t chaos_ns;
@@ -68,6 +69,7 @@ struct de_cluster {
     uint64_t flush_bytes; /* 0: it reports nothing early */
     bool no_rejoin;       /* see host.h */
     bool forwarding;      /* followers forward requests */
+    bool no_sync;         /* see disk.h */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
 };

@@ -139,6 +139,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     world->nemesis.members_vary = world->cluster.admin_changes;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
+        world->hosts[id].disk.no_sync = world->cluster.no_sync;
         world->hosts[id].joins = id > world->cluster.members;
         world->hosts[id].absent = world->hosts[id].joins;
     }

@@ -121,13 +121,20 @@ static bool parse_flag(const char *flag, struct de_tool_options *options)
         options->keep_going = true;
     } else if (strcmp(flag, "--marks") == 0) {
         options->marks = true;
-    } else if (strcmp(flag, "--expect-marks") == 0) {
-        options->marks = true;
-        options->expect_marks = true;
+        options->marks_unreached_max = UINT64_MAX;
     } else {
         return false;
     }
     return true;
+}
+
+static bool parse_marks(const char *text, struct de_tool_options *options)
+{
+    const char *end;
+
+    options->marks = true;
+    return (parse_number(text, &options->marks_unreached_max, &end) && *end == '\0') ||
+           complain("not a number of marks that may stay unreached", text);
 }
 
 static bool ends_in_edn(const char *path)
@@ -161,6 +168,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
     if (strcmp(flag, "--shard") == 0) {
         return parse_shard(value, options);
     }
+    if (strcmp(flag, "--expect-marks") == 0) {
+        return parse_marks(value, options);
+    }
     if (strcmp(flag, "--schedule") == 0) {
         options->schedule = value;
     } else if (strcmp(flag, "--save") == 0) {
@@ -177,9 +187,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
 
 static bool takes_value(const char *flag)
 {
-    static const char *const flags[] = {"--seed",  "--seeds",        "--scenario", "--jobs",
-                                        "--until", "--history",      "--schedule", "--save",
-                                        "--shard", "--expect-oracle"};
+    static const char *const flags[] = {"--seed",  "--seeds",         "--scenario",    "--jobs",
+                                        "--until", "--history",       "--schedule",    "--save",
+                                        "--shard", "--expect-oracle", "--expect-marks"};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (strcmp(flag, flags[i]) == 0) {

@@ -30,14 +30,14 @@ struct de_tool_options {
     const char *expect_oracle; /* NULL, or: seeds must fail, and only by this oracle */
     bool expect_failure;       /* a failure is the success (mutants, negative controls) */
     bool keep_going;
-    bool marks;                 /* count and list the core's marks (marks.h) */
-    bool expect_marks;          /* ... and none of them may stay unreached */
-    uint64_t until_ns;          /* 0 = to the end */
-    const char *history;        /* file, NULL = none */
-    bool history_edn;           /* as its name says */
-    const char *schedule;       /* file to run; NULL = draw from the seed */
-    const char *save;           /* file to write the schedule to; NULL = none */
-    const struct de_plan *plan; /* what was read from schedule; NULL = draw from the seed */
+    bool marks;                   /* count and list the core's marks (marks.h) */
+    uint64_t marks_unreached_max; /* more that stay unreached are a failure */
+    uint64_t until_ns;            /* 0 = to the end */
+    const char *history;          /* file, NULL = none */
+    bool history_edn;             /* as its name says */
+    const char *schedule;         /* file to run; NULL = draw from the seed */
+    const char *save;             /* file to write the schedule to; NULL = none */
+    const struct de_plan *plan;   /* what was read from schedule; NULL = draw from the seed */
     uint32_t shard; /* of the seeds only every shards-th is run, from this one, from 0 */
     uint32_t shards;
 };

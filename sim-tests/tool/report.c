@@ -36,7 +36,7 @@ void de_report_help(FILE *file)
         "  --expect-oracle NAME  exit 0 when seeds fail and all of them by this oracle, else 1\n"
         "  --marks               list the marks in the core by how often they were reached (only\n"
         "                        dengine-sim-marks has them; core/base/sometimes.h)\n"
-        "  --expect-marks        the same, and exit 1 when one was never reached\n"
+        "  --expect-marks N      the same, and exit 1 when more than N were never reached\n"
         "\n"
         "Exit status: 0 ok, 1 usage, 127 crash, 128 liveness, 129 correctness, 130 unknown,\n"
         "131 nondeterminism.\n",
