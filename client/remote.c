@@ -219,7 +219,7 @@ static void disconnect(struct dengine_client *client)
     de_remote_enter(remote);
     DE_ASSERT(!remote->closing);
     remote->closing = true;
-    remote->leader = NULL;
+    remote->route.leader = DE_ROUTE_NOBODY;
     remote->unsettled = true;
     close_everything(remote);
     de_remote_leave(remote);
@@ -270,13 +270,13 @@ static int init(struct de_remote *remote, const struct dengine_connect_options *
     DE_ASSERT(err == 0);
     err = pthread_cond_init(&remote->changed, NULL);
     DE_ASSERT(err == 0);
-    de_random_init(&remote->random, make_seed(remote));
+    de_route_init(&remote->route, make_seed(remote));
     remote->base.ops = &remote_ops;
     remote->base.timeout_ms =
         options != NULL && options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
     remote->client_id = options != NULL ? options->client_id : 0;
     if (remote->client_id == 0) {
-        remote->client_id = (uint32_t)de_random_between(&remote->random, 1, UINT32_MAX);
+        remote->client_id = (uint32_t)de_random_between(&remote->route.random, 1, UINT32_MAX);
     }
     remote->users = 1;
     remote->due_ns = UINT64_MAX;
@@ -288,7 +288,7 @@ static int init(struct de_remote *remote, const struct dengine_connect_options *
         }
     }
     /* Not all clients of a cluster turn to the same node first. */
-    remote->turn = (size_t)de_random_below(&remote->random, count);
+    remote->route.turn = (uint32_t)de_random_below(&remote->route.random, count);
     return 0;
 }
 

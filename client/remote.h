@@ -15,7 +15,7 @@
  *
  * A request is sent only on a connection that stands (channel state READY). So a failure to connect
  * is known not to have carried the request anywhere, and a failure after that is taken as "may have
- * arrived" (client/verdict.h).
+ * arrived" (client/policy/verdict.h).
  *
  * Deadlines: gRPC watches over flying calls; the thread of the queue over parked ones, by waking no
  * later than the earliest of them (due_ns).
@@ -30,6 +30,8 @@
 #include "client/client_ops.h"
 #include "client/endpoints.h"
 #include "client/exchange.h"
+#include "client/policy/retry.h"
+#include "client/policy/route.h"
 #include "core/base/random.h"
 
 #ifdef __cplusplus
@@ -51,8 +53,7 @@ struct de_remote_endpoint {
     bool watching;
     struct de_exchange probe; /* GetClusterMetadata */
     bool probing;
-    uint32_t failures; /* in a row, of connecting and probing */
-    uint64_t next_ns;  /* not to be tried sooner */
+    uint32_t peer; /* its number in the route */
 };
 
 struct de_remote_call {
@@ -65,10 +66,7 @@ struct de_remote_call {
     uint32_t type; /* enum de_client_call_type, or DE_REMOTE_STATUS */
     bool write;
     bool anywhere; /* any node may answer, not only the leader */
-    uint64_t deadline_ns;
-    uint64_t not_before_ns;
-    uint32_t failures;
-    int err; /* what it ends with when its time runs out; 0 = no attempt has failed yet */
+    struct de_retry retry;
     dengine_callback *callback;
     void *context;
     struct dengine_cluster_status *status; /* DE_REMOTE_STATUS: where to put the answer */
@@ -84,11 +82,9 @@ struct de_remote {
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* live fell to 0, or a status call has ended */
 
-    struct de_random random;
-    struct de_remote_endpoint *endpoints[DE_ENDPOINTS_MAX];
+    struct de_route route;                                  /* who leads, and whom to try next */
+    struct de_remote_endpoint *endpoints[DE_ENDPOINTS_MAX]; /* by their numbers in the route */
     size_t endpoint_count;
-    struct de_remote_endpoint *leader; /* NULL = not known */
-    size_t turn;                       /* where the next call that goes anywhere looks first */
     struct de_remote_call *parked;
     struct de_remote_call *flying;
     struct de_remote_call *finished;
@@ -130,6 +126,8 @@ int de_remote_add_endpoint(struct de_remote *remote, const char *address,
                            struct de_remote_endpoint **endpoint);
 /* Whether endpoint has a connection that stands. */
 bool de_remote_ready(const struct de_remote_endpoint *endpoint);
+/* The endpoints that have, a bit for each. */
+uint64_t de_remote_ready_mask(const struct de_remote *remote);
 /* Where call can be sent right now; NULL = nowhere yet. */
 struct de_remote_endpoint *de_remote_choose(struct de_remote *remote,
                                             const struct de_remote_call *call);

@@ -6,8 +6,9 @@
 
 #include "client/remote.h"
 #include "client/remote_change.h"
-#include "client/verdict.h"
+#include "client/policy/verdict.h"
 #include "core/base/assert.h"
+#include "proto/error_codes.h"
 
 /* ---- lists ---- */
 
@@ -56,17 +57,8 @@ static void park(struct de_remote_call *call)
 void de_remote_call_expire(struct de_remote_call *call)
 {
     struct de_remote *remote = call->remote;
-    int err = call->err;
-    size_t i;
+    const int err = de_retry_expired(&call->retry, de_remote_ready_mask(remote) != 0);
 
-    if (err == 0) { /* never sent: because nobody was there, or because nobody led? */
-        err = DENGINE_E_UNAVAILABLE;
-        for (i = 0; i < remote->endpoint_count; i++) {
-            if (de_remote_ready(remote->endpoints[i])) {
-                err = DENGINE_E_NO_LEADER;
-            }
-        }
-    }
     if (call->text[0] == '\0') {
         (void)snprintf(call->text, sizeof call->text, "%.*s", (int)sizeof call->text - 1,
                        remote->trouble);
@@ -100,24 +92,18 @@ void de_remote_call_send(struct de_remote_call *call, struct de_remote_endpoint 
     link_call(&remote->flying, call);
     call->endpoint = endpoint;
     de_exchange_start(&call->exchange, endpoint->channel, remote->queue, path_of(call),
-                      call->request, call->deadline_ns);
+                      call->request, call->retry.deadline_ns);
 }
 
 /* Puts the call back to be sent again, unless its time would be over by then. */
-static void try_again(struct de_remote_call *call, const struct de_verdict *verdict, bool hinted,
+static void try_again(struct de_remote_call *call, const struct de_judgement *verdict, bool hinted,
                       uint64_t now_ns)
 {
     struct de_remote *remote = call->remote;
-    uint64_t wait_ms = verdict->delay_ms;
+    const bool in_time = de_retry_again(&call->retry, verdict, hinted,
+                                        de_random_next(&remote->route.random), now_ns);
 
-    call->err = verdict->err;
-    /* A hint is followed at once, but not round and round. */
-    if (!hinted || call->failures >= 3) {
-        wait_ms += de_backoff_ms(call->failures, de_random_next(&remote->random));
-    }
-    call->failures++;
-    call->not_before_ns = now_ns + wait_ms * 1000000;
-    if (call->not_before_ns >= call->deadline_ns || remote->closing) {
+    if (!in_time || remote->closing) {
         de_remote_call_finish(call, remote->closing ? DENGINE_E_SHUTDOWN : verdict->err);
         return;
     }
@@ -146,8 +132,7 @@ static void read_reply(struct de_remote_call *call, struct de_answer *answer,
         de_exchange_details(&call->exchange, reply->message, sizeof reply->message);
     }
     answer->understood = reply->understood;
-    answer->error = reply->error;
-    answer->err_exact = reply->err_exact;
+    answer->err = reply->err_exact != 0 ? reply->err_exact : de_error_of_wire_code(reply->error);
     answer->retry_after_ms = reply->retry_after_ms;
 }
 
@@ -180,7 +165,7 @@ static void answered(struct de_tag *tag, bool ok)
     struct de_remote_call *call = DE_CONTAINER_OF(exchange, struct de_remote_call, exchange);
     struct de_remote *remote = call->remote;
     struct de_remote_reply reply;
-    struct de_verdict verdict;
+    struct de_judgement verdict;
     struct de_answer answer;
 
     DE_ASSERT(ok);
@@ -229,7 +214,7 @@ static int make_call(struct de_remote *remote, const struct de_client_call *from
     call->write = !de_client_reads(from->type) && from->type != DE_REMOTE_STATUS;
     call->anywhere =
         from->type == DE_REMOTE_STATUS || (!call->write && from->consistency == DENGINE_EVENTUAL);
-    call->deadline_ns = de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000;
+    de_retry_init(&call->retry, de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000);
     call->callback = from->callback;
     call->context = from->context;
     *result = call;

@@ -6,15 +6,10 @@
 #include <grpc/slice.h>
 
 #include "client/remote.h"
-#include "client/verdict.h"
 #include "core/base/assert.h"
 
 /* How long one attempt to connect, or one question who leads, may take before the next is made. */
 #define ATTEMPT_NS UINT64_C(1000000000)
-
-/* Doublings of the pause between attempts on one endpoint: up to 320 ms, so that a new leader is
- * found soon after it was elected. */
-#define PAUSE_DOUBLINGS_MAX 5
 
 static void watched(struct de_tag *tag, bool ok);
 static void probed(struct de_tag *tag, bool ok);
@@ -33,6 +28,7 @@ int de_remote_add_endpoint(struct de_remote *remote, const char *address,
             return 0;
         }
     }
+    DE_ASSERT(remote->endpoint_count == remote->route.count);
     if (remote->endpoint_count == DE_ENDPOINTS_MAX) {
         return DENGINE_E_TOO_LARGE;
     }
@@ -44,6 +40,8 @@ int de_remote_add_endpoint(struct de_remote *remote, const char *address,
     (void)snprintf(endpoint->address, sizeof endpoint->address, "%s", address);
     endpoint->watch.run = watched;
     endpoint->probe.tag.run = probed;
+    endpoint->peer = de_route_add(&remote->route);
+    DE_ASSERT(endpoint->peer == remote->endpoint_count);
     remote->endpoints[remote->endpoint_count++] = endpoint;
     *result = endpoint;
     return 0;
@@ -93,22 +91,22 @@ bool de_remote_ready(const struct de_remote_endpoint *endpoint)
            grpc_channel_check_connectivity_state(endpoint->channel, 0) == GRPC_CHANNEL_READY;
 }
 
+uint64_t de_remote_ready_mask(const struct de_remote *remote)
+{
+    uint64_t ready = 0;
+
+    for (size_t i = 0; i < remote->endpoint_count; i++) {
+        ready |= de_remote_ready(remote->endpoints[i]) ? UINT64_C(1) << i : 0;
+    }
+    return ready;
+}
+
 /* ---- who leads ---- */
 
 void de_remote_doubt(struct de_remote *remote, const struct de_remote_endpoint *endpoint)
 {
-    size_t i;
-
-    if (remote->leader != endpoint || endpoint == NULL) {
-        return;
-    }
-    remote->leader = NULL;
-    remote->unsettled = true;
-    for (i = 0; i < remote->endpoint_count; i++) {
-        if (remote->endpoints[i] != endpoint) {
-            remote->endpoints[i]->failures = 0;
-            remote->endpoints[i]->next_ns = 0;
-        }
+    if (endpoint != NULL && de_route_doubt(&remote->route, endpoint->peer)) {
+        remote->unsettled = true;
     }
 }
 
@@ -118,20 +116,16 @@ void de_remote_learn_leader(struct de_remote *remote, const char *address)
 
     /* One address more than we can remember: then it is found by asking around. */
     if (de_remote_add_endpoint(remote, address, &endpoint) == 0) {
-        remote->leader = endpoint;
+        de_route_lead(&remote->route, endpoint->peer);
         remote->unsettled = true;
     }
 }
 
-static void failed(struct de_remote_endpoint *endpoint, const char *what)
+/* For people: the last thing that went wrong. */
+static void note_trouble(struct de_remote_endpoint *endpoint, const char *what)
 {
     struct de_remote *remote = endpoint->remote;
-    const uint32_t doublings =
-        endpoint->failures < PAUSE_DOUBLINGS_MAX ? endpoint->failures : PAUSE_DOUBLINGS_MAX;
-    const uint64_t pause_ms = de_backoff_ms(doublings, de_random_next(&remote->random));
 
-    endpoint->failures++;
-    endpoint->next_ns = de_exchange_now_ns() + pause_ms * 1000000;
     (void)snprintf(remote->trouble, sizeof remote->trouble, "%.100s: %.180s", endpoint->address,
                    what);
     remote->unsettled = true;
@@ -170,10 +164,10 @@ static void watched(struct de_tag *tag, bool ok)
     state = remote->closing ? GRPC_CHANNEL_SHUTDOWN
                             : grpc_channel_check_connectivity_state(endpoint->channel, 0);
     if (state == GRPC_CHANNEL_READY) {
-        endpoint->failures = 0;
-        endpoint->next_ns = 0;
+        de_route_connected(&remote->route, endpoint->peer);
     } else if (!ok || state == GRPC_CHANNEL_TRANSIENT_FAILURE) {
-        failed(endpoint, "cannot connect");
+        de_route_failed(&remote->route, endpoint->peer, de_exchange_now_ns());
+        note_trouble(endpoint, "cannot connect");
         de_remote_doubt(remote, endpoint);
     }
     de_remote_leave(remote);
@@ -190,12 +184,6 @@ static void probe(struct de_remote_endpoint *endpoint, uint64_t now_ns)
     remote->live++;
     de_exchange_start(&endpoint->probe, endpoint->channel, remote->queue, de_remote_metadata_path,
                       grpc_empty_slice(), now_ns + ATTEMPT_NS);
-}
-
-/* Whether there is a leader that can be sent to. */
-static bool led(const struct de_remote *remote)
-{
-    return remote->leader != NULL && de_remote_ready(remote->leader);
 }
 
 /* The leader's address in an answer; NULL when it names none. */
@@ -219,6 +207,7 @@ static void probed(struct de_tag *tag, bool ok)
     struct de_remote *remote = endpoint->remote;
     struct dengine_cluster_status status = {0};
     char what[200] = "knows no leader";
+    struct de_remote_endpoint *named = NULL;
     const char *leader;
 
     DE_ASSERT(ok);
@@ -237,16 +226,14 @@ static void probed(struct de_tag *tag, bool ok)
     de_exchange_clear(exchange);
     endpoint->probing = false;
     remote->live--;
-    if (leader != NULL && remote->leader != NULL && strcmp(remote->leader->address, leader) == 0) {
-        /* Nothing new. When it cannot be reached, this node has only not noticed yet. */
-        leader = de_remote_ready(remote->leader) ? leader : NULL;
+    if (leader != NULL && de_remote_add_endpoint(remote, leader, &named) == 0) {
         (void)snprintf(what, sizeof what, "names a leader that cannot be reached");
-    } else if (leader != NULL && !led(remote)) {
-        endpoint->failures = 0;
-        de_remote_learn_leader(remote, leader);
+        remote->unsettled = true;
     }
-    if (leader == NULL) {
-        failed(endpoint, what);
+    if (!de_route_heard(&remote->route, endpoint->peer,
+                        named != NULL ? named->peer : DE_ROUTE_NOBODY, de_remote_ready_mask(remote),
+                        de_exchange_now_ns())) {
+        note_trouble(endpoint, what);
     }
     de_remote_leave(remote);
 }
@@ -256,20 +243,17 @@ static void probed(struct de_tag *tag, bool ok)
 struct de_remote_endpoint *de_remote_choose(struct de_remote *remote,
                                             const struct de_remote_call *call)
 {
-    size_t i;
+    const uint32_t leader = remote->route.leader;
+    uint64_t ready = 0;
+    uint32_t peer;
 
-    if (!call->anywhere) {
-        return led(remote) ? remote->leader : NULL;
+    if (call->anywhere) {
+        ready = de_remote_ready_mask(remote);
+    } else if (leader != DE_ROUTE_NOBODY && de_remote_ready(remote->endpoints[leader])) {
+        ready = UINT64_C(1) << leader; /* of the others it does not matter */
     }
-    for (i = 0; i < remote->endpoint_count; i++) {
-        const size_t at = (remote->turn + i) % remote->endpoint_count;
-
-        if (de_remote_ready(remote->endpoints[at])) {
-            remote->turn = at + 1;
-            return remote->endpoints[at];
-        }
-    }
-    return NULL;
+    peer = de_route_choose(&remote->route, ready, call->anywhere);
+    return peer == DE_ROUTE_NOBODY ? NULL : remote->endpoints[peer];
 }
 
 /* Sends or ends what can be; the rest makes *due_ns earlier. */
@@ -283,16 +267,16 @@ static void pump(struct de_remote *remote, uint64_t now_ns, uint64_t *due_ns)
 
         if (remote->closing) {
             de_remote_call_finish(call, DENGINE_E_SHUTDOWN);
-        } else if (call->deadline_ns <= now_ns) {
+        } else if (call->retry.deadline_ns <= now_ns) {
             de_remote_call_expire(call);
-        } else if (call->not_before_ns > now_ns) {
-            *due_ns = call->not_before_ns < *due_ns ? call->not_before_ns : *due_ns;
+        } else if (call->retry.not_before_ns > now_ns) {
+            *due_ns = call->retry.not_before_ns < *due_ns ? call->retry.not_before_ns : *due_ns;
         } else {
             endpoint = de_remote_choose(remote, call);
             if (endpoint != NULL) {
                 de_remote_call_send(call, endpoint);
             } else {
-                *due_ns = call->deadline_ns < *due_ns ? call->deadline_ns : *due_ns;
+                *due_ns = call->retry.deadline_ns < *due_ns ? call->retry.deadline_ns : *due_ns;
             }
         }
         call = next;
@@ -300,19 +284,21 @@ static void pump(struct de_remote *remote, uint64_t now_ns, uint64_t *due_ns)
 }
 
 /* One endpoint that may help: gets it connected, or asks it, when its time has come. */
-static void pursue(struct de_remote_endpoint *endpoint, bool ask, uint64_t now_ns, uint64_t *due_ns)
+static void pursue(struct de_remote_endpoint *endpoint, uint64_t ready, bool ask, uint64_t now_ns,
+                   uint64_t *due_ns)
 {
-    const bool ready = de_remote_ready(endpoint);
-
-    if (endpoint->watching || endpoint->probing || (ready && !ask)) {
+    if (endpoint->watching || endpoint->probing) {
         return;
     }
-    if (endpoint->next_ns > now_ns) {
-        *due_ns = endpoint->next_ns < *due_ns ? endpoint->next_ns : *due_ns;
-    } else if (ready) {
-        probe(endpoint, now_ns);
-    } else {
+    switch (de_route_pursue(&endpoint->remote->route, endpoint->peer, ready, ask, now_ns, due_ns)) {
+    case DE_ROUTE_REST:
+        break;
+    case DE_ROUTE_CONNECT:
         connect_to(endpoint, now_ns);
+        break;
+    case DE_ROUTE_ASK:
+        probe(endpoint, now_ns);
+        break;
     }
 }
 
@@ -322,6 +308,7 @@ void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
     bool anywhere;
     bool ask;
     uint64_t due_ns = UINT64_MAX;
+    uint64_t ready;
     size_t i;
 
     remote->unsettled = false;
@@ -330,16 +317,14 @@ void de_remote_settle(struct de_remote *remote, uint64_t now_ns)
     for (call = remote->parked; call != NULL && !anywhere; call = call->next) {
         anywhere = call->anywhere;
     }
-    /* Others are asked also when there is one that is said to lead, but it cannot be connected to:
-     * it may be the last leader, dead, and they may just not know. */
-    ask = remote->parked != NULL &&
-          (remote->leader == NULL || (!led(remote) && remote->leader->failures > 0));
+    ready = de_remote_ready_mask(remote);
+    ask = remote->parked != NULL && de_route_must_ask(&remote->route, ready);
     if (ask || anywhere) {
         for (i = 0; i < remote->endpoint_count; i++) {
-            pursue(remote->endpoints[i], ask, now_ns, &due_ns);
+            pursue(remote->endpoints[i], ready, ask, now_ns, &due_ns);
         }
     } else if (remote->parked != NULL) {
-        pursue(remote->leader, false, now_ns, &due_ns);
+        pursue(remote->endpoints[remote->route.leader], ready, false, now_ns, &due_ns);
     }
     remote->due_ns = due_ns;
 }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/verdict.h"
+#include "client/policy/verdict.h"
 #include "core/base/assert.h"
 
 /* As in core/kv. */
@@ -52,7 +52,7 @@ static bool compacted_everywhere(const struct de_remote_watch *watch)
         const struct de_remote_endpoint *endpoint = remote->endpoints[i];
 
         if ((watch->compacted_at >> i & 1) == 0 &&
-            (de_remote_ready(endpoint) || endpoint->failures == 0)) {
+            (de_remote_ready(endpoint) || remote->route.peers[endpoint->peer].failures == 0)) {
             return false;
         }
     }
@@ -67,14 +67,14 @@ static struct de_remote_endpoint *choose(struct de_remote_watch *watch)
     size_t i;
 
     for (i = 0; i < remote->endpoint_count; i++) {
-        const size_t at = (remote->turn + i) % remote->endpoint_count;
+        const size_t at = (remote->route.turn + i) % remote->endpoint_count;
 
         if ((watch->compacted_at >> at & 1) == 0 && de_remote_ready(remote->endpoints[at]) &&
             (found == NULL || found == watch->avoid)) {
             found = remote->endpoints[at];
         }
     }
-    remote->turn++;
+    remote->route.turn++;
     return found;
 }
 
@@ -148,7 +148,7 @@ void de_remote_watch_broken(struct de_remote_watch *watch, grpc_status_code stat
 {
     struct de_remote *remote = watch->remote;
     const int err = final_error(status);
-    const uint32_t wait_ms = de_backoff_ms(watch->failures, de_random_next(&remote->random));
+    const uint32_t wait_ms = de_backoff_ms(watch->failures, de_random_next(&remote->route.random));
 
     DE_ASSERT(watch->call == NULL);
     if (err != 0) {

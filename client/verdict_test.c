@@ -7,30 +7,31 @@
 
 #include <grpc/status.h>
 
-#include "client/verdict.h"
+#include "client/policy/verdict.h"
+#include "proto/error_codes.h"
 
-static struct de_verdict of_reply(bool write, int32_t error, uint64_t retry_after_ms)
+static struct de_judgement of_reply(bool write, int32_t error, uint64_t retry_after_ms)
 {
     const struct de_answer answer = {.write = write,
                                      .status = GRPC_STATUS_OK,
                                      .understood = true,
-                                     .error = error,
+                                     .err = de_error_of_wire_code(error),
                                      .retry_after_ms = retry_after_ms};
 
     return de_judge(&answer);
 }
 
-static struct de_verdict of_status(bool write, int status)
+static struct de_judgement of_status(bool write, int status)
 {
     const struct de_answer answer = {.write = write, .status = status};
 
     return de_judge(&answer);
 }
 
-static struct de_verdict of_change(int err)
+static struct de_judgement of_change(int err)
 {
     const struct de_answer answer = {
-        .write = true, .status = GRPC_STATUS_OK, .understood = true, .err_exact = err};
+        .write = true, .status = GRPC_STATUS_OK, .understood = true, .err = err};
 
     return de_judge(&answer);
 }
@@ -62,7 +63,7 @@ static void test_a_write_goes_again_only_when_not_done(void **state)
 
     (void)state;
     for (code = -1; code < 10000; code++) {
-        const struct de_verdict verdict = of_reply(true, code, 0);
+        const struct de_judgement verdict = of_reply(true, code, 0);
 
         if (verdict.again) {
             assert_int_equal(dengine_outcome(verdict.err), DENGINE_NOT_DONE);

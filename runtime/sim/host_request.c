@@ -174,6 +174,12 @@ void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice
     if (!de_rpc_request_decode(bytes, &wanted)) {
         return;
     }
+    if (wanted.type == DE_RPC_LEADER) {
+        const struct de_rpc_reply reply = {.attempt = wanted.attempt, .leader = host->leader};
+
+        (void)de_network_send(host->shared->network, host->id, client, de_rpc_reply_encode(&reply));
+        return;
+    }
     request = de_sim_allocate_zeroed(sizeof(*request) + wanted.body.size);
     request->host = host;
     request->client = client;

@@ -1,6 +1,6 @@
 /* runtime/sim/rpc.h - what simulated clients and hosts say to each other.
  *
- *   request  u8 type (enum de_request_type, or DE_RPC_LEASE_READ), u64 attempt, u64 target,
+ *   request  u8 type (enum de_request_type, or DE_RPC_*), u64 attempt, u64 target,
  *            u32 size, command, key or change
  *   change   u8 kind, u8 read-only, u64 id, u64 by, u32 count, u64 for each voter, u32 size and
  *            peer address, u32 size and client address
@@ -25,6 +25,8 @@ struct de_packet;
 
 /* A type of request beside those of a node: a read that asks nobody if the lease allows it. */
 #define DE_RPC_LEASE_READ 32u
+/* And a question that a host answers at once: whom it takes for the leader. */
+#define DE_RPC_LEADER 33u
 /* Bytes of an encoded change, at most. */
 #define DE_RPC_CHANGE_BYTES 1024u
 

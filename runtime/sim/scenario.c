@@ -205,6 +205,21 @@ static const struct de_scenario scenarios[] = {
         .lease_ppm = 500000,
     },
     {
+        .name = "retry",
+        .text = "the production client's policy of retries and fail-over; every call ends once",
+        .nodes_max = 5,
+        .clients_min = 2,
+        .clients_max = 8,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 300000,
+        .cas_ppm = 300000,
+        .delete_ppm = 50000,
+        .remote = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 400 * DE_NS_PER_MS,
+    },
+    {
         .name = "lease-read",
         .text = "reads by lease while leaders are cut off and clocks drift as far as promised",
         .nodes_max = 5,
@@ -439,6 +454,7 @@ static void draw_workload(struct de_dice *dice, const struct de_scenario *scenar
     workload->nodes = nodes;
     workload->open_ends_max = 5;
     workload->lease_ppm = scenario->lease_ppm;
+    workload->remote = scenario->remote;
     workload->roam_ppm = scenario->roam_ppm;
     workload->clients =
         (uint32_t)de_dice_between(dice, scenario->clients_min, scenario->clients_max);

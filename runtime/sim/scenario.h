@@ -32,6 +32,7 @@ struct de_scenario {
     uint64_t chaos_ns;
     uint64_t fault_gap_ns; /* mean */
     bool snapshots;        /* all the time, of tiny logs */
+    bool remote;           /* clients with the policy of the production client */
     bool calm;             /* clients do little, and soon ask elsewhere */
     /* Zero in most scenarios: */
     uint32_t spares;       /* servers that may join */

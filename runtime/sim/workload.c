@@ -10,6 +10,7 @@
 #include "runtime/sim/dice.h"
 #include "runtime/sim/memory.h"
 #include "runtime/sim/rpc.h"
+#include "runtime/sim/workload_internal.h"
 
 /* A key with a long history is retired. */
 #define KEY_OPERATIONS_MAX 300
@@ -96,7 +97,7 @@ static size_t print_value(const struct de_workload *workload, int64_t value, cha
     return (size_t)snprintf(text, VALUE_BYTES_MAX, "%0*" PRId64, (int)width, value);
 }
 
-static struct de_packet *make_request(const struct de_workload *workload,
+struct de_packet *de_workload_request(const struct de_workload *workload,
                                       const struct de_client *client)
 {
     struct de_rpc_request request = {
@@ -161,7 +162,7 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
         *target = draw_target(workload, &dice);
     }
     (void)de_network_send(workload->network, client->endpoint, *target,
-                          make_request(workload, client));
+                          de_workload_request(workload, client));
     if (client->by_lease && client->operations % PATIENT_ONE_IN == 0) {
         /* For a thread that was held up. */
         wait_ns = wait_ns < PATIENCE_MAX_NS / PATIENCE ? wait_ns * PATIENCE : PATIENCE_MAX_NS;
@@ -188,7 +189,11 @@ static void client_begin(struct de_workload *workload, struct de_client *client)
                                           writes ? value_of(client->value) : de_history_null(),
                                           workload->kernel->now_ns);
     de_recorder_mark(workload->recorder, client->recorded, client->by_lease);
-    client_attempt(workload, client);
+    if (client->remote != NULL) {
+        de_workload_remote_begin(workload, client);
+    } else {
+        client_attempt(workload, client);
+    }
 }
 
 static void final_next(struct de_workload *workload, struct de_client *client)
@@ -223,8 +228,8 @@ static void client_rest(struct de_workload *workload, struct de_client *client)
                    DE_CLIENT_NEXT, client->endpoint, client->operations, NULL);
 }
 
-static void client_end(struct de_workload *workload, struct de_client *client,
-                       enum de_history_type outcome, int64_t seen)
+void de_workload_end(struct de_workload *workload, struct de_client *client,
+                     enum de_history_type outcome, int64_t seen)
 {
     de_recorder_end(workload->recorder, client->recorded, outcome, value_of(seen),
                     workload->kernel->now_ns);
@@ -246,6 +251,13 @@ static void client_end(struct de_workload *workload, struct de_client *client,
     client_rest(workload, client);
 }
 
+void de_workload_withdraw(struct de_workload *workload, struct de_client *client)
+{
+    de_recorder_withdraw(workload->recorder, client->recorded);
+    workload->withdrawn++;
+    client_rest(workload, client);
+}
+
 /* This attempt had no effect. Try another node a little later, or give up. */
 static void client_try_elsewhere(struct de_workload *workload, struct de_client *client,
                                  uint64_t hint)
@@ -254,9 +266,7 @@ static void client_try_elsewhere(struct de_workload *workload, struct de_client 
 
     *target_of(client) = hint <= workload->options.nodes ? (uint32_t)hint : 0;
     if (workload->kernel->now_ns >= client->deadline_ns && !client->final) {
-        de_recorder_withdraw(workload->recorder, client->recorded);
-        workload->withdrawn++;
-        client_rest(workload, client);
+        de_workload_withdraw(workload, client);
         return;
     }
     client->attempt++; /* late answers to the old one are ignored */
@@ -274,30 +284,44 @@ static struct de_client *client_of(struct de_workload *workload, uint32_t endpoi
     return &workload->clients[endpoint - DE_WORKLOAD_ENDPOINT];
 }
 
+int64_t de_workload_value_in(const struct de_rpc_reply *reply)
+{
+    char text[VALUE_BYTES_MAX + 1] = "";
+
+    if (!reply->found) {
+        return 0;
+    }
+    DE_ASSERT(reply->value.size < sizeof(text));
+    memcpy(text, reply->value.data, reply->value.size);
+    return strtoll(text, NULL, 10);
+}
+
 void de_workload_receive(struct de_workload *workload, uint32_t endpoint,
                          struct dengine_slice bytes)
 {
     struct de_client *client = client_of(workload, endpoint);
     struct de_rpc_reply reply;
-    char text[VALUE_BYTES_MAX + 1] = "";
     bool read = client->function == DE_HISTORY_READ;
 
-    if (!de_rpc_reply_decode(bytes, &reply) || !client->busy || reply.attempt != client->attempt) {
+    if (!de_rpc_reply_decode(bytes, &reply)) {
+        return;
+    }
+    if (client->remote != NULL) {
+        de_workload_remote_receive(workload, client, &reply);
+        return;
+    }
+    if (!client->busy || reply.attempt != client->attempt) {
         return;
     }
     if (read && reply.status == 0) {
-        if (reply.found) {
-            DE_ASSERT(reply.value.size < sizeof(text));
-            memcpy(text, reply.value.data, reply.value.size);
-        }
-        client_end(workload, client, DE_HISTORY_OK, reply.found ? strtoll(text, NULL, 10) : 0);
+        de_workload_end(workload, client, DE_HISTORY_OK, de_workload_value_in(&reply));
     } else if (!read && reply.revision != 0) {
-        client_end(workload, client, reply.succeeded ? DE_HISTORY_OK : DE_HISTORY_FAIL, 0);
+        de_workload_end(workload, client, reply.succeeded ? DE_HISTORY_OK : DE_HISTORY_FAIL, 0);
     } else if (read || dengine_outcome(reply.status) == DENGINE_NOT_DONE) {
         client_try_elsewhere(workload, client, reply.leader);
     } else {
         client->target = 0;
-        client_end(workload, client, DE_HISTORY_INFO, 0);
+        de_workload_end(workload, client, DE_HISTORY_INFO, 0);
     }
 }
 
@@ -318,6 +342,10 @@ static void run_timeout(void *context, const struct de_sim_event *event)
     struct de_workload *workload = context;
     struct de_client *client = client_of(workload, event->entity);
 
+    if (client->remote != NULL) {
+        de_workload_remote_timeout(workload, client, event->content);
+        return;
+    }
     if (!client->busy || client->attempt != event->content) {
         return;
     }
@@ -325,7 +353,7 @@ static void run_timeout(void *context, const struct de_sim_event *event)
     if (client->function == DE_HISTORY_READ) {
         client_try_elsewhere(workload, client, 0);
     } else {
-        client_end(workload, client, DE_HISTORY_INFO, 0);
+        de_workload_end(workload, client, DE_HISTORY_INFO, 0);
     }
 }
 
@@ -334,14 +362,16 @@ static void run_retry(void *context, const struct de_sim_event *event)
     struct de_workload *workload = context;
     struct de_client *client = client_of(workload, event->entity);
 
-    if (client->busy && client->attempt == event->content) {
+    if (client->remote != NULL) {
+        de_workload_remote_wake(workload, client, event->content);
+    } else if (client->busy && client->attempt == event->content) {
         client_attempt(workload, client);
     }
 }
 
 void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
                       struct de_network *network, struct de_recorder *recorder,
-                      const struct de_workload_options *options)
+                      struct de_verdict *verdict, const struct de_workload_options *options)
 {
     const struct de_kernel_handler next = {"client-next", workload, run_next, NULL};
     const struct de_kernel_handler timeout = {"client-timeout", workload, run_timeout, NULL};
@@ -353,6 +383,7 @@ void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
     workload->kernel = kernel;
     workload->network = network;
     workload->recorder = recorder;
+    workload->verdict = verdict;
     workload->options = *options;
     for (uint32_t id = 1; id <= options->nodes; id++) {
         workload->present |= UINT64_C(1) << id;
@@ -366,6 +397,9 @@ void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
     for (uint32_t i = 0; i < options->clients; i++) {
         workload->clients[i].endpoint = DE_WORKLOAD_ENDPOINT + i;
         workload->clients[i].process = workload->next_process++;
+        if (options->remote) {
+            de_workload_remote_init(workload, &workload->clients[i]);
+        }
         client_rest(workload, &workload->clients[i]);
     }
 }
@@ -376,6 +410,9 @@ void de_workload_deinit(struct de_workload *workload)
         de_sim_free(workload->all_keys[i]);
     }
     de_sim_free(workload->all_keys);
+    for (uint32_t i = 0; i < workload->options.clients; i++) {
+        de_sim_free(workload->clients[i].remote);
+    }
     memset(workload, 0, sizeof(*workload));
 }
 

@@ -43,6 +43,7 @@ struct de_workload_options {
     uint32_t roam_ppm;        /* of the operations: begin at any node, not at the supposed leader */
     bool divided;             /* every second client only reads, the others never do */
     uint32_t open_ends_max;   /* a key with so many operations of unknown outcome is retired */
+    bool remote;              /* clients decide as the production client does (client/policy) */
     uint32_t value_bytes_max; /* values are padded up to this, 0 = no padding */
 };
 
@@ -69,12 +70,14 @@ struct de_client {
     struct de_workload_key *key;
     int64_t expected; /* cas; 0 = absent */
     int64_t value;
+    struct de_remote_client *remote; /* owned; NULL unless options.remote */
 };
 
 struct de_workload {
     struct de_kernel *kernel;
     struct de_network *network;
     struct de_recorder *recorder;
+    struct de_verdict *verdict;
     struct de_workload_options options;
     struct de_client clients[DE_WORKLOAD_CLIENTS_MAX];
     struct de_workload_key *keys[DE_WORKLOAD_KEYS_MAX]; /* in use */
@@ -96,7 +99,7 @@ struct de_workload {
 
 void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
                       struct de_network *network, struct de_recorder *recorder,
-                      const struct de_workload_options *options);
+                      struct de_verdict *verdict, const struct de_workload_options *options);
 void de_workload_deinit(struct de_workload *workload);
 
 /* A packet for client endpoint. */

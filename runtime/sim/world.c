@@ -144,7 +144,7 @@ static void world_init(struct world *world, const struct de_run_options *options
         world->hosts[id].absent = world->hosts[id].joins;
     }
     de_workload_init(&world->workload, &world->kernel, &world->network, &world->recorder,
-                     &world->cluster.workload);
+                     &result->verdict, &world->cluster.workload);
     de_service_init(&world->service, &world->kernel, &world->network, &result->verdict,
                     &world->cluster.service, &world->cluster.workload,
                     world->cluster.raft.drift_ppm);

@@ -1,15 +1,11 @@
-#include "client/verdict.h"
-
-#include <grpc/status.h>
+#include "client/policy/verdict.h"
 
 #include "core/base/assert.h"
-#include "proto/error_codes.h"
 
 /* The reply is a message of ours and says what happened. */
-static struct de_verdict judge_reply(const struct de_answer *answer)
+static struct de_judgement judge_reply(const struct de_answer *answer)
 {
-    struct de_verdict verdict = {
-        .err = answer->err_exact != 0 ? answer->err_exact : de_error_of_wire_code(answer->error)};
+    struct de_judgement verdict = {.err = answer->err};
 
     switch (verdict.err) {
     case DENGINE_E_NOT_LEADER:
@@ -40,23 +36,23 @@ static struct de_verdict judge_reply(const struct de_answer *answer)
 static int refused(int status)
 {
     switch (status) {
-    case GRPC_STATUS_INVALID_ARGUMENT:
+    case DE_ANSWER_INVALID_ARGUMENT:
         return DENGINE_E_INVALID;
-    case GRPC_STATUS_UNIMPLEMENTED:
+    case DE_ANSWER_UNIMPLEMENTED:
         return DENGINE_E_VERSION;
-    case GRPC_STATUS_PERMISSION_DENIED:
-    case GRPC_STATUS_UNAUTHENTICATED:
+    case DE_ANSWER_PERMISSION_DENIED:
+    case DE_ANSWER_UNAUTHENTICATED:
         return DENGINE_E_PERMISSION;
-    case GRPC_STATUS_RESOURCE_EXHAUSTED:
+    case DE_ANSWER_RESOURCE_EXHAUSTED:
         return DENGINE_E_TOO_LARGE;
     default:
         return 0;
     }
 }
 
-static struct de_verdict judge_failure(const struct de_answer *answer)
+static struct de_judgement judge_failure(const struct de_answer *answer)
 {
-    struct de_verdict verdict = {.err = refused(answer->status)};
+    struct de_judgement verdict = {.err = refused(answer->status)};
 
     if (verdict.err != 0) {
         return verdict;
@@ -69,11 +65,11 @@ static struct de_verdict judge_failure(const struct de_answer *answer)
         return verdict;
     }
     switch (answer->status) {
-    case GRPC_STATUS_DEADLINE_EXCEEDED:
+    case DE_ANSWER_DEADLINE_EXCEEDED:
         verdict.err = DENGINE_E_TIMEOUT;
         break;
-    case GRPC_STATUS_UNAVAILABLE:
-    case GRPC_STATUS_CANCELLED:
+    case DE_ANSWER_UNAVAILABLE:
+    case DE_ANSWER_CANCELLED:
         verdict.err = DENGINE_E_UNAVAILABLE;
         verdict.again = true;
         break;
@@ -84,15 +80,15 @@ static struct de_verdict judge_failure(const struct de_answer *answer)
     return verdict;
 }
 
-struct de_verdict de_judge(const struct de_answer *answer)
+struct de_judgement de_judge(const struct de_answer *answer)
 {
-    struct de_verdict verdict;
+    struct de_judgement verdict;
 
-    if (answer->status == GRPC_STATUS_OK && answer->understood) {
+    if (answer->status == DE_ANSWER_OK && answer->understood) {
         verdict = judge_reply(answer);
-    } else if (answer->status == GRPC_STATUS_OK) {
+    } else if (answer->status == DE_ANSWER_OK) {
         verdict =
-            (struct de_verdict){.err = answer->write ? DENGINE_E_UNKNOWN : DENGINE_E_PROTOCOL};
+            (struct de_judgement){.err = answer->write ? DENGINE_E_UNKNOWN : DENGINE_E_PROTOCOL};
     } else {
         verdict = judge_failure(answer);
     }
