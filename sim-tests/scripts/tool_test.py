@@ -40,7 +40,8 @@ class Arguments(unittest.TestCase):
         self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
                                  "stale-leader", "disk", "memfirst", "chaos", "member",
                                  "member-memfirst",
-                                 "transfer", "retry", "lease-read", "negative-unfenced-lock",
+                                 "transfer", "retry", "lease-read", "forward",
+                                 "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
 
