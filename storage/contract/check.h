@@ -3,7 +3,7 @@
 #define DE_STORAGE_CONTRACT_CHECK_H
 
 #include "storage/base/message.h"
-#include "storage/contract/contract.h"
+#include <dengine/store_contract.h>
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

@@ -8,24 +8,24 @@
 #define CASES_MAX 64
 
 struct log_run {
-    const struct de_log_contract *contract;
-    const struct de_log_contract_case *one;
+    const struct dengine_log_contract *contract;
+    const struct dengine_log_contract_case *one;
 };
 
 struct kv_run {
-    const struct de_kv_contract *contract;
-    const struct de_kv_contract_case *one;
+    const struct dengine_kv_contract *contract;
+    const struct dengine_kv_contract_case *one;
 };
 
 struct snapshot_run {
-    const struct de_snapshot_contract *contract;
-    const struct de_snapshot_contract_case *one;
+    const struct dengine_snapshot_contract *contract;
+    const struct dengine_snapshot_contract_case *one;
 };
 
 static void run_log_case(void **state)
 {
     const struct log_run *run = *state;
-    struct de_contract_report report = {""};
+    struct dengine_contract_report report = {""};
 
     if (!run->one->run(run->contract, &report)) {
         fail_msg("%s", report.message);
@@ -35,7 +35,7 @@ static void run_log_case(void **state)
 static void run_kv_case(void **state)
 {
     const struct kv_run *run = *state;
-    struct de_contract_report report = {""};
+    struct dengine_contract_report report = {""};
 
     if (!run->one->run(run->contract, &report)) {
         fail_msg("%s", report.message);
@@ -45,19 +45,19 @@ static void run_kv_case(void **state)
 static void run_snapshot_case(void **state)
 {
     const struct snapshot_run *run = *state;
-    struct de_contract_report report = {""};
+    struct dengine_contract_report report = {""};
 
     if (!run->one->run(run->contract, &report)) {
         fail_msg("%s", report.message);
     }
 }
 
-int de_run_log_contract(const struct de_log_contract *contract)
+int de_run_log_contract(const struct dengine_log_contract *contract)
 {
     struct CMUnitTest tests[CASES_MAX] = {{0}};
     struct log_run runs[CASES_MAX];
     size_t count;
-    const struct de_log_contract_case *cases = de_log_contract_cases(&count);
+    const struct dengine_log_contract_case *cases = dengine_log_contract_cases(&count);
 
     for (size_t i = 0; i < count && i < CASES_MAX; i++) {
         runs[i].contract = contract;
@@ -69,12 +69,12 @@ int de_run_log_contract(const struct de_log_contract *contract)
     return _cmocka_run_group_tests("log_contract", tests, count, NULL, NULL);
 }
 
-int de_run_kv_contract(const struct de_kv_contract *contract)
+int de_run_kv_contract(const struct dengine_kv_contract *contract)
 {
     struct CMUnitTest tests[CASES_MAX] = {{0}};
     struct kv_run runs[CASES_MAX];
     size_t count;
-    const struct de_kv_contract_case *cases = de_kv_contract_cases(&count);
+    const struct dengine_kv_contract_case *cases = dengine_kv_contract_cases(&count);
 
     for (size_t i = 0; i < count && i < CASES_MAX; i++) {
         runs[i].contract = contract;
@@ -86,12 +86,12 @@ int de_run_kv_contract(const struct de_kv_contract *contract)
     return _cmocka_run_group_tests("kv_contract", tests, count, NULL, NULL);
 }
 
-int de_run_snapshot_contract(const struct de_snapshot_contract *contract)
+int de_run_snapshot_contract(const struct dengine_snapshot_contract *contract)
 {
     struct CMUnitTest tests[CASES_MAX] = {{0}};
     struct snapshot_run runs[CASES_MAX];
     size_t count;
-    const struct de_snapshot_contract_case *cases = de_snapshot_contract_cases(&count);
+    const struct dengine_snapshot_contract_case *cases = dengine_snapshot_contract_cases(&count);
 
     for (size_t i = 0; i < count && i < CASES_MAX; i++) {
         runs[i].contract = contract;

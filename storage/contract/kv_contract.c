@@ -17,8 +17,8 @@ static int visit_none(void *context, struct dengine_slice key, struct dengine_sl
     return 1;
 }
 
-static bool a_new_store_is_empty(const struct de_kv_contract *contract,
-                                 struct de_contract_report *report)
+static bool a_new_store_is_empty(const struct dengine_kv_contract *contract,
+                                 struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
 
@@ -34,8 +34,8 @@ static bool a_new_store_is_empty(const struct de_kv_contract *contract,
     return true;
 }
 
-static bool a_transaction_sees_itself(const struct de_kv_contract *contract,
-                                      struct de_contract_report *report)
+static bool a_transaction_sees_itself(const struct dengine_kv_contract *contract,
+                                      struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_slice value;
@@ -59,8 +59,8 @@ static bool a_transaction_sees_itself(const struct de_kv_contract *contract,
     return true;
 }
 
-static bool an_abort_leaves_nothing(const struct de_kv_contract *contract,
-                                    struct de_contract_report *report)
+static bool an_abort_leaves_nothing(const struct dengine_kv_contract *contract,
+                                    struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
 
@@ -78,8 +78,8 @@ static bool an_abort_leaves_nothing(const struct de_kv_contract *contract,
     return true;
 }
 
-static bool a_view_keeps_its_moment(const struct de_kv_contract *contract,
-                                    struct de_contract_report *report)
+static bool a_view_keeps_its_moment(const struct dengine_kv_contract *contract,
+                                    struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *view;
@@ -120,8 +120,8 @@ static int note_key(void *context, struct dengine_slice key, struct dengine_slic
     return ++order->seen == order->stop_after ? 77 : 0;
 }
 
-static bool keys_come_in_byte_order(const struct de_kv_contract *contract,
-                                    struct de_contract_report *report)
+static bool keys_come_in_byte_order(const struct dengine_kv_contract *contract,
+                                    struct dengine_contract_report *report)
 {
     static const char *const keys[] = {"b", "a", "ab", "\xff", "B", "aa", "b0"};
     struct dengine_kv_store store;
@@ -146,8 +146,8 @@ static bool keys_come_in_byte_order(const struct de_kv_contract *contract,
     return true;
 }
 
-static bool any_sizes_are_kept(const struct de_kv_contract *contract,
-                               struct de_contract_report *report)
+static bool any_sizes_are_kept(const struct dengine_kv_contract *contract,
+                               struct dengine_contract_report *report)
 {
     static const size_t sizes[] = {0, 1, 100, 2000, 4096, 100000, 3000000};
     struct dengine_kv_store store;
@@ -236,8 +236,8 @@ static int change_numbers(struct dengine_kv_store store, int from, int to, bool 
     return error != 0 ? error : store.ops->commit(store.object);
 }
 
-static bool ranges_are_removed_and_put_back(const struct de_kv_contract *contract,
-                                            struct de_contract_report *report)
+static bool ranges_are_removed_and_put_back(const struct dengine_kv_contract *contract,
+                                            struct dengine_contract_report *report)
 {
     static const int ranges[][2] = {{100, 500}, {0, 300}, {300, 600}, {17, 18}, {0, 599}, {0, 600}};
     struct dengine_kv_store store;
@@ -287,7 +287,7 @@ static struct dengine_slice random_key(struct de_random *random, uint8_t *buffer
 }
 
 static bool random_edit(struct bench *bench, struct de_random *random,
-                        struct de_contract_report *report)
+                        struct dengine_contract_report *report)
 {
     struct dengine_kv_store store = bench->store;
     uint8_t key_bytes[DE_KV_MODEL_KEY_BYTES];
@@ -316,7 +316,7 @@ static bool random_edit(struct bench *bench, struct de_random *random,
 }
 
 static bool random_transaction(struct bench *bench, struct de_random *random,
-                               struct de_contract_report *report)
+                               struct dengine_contract_report *report)
 {
     struct dengine_kv_store store = bench->store;
     uint64_t edits = de_random_below(random, 40);
@@ -341,7 +341,7 @@ static bool random_transaction(struct bench *bench, struct de_random *random,
 }
 
 /* Checks what a view shows against its version and opens it anew. */
-static bool turn_view(struct bench *bench, size_t which, struct de_contract_report *report)
+static bool turn_view(struct bench *bench, size_t which, struct dengine_contract_report *report)
 {
     struct dengine_kv_store store = bench->store;
 
@@ -359,7 +359,7 @@ static bool turn_view(struct bench *bench, size_t which, struct de_contract_repo
 
 /* Replaces the map by a part of it, or begins to and gives up. */
 static bool random_replacement(struct bench *bench, struct de_random *random,
-                               struct de_contract_report *report)
+                               struct dengine_contract_report *report)
 {
     struct dengine_kv_store store = bench->store;
 
@@ -393,8 +393,8 @@ static void close_views(struct bench *bench)
     }
 }
 
-static bool random_run(const struct de_kv_contract *contract, struct bench *bench, uint64_t seed,
-                       struct de_contract_report *report)
+static bool random_run(const struct dengine_kv_contract *contract, struct bench *bench,
+                       uint64_t seed, struct dengine_contract_report *report)
 {
     struct de_random random;
 
@@ -425,8 +425,8 @@ static bool random_run(const struct de_kv_contract *contract, struct bench *benc
     return true;
 }
 
-static bool random_operations_match_the_model(const struct de_kv_contract *contract,
-                                              struct de_contract_report *report)
+static bool random_operations_match_the_model(const struct dengine_kv_contract *contract,
+                                              struct dengine_contract_report *report)
 {
     struct bench *bench = malloc(sizeof(*bench));
     bool passed = bench != NULL;
@@ -501,8 +501,8 @@ static int write_pair(struct dengine_kv_store store, uint64_t number)
     return error != 0 ? error : store.ops->commit(store.object);
 }
 
-static bool views_in_other_threads_are_consistent(const struct de_kv_contract *contract,
-                                                  struct de_contract_report *report)
+static bool views_in_other_threads_are_consistent(const struct dengine_kv_contract *contract,
+                                                  struct dengine_contract_report *report)
 {
     struct race race;
     pthread_t threads[READERS];
@@ -532,13 +532,13 @@ static bool views_in_other_threads_are_consistent(const struct de_kv_contract *c
     return true;
 }
 
-const struct de_kv_contract_case *de_kv_contract_cases(size_t *count)
+const struct dengine_kv_contract_case *dengine_kv_contract_cases(size_t *count)
 {
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
     }
-    static const struct de_kv_contract_case cases[] = {
+    static const struct dengine_kv_contract_case cases[] = {
         CASE(a_new_store_is_empty),
         CASE(a_transaction_sees_itself),
         CASE(an_abort_leaves_nothing),

@@ -2,7 +2,7 @@
 #ifndef DE_STORAGE_CONTRACT_KV_CONTRACT_H
 #define DE_STORAGE_CONTRACT_KV_CONTRACT_H
 
-#include "storage/contract/contract.h"
+#include <dengine/store_contract.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,24 +16,26 @@ int de_kv_remove_one(struct dengine_kv_store store, const char *key);
 int de_kv_view_says(struct dengine_kv_store store, const char *key, const char *text);
 
 /* kv_contract_cursor.c */
-bool de_kv_case_cursor(const struct de_kv_contract *contract, struct de_contract_report *report);
-bool de_kv_case_cursor_ends(const struct de_kv_contract *contract,
-                            struct de_contract_report *report);
-bool de_kv_case_cursor_random(const struct de_kv_contract *contract,
-                              struct de_contract_report *report);
+bool de_kv_case_cursor(const struct dengine_kv_contract *contract,
+                       struct dengine_contract_report *report);
+bool de_kv_case_cursor_ends(const struct dengine_kv_contract *contract,
+                            struct dengine_contract_report *report);
+bool de_kv_case_cursor_random(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report);
 
 /* kv_contract_replace.c */
-bool de_kv_case_replace(const struct de_kv_contract *contract, struct de_contract_report *report);
-bool de_kv_case_replace_abort(const struct de_kv_contract *contract,
-                              struct de_contract_report *report);
-bool de_kv_case_replace_empty(const struct de_kv_contract *contract,
-                              struct de_contract_report *report);
-bool de_kv_case_replace_order(const struct de_kv_contract *contract,
-                              struct de_contract_report *report);
-bool de_kv_case_replace_sizes(const struct de_kv_contract *contract,
-                              struct de_contract_report *report);
-bool de_kv_case_replace_threads(const struct de_kv_contract *contract,
-                                struct de_contract_report *report);
+bool de_kv_case_replace(const struct dengine_kv_contract *contract,
+                        struct dengine_contract_report *report);
+bool de_kv_case_replace_abort(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report);
+bool de_kv_case_replace_empty(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report);
+bool de_kv_case_replace_order(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report);
+bool de_kv_case_replace_sizes(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report);
+bool de_kv_case_replace_threads(const struct dengine_kv_contract *contract,
+                                struct dengine_contract_report *report);
 
 #ifdef __cplusplus
 }

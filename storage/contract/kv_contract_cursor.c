@@ -59,7 +59,8 @@ static bool is_pair(struct dengine_kv_pair pair, const char *key, const char *va
     return de_kv_has(pair.key, key) && de_kv_has(pair.value, value);
 }
 
-bool de_kv_case_cursor(const struct de_kv_contract *contract, struct de_contract_report *report)
+bool de_kv_case_cursor(const struct dengine_kv_contract *contract,
+                       struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *view;
@@ -102,8 +103,8 @@ bool de_kv_case_cursor(const struct de_kv_contract *contract, struct de_contract
     return true;
 }
 
-bool de_kv_case_cursor_ends(const struct de_kv_contract *contract,
-                            struct de_contract_report *report)
+bool de_kv_case_cursor_ends(const struct dengine_kv_contract *contract,
+                            struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *view;
@@ -165,7 +166,7 @@ static int fill(struct dengine_kv_store store)
 
 /* One move from *at, which is where the cursor must then be; -1: on nothing. */
 static bool random_move(struct dengine_kv_store store, struct dengine_kv_cursor *cursor,
-                        struct de_random *random, int *at, struct de_contract_report *report)
+                        struct de_random *random, int *at, struct dengine_contract_report *report)
 {
     uint64_t choice = de_random_below(random, *at < 0 ? 2 : 8);
     int number = (int)de_random_below(random, NUMBERS + 2);
@@ -198,8 +199,8 @@ static bool random_move(struct dengine_kv_store store, struct dengine_kv_cursor 
     return true;
 }
 
-bool de_kv_case_cursor_random(const struct de_kv_contract *contract,
-                              struct de_contract_report *report)
+bool de_kv_case_cursor_random(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *view;

@@ -24,7 +24,8 @@ static int shows(struct dengine_kv_store store, struct dengine_kv_view *view, co
     return error == 0 && !de_kv_has(value, text) ? 1 : error;
 }
 
-bool de_kv_case_replace(const struct de_kv_contract *contract, struct de_contract_report *report)
+bool de_kv_case_replace(const struct dengine_kv_contract *contract,
+                        struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *before;
@@ -61,8 +62,8 @@ bool de_kv_case_replace(const struct de_kv_contract *contract, struct de_contrac
     return true;
 }
 
-bool de_kv_case_replace_abort(const struct de_kv_contract *contract,
-                              struct de_contract_report *report)
+bool de_kv_case_replace_abort(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
 
@@ -96,8 +97,8 @@ bool de_kv_case_replace_abort(const struct de_kv_contract *contract,
     return true;
 }
 
-bool de_kv_case_replace_empty(const struct de_kv_contract *contract,
-                              struct de_contract_report *report)
+bool de_kv_case_replace_empty(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
 
@@ -121,8 +122,8 @@ bool de_kv_case_replace_empty(const struct de_kv_contract *contract,
     return true;
 }
 
-bool de_kv_case_replace_order(const struct de_kv_contract *contract,
-                              struct de_contract_report *report)
+bool de_kv_case_replace_order(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report)
 {
     static const char *const bad[] = {"b", "a", "ab", "aaa"};
     struct dengine_kv_store store;
@@ -187,8 +188,8 @@ static int fill_sizes(struct dengine_kv_store store, const uint8_t *data)
     return error != 0 ? error : store.ops->replace_commit(store.object);
 }
 
-bool de_kv_case_replace_sizes(const struct de_kv_contract *contract,
-                              struct de_contract_report *report)
+bool de_kv_case_replace_sizes(const struct dengine_kv_contract *contract,
+                              struct dengine_contract_report *report)
 {
     struct dengine_kv_store store;
     struct dengine_kv_view *view;
@@ -286,8 +287,8 @@ static int replace_race(struct dengine_kv_store store, uint64_t number)
     return error != 0 ? error : store.ops->replace_commit(store.object);
 }
 
-bool de_kv_case_replace_threads(const struct de_kv_contract *contract,
-                                struct de_contract_report *report)
+bool de_kv_case_replace_threads(const struct dengine_kv_contract *contract,
+                                struct dengine_contract_report *report)
 {
     struct race race;
     pthread_t threads[RACE_READERS];

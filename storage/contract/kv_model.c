@@ -118,7 +118,7 @@ int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
 
 bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_store store,
                          struct dengine_kv_view *view, struct dengine_slice from,
-                         struct de_contract_report *report)
+                         struct dengine_contract_report *report)
 {
     struct comparison comparison = {model, position_of(model, from)};
 

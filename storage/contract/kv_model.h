@@ -4,7 +4,7 @@
 
 #include <dengine/kv_store.h>
 
-#include "storage/contract/contract.h"
+#include <dengine/store_contract.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,7 +46,7 @@ int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
 /* Whether iterating from `from` (view NULL: in the open transaction) shows what the model has. */
 bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_store store,
                          struct dengine_kv_view *view, struct dengine_slice from,
-                         struct de_contract_report *report);
+                         struct dengine_contract_report *report);
 
 #ifdef __cplusplus
 }

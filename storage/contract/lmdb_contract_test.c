@@ -62,7 +62,7 @@ static void destroy(void *context, struct dengine_kv_store *store)
 int main(void)
 {
     struct bench bench = {""};
-    struct de_kv_contract contract = {&bench, create, reopen, destroy};
+    struct dengine_kv_contract contract = {&bench, create, reopen, destroy};
 
     return de_run_kv_contract(&contract);
 }

@@ -67,7 +67,7 @@ static void destroy(void *context, struct dengine_log_store *store)
 int main(void)
 {
     struct bench bench = {""};
-    struct de_log_contract contract = {&bench, create, reopen, destroy};
+    struct dengine_log_contract contract = {&bench, create, reopen, destroy};
 
     return de_run_log_contract(&contract);
 }

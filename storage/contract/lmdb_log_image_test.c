@@ -287,7 +287,7 @@ static uint32_t operation_at(size_t events)
 static void check_image(size_t events)
 {
     const uint32_t before = operation_at(events);
-    struct de_contract_report report;
+    struct dengine_contract_report report;
     struct dengine_log_store store = open_log(IMAGE);
     bool matches = de_log_model_matches(&acknowledged[before].model, store, &report);
 

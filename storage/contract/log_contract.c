@@ -8,15 +8,15 @@
 
 /* What a case works with. */
 struct bench {
-    const struct de_log_contract *contract;
+    const struct dengine_log_contract *contract;
     struct dengine_log_store store;
     struct de_log_model *model;
 };
 
 static const struct dengine_hard_state hard_one = {5, 2, 1};
 
-static bool bench_init(struct bench *bench, const struct de_log_contract *contract,
-                       struct de_contract_report *report)
+static bool bench_init(struct bench *bench, const struct dengine_log_contract *contract,
+                       struct dengine_contract_report *report)
 {
     bench->contract = contract;
     bench->model = malloc(sizeof(*bench->model));
@@ -33,7 +33,7 @@ static bool bench_deinit(struct bench *bench)
     return true;
 }
 
-static bool reopen(struct bench *bench, struct de_contract_report *report)
+static bool reopen(struct bench *bench, struct dengine_contract_report *report)
 {
     if (bench->contract->reopen != NULL) {
         struct dengine_log_state state;
@@ -46,7 +46,7 @@ static bool reopen(struct bench *bench, struct de_contract_report *report)
 }
 
 /* Compares now and after a reopening. */
-static bool matches(struct bench *bench, struct de_contract_report *report)
+static bool matches(struct bench *bench, struct dengine_contract_report *report)
 {
     return de_log_model_matches(bench->model, bench->store, report) && reopen(bench, report) &&
            de_log_model_matches(bench->model, bench->store, report);
@@ -102,7 +102,7 @@ static void draft_truncate(struct draft *draft, struct de_log_model *model, uint
 
 /* Appends count small entries of a term in one write. */
 static bool append(struct bench *bench, size_t count, uint64_t term,
-                   struct de_contract_report *report)
+                   struct dengine_contract_report *report)
 {
     struct draft *draft = calloc(1, sizeof(*draft));
     int error;
@@ -117,8 +117,8 @@ static bool append(struct bench *bench, size_t count, uint64_t term,
     return true;
 }
 
-static bool a_new_store_is_empty(const struct de_log_contract *contract,
-                                 struct de_contract_report *report)
+static bool a_new_store_is_empty(const struct dengine_log_contract *contract,
+                                 struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_log_state state;
@@ -134,8 +134,8 @@ static bool a_new_store_is_empty(const struct de_log_contract *contract,
     return matches(&bench, report) && bench_deinit(&bench);
 }
 
-static bool written_entries_are_read_back(const struct de_log_contract *contract,
-                                          struct de_contract_report *report)
+static bool written_entries_are_read_back(const struct dengine_log_contract *contract,
+                                          struct dengine_contract_report *report)
 {
     struct bench bench;
 
@@ -144,8 +144,8 @@ static bool written_entries_are_read_back(const struct de_log_contract *contract
            append(&bench, 3, 7, report) && matches(&bench, report) && bench_deinit(&bench);
 }
 
-static bool hard_state_is_kept(const struct de_log_contract *contract,
-                               struct de_contract_report *report)
+static bool hard_state_is_kept(const struct dengine_log_contract *contract,
+                               struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_log_write write = {.set_hard_state = true, .hard_state = hard_one};
@@ -159,8 +159,8 @@ static bool hard_state_is_kept(const struct de_log_contract *contract,
            bench_deinit(&bench);
 }
 
-static bool several_writes_in_one_call_are_in_order(const struct de_log_contract *contract,
-                                                    struct de_contract_report *report)
+static bool several_writes_in_one_call_are_in_order(const struct dengine_log_contract *contract,
+                                                    struct dengine_contract_report *report)
 {
     struct bench bench;
     struct draft *drafts = calloc(3, sizeof(*drafts));
@@ -185,8 +185,8 @@ static bool several_writes_in_one_call_are_in_order(const struct de_log_contract
     return matches(&bench, report) && bench_deinit(&bench);
 }
 
-static bool truncated_entries_are_gone(const struct de_log_contract *contract,
-                                       struct de_contract_report *report)
+static bool truncated_entries_are_gone(const struct dengine_log_contract *contract,
+                                       struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_log_write write = {.truncate_from = 4};
@@ -206,8 +206,8 @@ static bool truncated_entries_are_gone(const struct de_log_contract *contract,
            bench_deinit(&bench);
 }
 
-static bool a_truncation_behind_the_end_does_nothing(const struct de_log_contract *contract,
-                                                     struct de_contract_report *report)
+static bool a_truncation_behind_the_end_does_nothing(const struct dengine_log_contract *contract,
+                                                     struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_log_write write = {.truncate_from = 3};
@@ -219,8 +219,8 @@ static bool a_truncation_behind_the_end_does_nothing(const struct de_log_contrac
     return matches(&bench, report) && bench_deinit(&bench);
 }
 
-static bool a_write_that_does_not_fit_changes_nothing(const struct de_log_contract *contract,
-                                                      struct de_contract_report *report)
+static bool a_write_that_does_not_fit_changes_nothing(const struct dengine_log_contract *contract,
+                                                      struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_entry entry = {1, DENGINE_ENTRY_COMMAND, {"x", 1}};
@@ -256,8 +256,8 @@ static int visit_until_four(void *context, uint64_t index, const struct dengine_
     return index == 4 ? 44 : 0;
 }
 
-static bool reads_keep_to_their_range(const struct de_log_contract *contract,
-                                      struct de_contract_report *report)
+static bool reads_keep_to_their_range(const struct dengine_log_contract *contract,
+                                      struct dengine_contract_report *report)
 {
     struct bench bench;
     uint64_t sum = 0;
@@ -280,8 +280,8 @@ static bool reads_keep_to_their_range(const struct de_log_contract *contract,
     return bench_deinit(&bench);
 }
 
-static bool compaction_forgets_a_prefix(const struct de_log_contract *contract,
-                                        struct de_contract_report *report)
+static bool compaction_forgets_a_prefix(const struct dengine_log_contract *contract,
+                                        struct dengine_contract_report *report)
 {
     struct bench bench;
 
@@ -302,8 +302,8 @@ static bool compaction_forgets_a_prefix(const struct de_log_contract *contract,
            bench_deinit(&bench);
 }
 
-static bool a_reset_continues_after_a_snapshot(const struct de_log_contract *contract,
-                                               struct de_contract_report *report)
+static bool a_reset_continues_after_a_snapshot(const struct dengine_log_contract *contract,
+                                               struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_hard_state later = {10, 0, 100};
@@ -323,8 +323,8 @@ static bool a_reset_continues_after_a_snapshot(const struct de_log_contract *con
            bench_deinit(&bench);
 }
 
-static bool indexes_have_a_bound(const struct de_log_contract *contract,
-                                 struct de_contract_report *report)
+static bool indexes_have_a_bound(const struct dengine_log_contract *contract,
+                                 struct dengine_contract_report *report)
 {
     struct bench bench;
     struct dengine_entry entry = {9, DENGINE_ENTRY_NOOP, {NULL, 0}};
@@ -351,8 +351,8 @@ static bool indexes_have_a_bound(const struct de_log_contract *contract,
     return matches(&bench, report) && bench_deinit(&bench);
 }
 
-static bool data_of_any_size_is_kept(const struct de_log_contract *contract,
-                                     struct de_contract_report *report)
+static bool data_of_any_size_is_kept(const struct dengine_log_contract *contract,
+                                     struct dengine_contract_report *report)
 {
     static const uint32_t sizes[] = {0, 1, 7, 8, 9, 4095, 4096, 4097, 1u << 20, 0};
     uint8_t *data = malloc(1u << 20);
@@ -403,7 +403,7 @@ static void draft_random(struct draft *draft, struct de_log_model *model, struct
 }
 
 static bool random_step(struct bench *bench, struct draft *drafts, struct de_random *random,
-                        struct de_contract_report *report)
+                        struct dengine_contract_report *report)
 {
     struct de_log_model *model = bench->model;
     struct dengine_log_write writes[4];
@@ -437,8 +437,8 @@ static bool random_step(struct bench *bench, struct draft *drafts, struct de_ran
     return true;
 }
 
-static bool random_operations_match_the_model(const struct de_log_contract *contract,
-                                              struct de_contract_report *report)
+static bool random_operations_match_the_model(const struct dengine_log_contract *contract,
+                                              struct dengine_contract_report *report)
 {
     struct draft *drafts = calloc(4, sizeof(*drafts));
     bool passed = drafts != NULL;
@@ -458,13 +458,13 @@ static bool random_operations_match_the_model(const struct de_log_contract *cont
     return passed;
 }
 
-const struct de_log_contract_case *de_log_contract_cases(size_t *count)
+const struct dengine_log_contract_case *dengine_log_contract_cases(size_t *count)
 {
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
     }
-    static const struct de_log_contract_case cases[] = {
+    static const struct dengine_log_contract_case cases[] = {
         CASE(a_new_store_is_empty),
         CASE(written_entries_are_read_back),
         CASE(hard_state_is_kept),

@@ -92,7 +92,7 @@ static int compare_entry(void *context, uint64_t index, const struct dengine_ent
 }
 
 bool de_log_model_matches(const struct de_log_model *model, struct dengine_log_store store,
-                          struct de_contract_report *report)
+                          struct dengine_contract_report *report)
 {
     struct comparison comparison = {model, model->base_index + 1};
     struct dengine_log_state state;

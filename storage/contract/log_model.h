@@ -4,7 +4,7 @@
 
 #include <dengine/log_store.h>
 
-#include "storage/contract/contract.h"
+#include <dengine/store_contract.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,7 +43,7 @@ void de_log_model_reset(struct de_log_model *model, uint64_t index, uint64_t ter
 
 /* Whether the store holds what the model holds, every byte of every entry. */
 bool de_log_model_matches(const struct de_log_model *model, struct dengine_log_store store,
-                          struct de_contract_report *report);
+                          struct dengine_contract_report *report);
 
 #ifdef __cplusplus
 }

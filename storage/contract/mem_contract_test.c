@@ -35,8 +35,8 @@ static void destroy_kv(void *context, struct dengine_kv_store *store)
 int main(void)
 {
     struct de_test_heap heap;
-    struct de_log_contract log = {&heap, create_log, NULL, destroy_log};
-    struct de_kv_contract kv = {NULL, create_kv, NULL, destroy_kv};
+    struct dengine_log_contract log = {&heap, create_log, NULL, destroy_log};
+    struct dengine_kv_contract kv = {NULL, create_kv, NULL, destroy_kv};
 
     de_test_heap_init(&heap);
     return de_run_log_contract(&log) + de_run_kv_contract(&kv);

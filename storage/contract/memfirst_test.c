@@ -398,8 +398,8 @@ int main(void)
         cmocka_unit_test(a_crash_at_any_operation_loses_the_end_and_says_so),
     };
     static struct bench bench = {.flush_bytes = 4096};
-    const struct de_log_contract contract = {&bench, contract_create, contract_reopen,
-                                             contract_destroy};
+    const struct dengine_log_contract contract = {&bench, contract_create, contract_reopen,
+                                                  contract_destroy};
 
     return cmocka_run_group_tests(tests, NULL, NULL) + de_run_log_contract(&contract);
 }

@@ -74,7 +74,7 @@ static int save(struct dengine_snapshot_store store, uint64_t index, size_t size
 
 /* Whether the open reader gives a stream of size bytes of the snapshot at index, and no more. */
 static bool stream_is(struct dengine_snapshot_store store, struct dengine_snapshot_reader *reader,
-                      uint64_t index, size_t size, struct de_contract_report *report)
+                      uint64_t index, size_t size, struct dengine_contract_report *report)
 {
     uint8_t *wanted = malloc(STREAM_MAX);
     uint8_t *got = malloc(STREAM_MAX);
@@ -103,7 +103,7 @@ static bool stream_is(struct dengine_snapshot_store store, struct dengine_snapsh
 
 /* Whether the newest snapshot is the one at index, with a stream of size bytes. */
 static bool newest_is(struct dengine_snapshot_store store, uint64_t index, size_t size,
-                      struct de_contract_report *report)
+                      struct dengine_contract_report *report)
 {
     const struct dengine_snapshot_meta wanted = meta_of(index);
     struct dengine_snapshot_reader *reader;
@@ -182,8 +182,8 @@ static int send_all(struct dengine_snapshot_store store, uint64_t index, const u
     return store.ops->receive_finish(store.object, receiver, &meta);
 }
 
-static bool a_new_store_has_none(const struct de_snapshot_contract *contract,
-                                 struct de_contract_report *report)
+static bool a_new_store_has_none(const struct dengine_snapshot_contract *contract,
+                                 struct dengine_contract_report *report)
 {
     struct dengine_snapshot_store store;
     struct dengine_snapshot_reader *reader;
@@ -199,8 +199,8 @@ static bool a_new_store_has_none(const struct de_snapshot_contract *contract,
     return true;
 }
 
-static bool what_was_saved_is_read(const struct de_snapshot_contract *contract,
-                                   struct de_contract_report *report)
+static bool what_was_saved_is_read(const struct dengine_snapshot_contract *contract,
+                                   struct dengine_contract_report *report)
 {
     static const size_t sizes[] = {0, 1, 4096, 65535, 65536, 65537, 131072, 400001};
     struct dengine_snapshot_store store;
@@ -223,8 +223,8 @@ static bool what_was_saved_is_read(const struct de_snapshot_contract *contract,
     return true;
 }
 
-static bool a_configuration_has_any_size(const struct de_snapshot_contract *contract,
-                                         struct de_contract_report *report)
+static bool a_configuration_has_any_size(const struct dengine_snapshot_contract *contract,
+                                         struct dengine_contract_report *report)
 {
     static const size_t sizes[] = {DENGINE_SNAPSHOT_CONFIGURATION_MAX, 0, 1, 5000};
     struct dengine_snapshot_store store;
@@ -251,8 +251,8 @@ static bool a_configuration_has_any_size(const struct de_snapshot_contract *cont
     return true;
 }
 
-static bool equal_states_have_equal_images(const struct de_snapshot_contract *contract,
-                                           struct de_contract_report *report)
+static bool equal_states_have_equal_images(const struct dengine_snapshot_contract *contract,
+                                           struct dengine_contract_report *report)
 {
     static const size_t pieces[] = {1000, 65536, STREAM_MAX};
     const struct dengine_snapshot_meta meta = meta_of(8);
@@ -283,8 +283,8 @@ static bool equal_states_have_equal_images(const struct de_snapshot_contract *co
     return true;
 }
 
-static bool an_aborted_one_leaves_nothing(const struct de_snapshot_contract *contract,
-                                          struct de_contract_report *report)
+static bool an_aborted_one_leaves_nothing(const struct dengine_snapshot_contract *contract,
+                                          struct dengine_contract_report *report)
 {
     const struct dengine_snapshot_meta meta = meta_of(6);
     struct dengine_snapshot_store store;
@@ -314,8 +314,8 @@ static bool an_aborted_one_leaves_nothing(const struct de_snapshot_contract *con
     return true;
 }
 
-static bool what_makes_no_sense_is_refused(const struct de_snapshot_contract *contract,
-                                           struct de_contract_report *report)
+static bool what_makes_no_sense_is_refused(const struct dengine_snapshot_contract *contract,
+                                           struct dengine_contract_report *report)
 {
     struct dengine_snapshot_store store;
     struct dengine_snapshot_meta meta = meta_of(0);
@@ -342,8 +342,8 @@ static bool what_makes_no_sense_is_refused(const struct de_snapshot_contract *co
     return true;
 }
 
-static bool two_are_kept_and_those_that_are_read(const struct de_snapshot_contract *contract,
-                                                 struct de_contract_report *report)
+static bool two_are_kept_and_those_that_are_read(const struct dengine_snapshot_contract *contract,
+                                                 struct dengine_contract_report *report)
 {
     struct dengine_snapshot_store store;
     struct dengine_snapshot_reader *readers[2];
@@ -382,8 +382,8 @@ static bool two_are_kept_and_those_that_are_read(const struct de_snapshot_contra
     return true;
 }
 
-static bool an_image_is_received(const struct de_snapshot_contract *contract,
-                                 struct de_contract_report *report)
+static bool an_image_is_received(const struct dengine_snapshot_contract *contract,
+                                 struct dengine_contract_report *report)
 {
     static const size_t pieces[] = {1, 7, 65536, IMAGE_MAX};
     struct dengine_snapshot_store store;
@@ -416,8 +416,8 @@ static bool an_image_is_received(const struct de_snapshot_contract *contract,
     return true;
 }
 
-static bool a_broken_transfer_goes_on(const struct de_snapshot_contract *contract,
-                                      struct de_contract_report *report)
+static bool a_broken_transfer_goes_on(const struct dengine_snapshot_contract *contract,
+                                      struct dengine_contract_report *report)
 {
     struct dengine_snapshot_store from;
     struct dengine_snapshot_store to;
@@ -462,8 +462,8 @@ static bool a_broken_transfer_goes_on(const struct de_snapshot_contract *contrac
     return true;
 }
 
-static bool a_damaged_image_is_not_taken(const struct de_snapshot_contract *contract,
-                                         struct de_contract_report *report)
+static bool a_damaged_image_is_not_taken(const struct dengine_snapshot_contract *contract,
+                                         struct dengine_contract_report *report)
 {
     struct dengine_snapshot_store store;
     uint8_t *image = NULL;
@@ -546,8 +546,9 @@ static void *read_newest(void *context)
     return NULL;
 }
 
-static bool readers_in_other_threads_read_whole_ones(const struct de_snapshot_contract *contract,
-                                                     struct de_contract_report *report)
+static bool
+readers_in_other_threads_read_whole_ones(const struct dengine_snapshot_contract *contract,
+                                         struct dengine_contract_report *report)
 {
     struct race race;
     pthread_t threads[READERS];
@@ -577,13 +578,13 @@ static bool readers_in_other_threads_read_whole_ones(const struct de_snapshot_co
     return true;
 }
 
-const struct de_snapshot_contract_case *de_snapshot_contract_cases(size_t *count)
+const struct dengine_snapshot_contract_case *dengine_snapshot_contract_cases(size_t *count)
 {
 #define CASE(name)                                                                                 \
     {                                                                                              \
 #name, name                                                                                \
     }
-    static const struct de_snapshot_contract_case cases[] = {
+    static const struct dengine_snapshot_contract_case cases[] = {
         CASE(a_new_store_has_none),
         CASE(what_was_saved_is_read),
         CASE(a_configuration_has_any_size),

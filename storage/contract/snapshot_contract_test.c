@@ -104,8 +104,8 @@ static void destroy_in_memory(void *context, struct dengine_snapshot_store *stor
 int main(void)
 {
     struct bench bench;
-    struct de_snapshot_contract files = {&bench, create, reopen, destroy};
-    struct de_snapshot_contract memory = {NULL, create_in_memory, NULL, destroy_in_memory};
+    struct dengine_snapshot_contract files = {&bench, create, reopen, destroy};
+    struct dengine_snapshot_contract memory = {NULL, create_in_memory, NULL, destroy_in_memory};
 
     memset(&bench, 0, sizeof(bench));
     return de_run_snapshot_contract(&files) + de_run_snapshot_contract(&memory);

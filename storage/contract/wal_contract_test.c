@@ -73,7 +73,7 @@ static void destroy(void *context, struct dengine_log_store *store)
 int main(void)
 {
     struct bench bench = {{0}, {NULL, NULL}, {{0}, 0, 0, 0}};
-    struct de_log_contract contract = {&bench, create, reopen, destroy};
+    struct dengine_log_contract contract = {&bench, create, reopen, destroy};
 
     de_test_heap_init(&bench.heap);
     return de_run_log_contract(&contract);

@@ -26,8 +26,8 @@ static int run(struct de_wal_kit *kit, uint64_t seed)
 /* The model that the recovered log equals becomes the model. */
 static void settle_model(struct de_wal_kit *kit, uint64_t seed, uint64_t at)
 {
-    struct de_contract_report report = {""};
-    struct de_contract_report ignored = {""};
+    struct dengine_contract_report report = {""};
+    struct dengine_contract_report ignored = {""};
 
     if (de_wal_kit_matches(kit, kit->model, &report)) {
         *kit->next = *kit->model;

@@ -155,7 +155,7 @@ int de_wal_kit_random(struct de_wal_kit *kit, struct de_random *random)
 }
 
 bool de_wal_kit_matches(struct de_wal_kit *kit, const struct de_log_model *model,
-                        struct de_contract_report *report)
+                        struct dengine_contract_report *report)
 {
     DE_ASSERT(kit->open);
     return de_log_model_matches(model, kit->store, report);

@@ -48,7 +48,7 @@ int de_wal_kit_random(struct de_wal_kit *kit, struct de_random *random);
 
 /* Whether the open log holds what `model` (or `next`) says. */
 bool de_wal_kit_matches(struct de_wal_kit *kit, const struct de_log_model *model,
-                        struct de_contract_report *report);
+                        struct dengine_contract_report *report);
 
 #ifdef __cplusplus
 }

@@ -34,7 +34,7 @@ static int teardown(void **state)
 
 static void expect(struct de_wal_kit *kit, const struct de_log_model *model)
 {
-    struct de_contract_report report = {""};
+    struct dengine_contract_report report = {""};
 
     if (!de_wal_kit_matches(kit, model, &report)) {
         fail_msg("%s", report.message);

@@ -28,7 +28,7 @@ static int teardown(void **state)
 
 static void expect(struct de_wal_kit *kit, const struct de_log_model *model)
 {
-    struct de_contract_report report = {""};
+    struct dengine_contract_report report = {""};
 
     if (!de_wal_kit_matches(kit, model, &report)) {
         fail_msg("%s", report.message);
@@ -92,7 +92,7 @@ static void any_failed_operation_breaks_the_log_for_good(void **state)
     for (uint64_t at = 0; at < 150; at++) {
         struct de_wal_kit kit;
         struct de_random random;
-        struct de_contract_report report = {""};
+        struct dengine_contract_report report = {""};
         int error;
 
         de_wal_kit_init(&kit);

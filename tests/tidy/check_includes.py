@@ -28,7 +28,7 @@ LAYERS = {
     "core/kv/": PURE + ["core/base/"],
     "core/node/": PURE + ["core/base/", "core/raft/", "core/kv/"],
     "proto/": PURE + CORE,
-    "storage/": PURE + ["core/base/"],
+    "storage/": PURE + ["core/base/", "include/dengine/store_contract.h"],
     "storage/wal/": PURE + ["core/base/", "storage/*"],
     "storage/memfirst/": PURE + ["core/base/", "storage/*"],
     "storage/snapshot/": PURE + ["core/base/", "storage/*"],
