@@ -76,6 +76,12 @@
       "67108864", "size of one file of the log; a multiple of 4096")                               \
     X(MAP_BYTES, "storage", "lmdb_map_bytes", NUMBER, "bytes", 16777216, 17592186044416,           \
       "68719476736", "address space for the state at first; doubled when it is half used")         \
+    X(READERS_MAX, "storage", "lmdb_readers_max", NUMBER, "", 8, 65536, "256",                     \
+      "reads of the state at one time, by all threads; more are refused as busy")                  \
+    X(KEY_BYTES_MAX, "limits", "key_bytes_max", NUMBER, "bytes", 1, 500, "500",                    \
+      "the longest key that may be put on this node")                                              \
+    X(LEASES_MAX, "limits", "leases_max", NUMBER, "", 1, 1000000, "1000000",                       \
+      "leases in the cluster, with sessions and keys that end; more are refused as busy here")     \
     X(VALUE_BYTES_MAX, "limits", "value_bytes_max", NUMBER, "bytes", 1, 16777216, "1048576",       \
       "the longest value; the same on all members")                                                \
     X(REQUEST_TIMEOUT, "limits", "request_timeout_ms", NUMBER, "ms", 1, 86400000, "5000",          \

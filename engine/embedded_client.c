@@ -146,14 +146,17 @@ static void join_session(const struct de_client_call *from, struct de_kv_command
 static int start_write(struct dengine *engine, const struct de_client_call *from)
 {
     struct de_kv_command command;
+    char reason[DE_ADMISSION_REASON_BYTES];
     struct embedded_call *call;
     int err;
 
     command_of(from, &command);
     join_session(from, &command);
-    err = de_kv_command_check(&command, (size_t)engine->plan.value_bytes_max);
+    err = de_admission_check(&engine->admission, &command, reason);
     if (err != 0) {
-        if (err == DENGINE_E_TOO_LARGE) {
+        if (reason[0] != '\0') {
+            de_client_set_last_error("%s", reason);
+        } else if (err == DENGINE_E_TOO_LARGE) {
             de_client_set_last_error("the value may have at most %llu bytes",
                                      (unsigned long long)engine->plan.value_bytes_max);
         }
@@ -172,6 +175,7 @@ static int start_write(struct dengine *engine, const struct de_client_call *from
 
 static int start_txn(struct dengine *engine, const struct de_client_call *from)
 {
+    char reason[DE_ADMISSION_REASON_BYTES];
     struct embedded_call *call;
     uint8_t *bytes;
     size_t size;
@@ -186,6 +190,12 @@ static int start_txn(struct dengine *engine, const struct de_client_call *from)
                 "an operation or comparison of the transaction makes no sense, "
                 "or is too large");
         }
+        return err;
+    }
+    err = de_admission_check_bytes(&engine->admission, dengine_bytes(bytes, size), reason);
+    if (err != 0) {
+        de_client_set_last_error("%s", reason);
+        free(bytes);
         return err;
     }
     call = new_call(engine, from, size);

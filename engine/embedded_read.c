@@ -60,6 +60,7 @@ static int open_view(struct dengine *engine, enum dengine_consistency asked,
         return err != 0 ? err : DENGINE_E_INVALID;
     }
     err = open(engine->stores.kv, view);
+    de_admission_note_read(&engine->admission, err);
     if (err == 0 && consistency == DENGINE_LEASE) {
         struct de_node_lease lease;
 

@@ -29,6 +29,12 @@ struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine)
     return engine->stores.snapshots;
 }
 
+struct de_admission *de_engine_admission(struct dengine *engine)
+{
+    DE_ASSERT(engine->admission.kv != NULL);
+    return &engine->admission;
+}
+
 struct de_watches *de_engine_watches(struct dengine *engine)
 {
     DE_ASSERT(engine->watches != NULL);

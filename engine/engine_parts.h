@@ -8,6 +8,7 @@
 #include <dengine/dengine.h>
 
 #include "core/kv/kv.h"
+#include "engine/admission.h"
 #include "engine/watches.h"
 #include "runtime/libev/replica.h"
 
@@ -19,6 +20,7 @@ extern "C" {
 struct de_replica *de_engine_replica(struct dengine *engine);
 struct de_kv *de_engine_kv(struct dengine *engine);
 struct dengine_snapshot_store de_engine_snapshots(struct dengine *engine);
+struct de_admission *de_engine_admission(struct dengine *engine);
 struct de_watches *de_engine_watches(struct dengine *engine);
 
 /* Who the members are and who leads, with the addresses that clients are to dial. */

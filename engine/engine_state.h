@@ -5,6 +5,7 @@
 #include <dengine/dengine.h>
 
 #include "client/client_ops.h"
+#include "engine/admission.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "engine/stores.h"
@@ -27,6 +28,7 @@ struct dengine {
     struct de_engine_services services;
     struct de_stores stores;
     struct de_watches *watches;
+    struct de_admission admission;
     struct de_replica *replica;
 };
 

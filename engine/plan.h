@@ -42,6 +42,9 @@ struct de_plan {
     const char *join;     /* the configuration's: endpoints, or "" */
     const char *data_dir; /* the configuration's */
     uint64_t value_bytes_max;
+    uint64_t key_bytes_max;
+    uint64_t leases_max;
+    uint32_t readers_max;
     uint32_t request_timeout_ms;
     enum dengine_consistency default_consistency;
     bool allow_override;

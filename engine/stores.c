@@ -198,7 +198,8 @@ static int open_kv(const char *path, const struct de_lmdb_options *options,
 static int open_state(const struct de_plan *plan, struct de_stores *stores, const char *discard,
                       char *message, size_t message_size)
 {
-    struct de_lmdb_options options = {.map_bytes = plan->map_bytes, .discard = discard};
+    struct de_lmdb_options options = {
+        .map_bytes = plan->map_bytes, .views_max = plan->readers_max, .discard = discard};
     char path[PATH_BYTES];
     bool older = false;
     int err = join_path(plan->data_dir, "state", path, message, message_size);

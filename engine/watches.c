@@ -270,3 +270,11 @@ int de_watches_open(struct de_watches *watches, const struct dengine_watch_optio
     *result = &feed->feed;
     return 0;
 }
+
+void de_watches_usage(struct de_watches *watches, struct de_watch_usage *usage)
+{
+    DE_ASSERT(watches != NULL);
+    (void)pthread_mutex_lock(&watches->mutex);
+    de_watch_usage(watches->hub, usage);
+    (void)pthread_mutex_unlock(&watches->mutex);
+}

@@ -28,6 +28,9 @@ void de_watches_end(struct de_watches *watches);
 int de_watches_open(struct de_watches *watches, const struct dengine_watch_options *options,
                     struct de_watch_feed **feed);
 
+/* As de_watch_usage. */
+void de_watches_usage(struct de_watches *watches, struct de_watch_usage *usage);
+
 #ifdef __cplusplus
 }
 #endif

@@ -103,6 +103,7 @@ void de_service_attach(struct de_service *service, const struct de_service_parts
     service->snapshots = parts->snapshots;
     service->watches = parts->watches;
     service->engine = parts->engine;
+    service->admission = de_engine_admission(parts->engine);
     atomic_store_explicit(&service->attached, true, memory_order_release);
 }
 

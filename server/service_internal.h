@@ -19,6 +19,7 @@ struct de_service {
     struct dengine_snapshot_store snapshots;
     struct de_watches *watches;
     struct dengine *engine;
+    struct de_admission *admission;
     /* Reads whose barrier has passed; guarded by reader.mutex. */
     struct de_worker reader;
     struct de_read_call *ready;

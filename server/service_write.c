@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "d_engine/client.pb-c.h"
+#include "engine/admission.h"
 #include "server/service_txn.h"
 
 #define NS_PER_S  UINT64_C(1000000000)
@@ -198,6 +199,7 @@ static void propose(struct de_service *service, struct de_rpc_call *call,
 static void propose_txn(struct de_service *service, struct de_rpc_call *call,
                         const DEngine__Client__Txn *txn, const struct de_client_session *session)
 {
+    char reason[DE_ADMISSION_REASON_BYTES];
     struct write_call *write;
     uint8_t *bytes;
     size_t size;
@@ -215,6 +217,12 @@ static void propose_txn(struct de_service *service, struct de_rpc_call *call,
                                    ? NULL
                                    : "an operation or comparison of the transaction makes no "
                                      "sense, or is too large");
+        return;
+    }
+    err = de_admission_check_bytes(service->admission, dengine_bytes(bytes, size), reason);
+    if (err != 0) {
+        de_service_reply_error(service, call, err, true, reason);
+        free(bytes);
         return;
     }
     write = new_write(service, call, size);
@@ -270,6 +278,7 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
     DEngine__Client__ClientWriteRequest *request =
         d_engine__client__client_write_request__unpack(NULL, bytes.size, bytes.data);
     struct de_client_session session;
+    char reason[DE_ADMISSION_REASON_BYTES];
     struct de_kv_command command;
     const char *message;
     int err;
@@ -305,8 +314,10 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
         command.session = session.id;
         command.sequence = session.sequence;
         command.acknowledged = session.acknowledged;
-        err = de_kv_command_check(&command, (size_t)service->options.value_bytes_max);
-        if (err != 0) {
+        err = de_admission_check(service->admission, &command, reason);
+        if (reason[0] != '\0') {
+            de_service_reply_error(service, call, err, true, reason);
+        } else if (err != 0) {
             reply_limit(service, call, err, &command);
         } else {
             propose(service, call, &command);

@@ -75,11 +75,12 @@ struct de_kv_view {
     struct dengine_kv_view *view;
     uint64_t revision; /* applied index that the view shows */
     uint64_t time_ns;  /* cluster time then */
+    uint64_t leases;   /* that there are then */
 };
 
 int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view);
-/* As de_kv_view_open, without looking up what it shows: revision and time_ns are 0. For reads of a
- * key or two, which it makes a third faster. */
+/* As de_kv_view_open, without looking up what it shows: revision, time_ns and leases are 0. For
+ * reads of a key or two, which it makes a third faster. */
 int de_kv_view_open_plain(struct de_kv *kv, struct de_kv_view *view);
 /* NOT_FOUND when there is no such key. record borrows until the view is closed. */
 int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record);

@@ -28,6 +28,7 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
         rc = de_kv_state_decode(state, &mark);
         view->revision = mark.index;
         view->time_ns = mark.time_ns;
+        view->leases = mark.leases;
     } else if (rc == DENGINE_E_NOT_FOUND) {
         rc = 0;
     }

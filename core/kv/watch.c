@@ -38,6 +38,8 @@ struct de_watch_hub {
     size_t ring_bytes;
     uint64_t oldest;
     uint64_t revision;
+    uint64_t refused; /* for de_watch_usage, as the next one */
+    uint64_t overflows;
 };
 
 int de_watch_hub_new(const struct de_watch_limits *limits, const struct de_allocator *allocator,
@@ -223,6 +225,7 @@ static void offer_to(void *context, struct de_watch_node *node)
     if ((watcher->count >= watcher->count_max && !whole) || !push(offer->hub, watcher, event)) {
         drop_revision(offer->hub, watcher, event->revision);
         cancel(offer->hub, watcher, DE_WATCH_OVERFLOW, event->revision);
+        offer->hub->overflows++;
     } else if (watcher->count == 1) {
         offer->hub->ready(offer->hub->context, watcher);
     }
@@ -268,7 +271,7 @@ void de_watch_reset(struct de_watch_hub *hub, uint64_t revision)
 
 /* ---- watchers ---- */
 
-static int check(const struct de_watch_hub *hub, const struct de_watch_options *options)
+static int check(struct de_watch_hub *hub, const struct de_watch_options *options)
 {
     const struct dengine_slice from = options->from;
     const struct dengine_slice end = options->end;
@@ -287,6 +290,7 @@ static int check(const struct de_watch_hub *hub, const struct de_watch_options *
         }
     }
     if (hub->watcher_count >= hub->limits.watchers_max) {
+        hub->refused++;
         return DENGINE_E_BUSY;
     }
     return options->from_revision != 0 && options->from_revision < hub->oldest ? DENGINE_E_COMPACTED
@@ -481,4 +485,15 @@ size_t de_watch_count(const struct de_watch_hub *hub)
     DE_ASSERT(hub != NULL);
     DE_ASSERT((hub->watchers == NULL) == (hub->watcher_count == 0));
     return hub->watcher_count;
+}
+
+void de_watch_usage(const struct de_watch_hub *hub, struct de_watch_usage *usage)
+{
+    DE_ASSERT(hub != NULL);
+    DE_ASSERT(hub->watcher_count <= hub->limits.watchers_max);
+    *usage = (struct de_watch_usage){.watchers = hub->watcher_count,
+                                     .events = hub->ring_events,
+                                     .event_bytes = hub->ring_bytes,
+                                     .refused = hub->refused,
+                                     .overflows = hub->overflows};
 }

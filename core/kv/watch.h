@@ -92,6 +92,16 @@ uint64_t de_watch_oldest(const struct de_watch_hub *hub);
 uint64_t de_watch_revision(const struct de_watch_hub *hub);
 size_t de_watch_count(const struct de_watch_hub *hub);
 
+/* What the limits bound, and what was refused at them since the hub was made. */
+struct de_watch_usage {
+    uint64_t watchers;
+    uint64_t events; /* in the ring */
+    uint64_t event_bytes;
+    uint64_t refused;   /* watchers beyond watchers_max */
+    uint64_t overflows; /* watchers canceled because their queue was full */
+};
+void de_watch_usage(const struct de_watch_hub *hub, struct de_watch_usage *usage);
+
 #ifdef __cplusplus
 }
 #endif

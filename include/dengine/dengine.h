@@ -119,6 +119,7 @@ struct dengine_status {
     uint64_t first_index; /* of the oldest log entry that is kept */
     uint64_t last_index;
     uint32_t pending_requests;
+    uint64_t pending_bytes; /* of the writes among them */
     uint64_t snapshot_index;      /* of the newest snapshot; 0 = none yet */
     uint64_t snapshot_bytes;      /* its size */
     uint64_t snapshots_taken;     /* since the engine was opened, as the following */

@@ -108,6 +108,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     status->first_index = now.raft.base_index + 1;
     status->last_index = now.raft.last_index;
     status->pending_requests = now.pending_requests;
+    status->pending_bytes = now.pending_bytes;
     status->snapshot_index = now.snapshot.index;
     status->snapshot_bytes = now.snapshot.image_bytes;
     status->snapshots_taken = now.snapshot.taken;

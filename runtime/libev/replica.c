@@ -464,7 +464,8 @@ static int boot_all(struct de_replica *replica, struct boot *boot)
     if (err != 0) {
         return err;
     }
-    de_requests_init(&replica->requests, replica->loop, options->limits.pending_requests_max);
+    de_requests_init(&replica->requests, replica->loop, options->limits.pending_requests_max,
+                     options->limits.pending_bytes_max);
     err = make_threads(replica, options);
     if (err == 0) {
         err = make_transport(replica, options);
@@ -548,6 +549,11 @@ uint64_t de_replica_applied(const struct de_replica *replica)
 void de_replica_lease(const struct de_replica *replica, struct de_node_lease *lease)
 {
     de_publisher_get_lease(&replica->publisher, lease);
+}
+
+void de_replica_requests_usage(const struct de_replica *replica, struct de_requests_usage *usage)
+{
+    de_requests_usage(&replica->requests, usage);
 }
 
 bool de_replica_halted(const struct de_replica *replica)

@@ -53,6 +53,8 @@ void de_replica_status(struct de_replica *replica, struct dengine_status *status
  * view of the state machine opened after de_replica_applied has applied at least so much. */
 uint64_t de_replica_applied(const struct de_replica *replica);
 void de_replica_lease(const struct de_replica *replica, struct de_node_lease *lease);
+/* What waits for a leader, and what was refused. */
+void de_replica_requests_usage(const struct de_replica *replica, struct de_requests_usage *usage);
 /* Whether the node has halted: then it serves nothing. */
 bool de_replica_halted(const struct de_replica *replica);
 /* Who the members are and who leads, as this node knows it; addresses as recorded. */

@@ -11,6 +11,14 @@ static bool claim_answer(struct de_replica_request *request)
     return !__atomic_exchange_n(&request->answered, true, __ATOMIC_ACQ_REL);
 }
 
+/* Tells other threads. */
+static void publish_waiting(struct de_requests *requests)
+{
+    DE_ASSERT(requests->waiting_count > 0 || requests->waiting_bytes == 0);
+    __atomic_store_n(&requests->usage.waiting, requests->waiting_count, __ATOMIC_RELAXED);
+    __atomic_store_n(&requests->usage.waiting_bytes, requests->waiting_bytes, __ATOMIC_RELAXED);
+}
+
 static void waiting_add(struct de_requests *requests, struct de_replica_request *request)
 {
     request->next = NULL;
@@ -18,6 +26,8 @@ static void waiting_add(struct de_requests *requests, struct de_replica_request 
     *requests->waiting_last = request;
     requests->waiting_last = &request->next;
     requests->waiting_count++;
+    requests->waiting_bytes += request->command.size;
+    publish_waiting(requests);
 }
 
 static void waiting_remove(struct de_requests *requests, struct de_replica_request *request)
@@ -31,13 +41,19 @@ static void waiting_remove(struct de_requests *requests, struct de_replica_reque
     }
     request->previous = NULL;
     DE_ASSERT(requests->waiting_count > 0);
+    DE_ASSERT(requests->waiting_bytes >= request->command.size);
     requests->waiting_count--;
+    requests->waiting_bytes -= request->command.size;
+    publish_waiting(requests);
 }
 
 /* Ends a request that the node does not have (any more). On the loop. */
 static void end_here(struct de_requests *requests, struct de_replica_request *request, int status)
 {
     de_deadlines_remove(&requests->deadlines, &request->deadline);
+    if (status == DENGINE_E_BUSY) {
+        __atomic_store_n(&requests->usage.busy, requests->usage.busy + 1, __ATOMIC_RELAXED);
+    }
     if (claim_answer(request)) {
         request->done(request, status, NULL);
     }
@@ -56,7 +72,8 @@ static void node_finished(struct de_post *post)
         end_here(requests, request, request->status);
     } else if (requests->stopped) {
         end_here(requests, request, DENGINE_E_SHUTDOWN);
-    } else if (requests->waiting_count >= requests->waiting_max) {
+    } else if (requests->waiting_count >= requests->waiting_max ||
+               requests->waiting_bytes + request->command.size > requests->waiting_bytes_max) {
         end_here(requests, request, DENGINE_E_BUSY);
     } else {
         waiting_add(requests, request);
@@ -152,14 +169,24 @@ static void on_timer(struct de_timer *timer)
     arm_timer(requests);
 }
 
-void de_requests_init(struct de_requests *requests, struct de_loop *loop, uint32_t waiting_max)
+void de_requests_init(struct de_requests *requests, struct de_loop *loop, uint32_t waiting_max,
+                      uint64_t waiting_bytes_max)
 {
     memset(requests, 0, sizeof(*requests));
     requests->loop = loop;
     requests->timer.run = on_timer;
     requests->waiting_last = &requests->waiting;
     requests->waiting_max = waiting_max;
+    requests->waiting_bytes_max = waiting_bytes_max;
     de_deadlines_init(&requests->deadlines, de_clock_now_ns());
+}
+
+void de_requests_usage(const struct de_requests *requests, struct de_requests_usage *usage)
+{
+    DE_ASSERT(requests != NULL);
+    usage->waiting = __atomic_load_n(&requests->usage.waiting, __ATOMIC_RELAXED);
+    usage->waiting_bytes = __atomic_load_n(&requests->usage.waiting_bytes, __ATOMIC_RELAXED);
+    usage->busy = __atomic_load_n(&requests->usage.busy, __ATOMIC_RELAXED);
 }
 
 void de_requests_submit(struct de_requests *requests, struct de_replica_request *request)

@@ -50,6 +50,13 @@ struct de_replica_request {
     bool answered; /* atomic: done has been called, or is being called */
 };
 
+/* What waits for a leader, and what was refused. */
+struct de_requests_usage {
+    uint64_t waiting;
+    uint64_t waiting_bytes;
+    uint64_t busy; /* refused, by the node or here, since the beginning */
+};
+
 struct de_requests {
     struct de_loop *loop;
     struct de_node *node;
@@ -59,13 +66,20 @@ struct de_requests {
     struct de_replica_request *waiting;
     struct de_replica_request **waiting_last;
     uint32_t waiting_count;
+    uint64_t waiting_bytes; /* of their commands */
     uint32_t waiting_max;
+    uint64_t waiting_bytes_max;
+    struct de_requests_usage usage; /* for other threads, each member by itself */
     bool leader_came;
     bool stopped;
 };
 
 /* node may be set later, but before the first request. */
-void de_requests_init(struct de_requests *requests, struct de_loop *loop, uint32_t waiting_max);
+void de_requests_init(struct de_requests *requests, struct de_loop *loop, uint32_t waiting_max,
+                      uint64_t waiting_bytes_max);
+
+/* Any thread. */
+void de_requests_usage(const struct de_requests *requests, struct de_requests_usage *usage);
 
 /* Any thread. The request is the runtime's until release. */
 void de_requests_submit(struct de_requests *requests, struct de_replica_request *request);
