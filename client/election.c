@@ -9,9 +9,10 @@
 #include "client/queue.h"
 #include "core/base/assert.h"
 
-/* Between two looks of an observer, growing. */
-#define PAUSE_LEAST_NS UINT64_C(2000000)
-#define PAUSE_MOST_NS  UINT64_C(100000000)
+/* An observer looks again after so long, in case that the watch is late. */
+#define RECHECK_MS 1000
+/* Before a watch that has ended is opened again. */
+#define PAUSE_NS 20000000
 
 struct dengine_election {
     struct de_queue queue;
@@ -108,7 +109,7 @@ void dengine_leader_info_free(struct dengine_leader_info *info)
 
 /* 0 when what is seen differs from *known, which it then is; else TIMEOUT. */
 static int look_once(struct dengine_client *client, const struct de_queue_name *name,
-                     struct dengine_leader_info *known)
+                     struct dengine_leader_info *known, uint64_t *seen)
 {
     struct de_queue_look look = {0};
     const int err = de_queue_look(client, name, true, &look);
@@ -117,6 +118,7 @@ static int look_once(struct dengine_client *client, const struct de_queue_name *
         return err;
     }
     DE_ASSERT_IMPLIES(look.first.joined == 0, look.value.owner == NULL);
+    *seen = look.seen;
     if (!look.in_office) {
         dengine_value_free(&look.value);
         look.revision = 0;
@@ -131,25 +133,61 @@ static int look_once(struct dengine_client *client, const struct de_queue_name *
     return 0;
 }
 
+/* Waits for a change in the queue after look_once has seen it up to `seen`, for RECHECK_MS at most.
+ * A watch that has ended is opened again by the next one. */
+static void wait_for_change(struct dengine_client *client, const struct de_queue_name *name,
+                            uint64_t seen, uint64_t left_ns, struct dengine_watch **watch)
+{
+    const struct dengine_slice prefix = dengine_bytes(name->prefix, name->size);
+    struct dengine_watch_options options = {.from = prefix,
+                                            .from_revision = seen != 0 ? seen + 1 : 0};
+    const uint64_t left_ms = left_ns / DE_NS_PER_MS + 1;
+    const uint32_t wait_ms = left_ms < RECHECK_MS ? (uint32_t)left_ms : RECHECK_MS;
+    uint8_t end[DE_QUEUE_PREFIX_MAX];
+    struct dengine_event event;
+    int err = 0;
+
+    DE_ASSERT(watch != NULL);
+    options.end = dengine_prefix_end(prefix, end);
+    if (*watch == NULL) {
+        err = dengine_watch_open(client, &options, watch);
+    }
+    if (err == 0) {
+        err = dengine_watch_next(*watch, wait_ms, &event);
+    }
+    while (err == 0) { /* what has come with it */
+        err = dengine_watch_next(*watch, 0, &event);
+    }
+    if (err != DENGINE_E_TIMEOUT) {
+        struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+        dengine_watch_close(*watch);
+        *watch = NULL;
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 int dengine_election_observe(struct dengine_client *client, struct dengine_slice name,
                              uint32_t timeout_ms, struct dengine_leader_info *known)
 {
     const uint64_t deadline_ns = de_monotonic_ns() + timeout_ms * DE_NS_PER_MS;
-    uint64_t pause_ns = PAUSE_LEAST_NS;
+    struct dengine_watch *watch = NULL;
     struct de_queue_name queue;
     int err = de_queue_name_init(&queue, name);
 
     DE_ASSERT(known != NULL);
     while (err == 0) {
-        struct timespec pause = {.tv_nsec = (long)pause_ns};
+        uint64_t seen = 0;
+        uint64_t now_ns;
 
-        err = look_once(client, &queue, known);
-        if (err == 0 || !de_queue_passes(err) || de_monotonic_ns() + pause_ns >= deadline_ns) {
+        err = look_once(client, &queue, known, &seen);
+        now_ns = de_monotonic_ns();
+        if (err == 0 || !de_queue_passes(err) || now_ns >= deadline_ns) {
             break;
         }
+        wait_for_change(client, &queue, seen, deadline_ns - now_ns, &watch);
         err = 0;
-        (void)nanosleep(&pause, NULL);
-        pause_ns = pause_ns < PAUSE_MOST_NS / 2 ? pause_ns * 2 : PAUSE_MOST_NS;
     }
+    dengine_watch_close(watch);
     return err;
 }

@@ -7,9 +7,6 @@
 #include "core/base/assert.h"
 
 #define LEASE_MS_INITIAL 10000
-/* Between two looks at who is before us, growing. */
-#define PAUSE_LEAST_NS UINT64_C(1000000)
-#define PAUSE_MOST_NS  UINT64_C(50000000)
 
 int de_queue_init(struct de_queue *queue, struct dengine_client *client, struct dengine_slice name,
                   uint32_t lease_ms, void (*lost)(void *context), void *context)
@@ -185,8 +182,6 @@ static int look_before(struct de_queue *queue, const struct de_queue_place *befo
     int err;
 
     DE_ASSERT(before->joined != 0);
-    memcpy(bytes, queue->name.prefix, queue->name.size);
-    memcpy(bytes + queue->name.size, before->digits, DE_QUEUE_DIGITS);
     err = dengine_scan(queue->client, &scan, NULL, &page);
     *there = err == 0 && page.count == 1 && page.pairs[0].key.size == scan.from.size &&
              memcmp(page.pairs[0].key.data, bytes, scan.from.size) == 0 &&
@@ -217,28 +212,6 @@ static int step(struct de_queue *queue, struct dengine_slice value, struct de_qu
     }
     DE_ASSERT(look->first.joined <= queue->place.joined);
     return look->before.joined == 0 ? take_office(queue, value) : DENGINE_E_TIMEOUT;
-}
-
-/* Waits, and makes *pause_ns longer. False when it has been canceled, or at the deadline. */
-static bool rest(struct de_queue *queue, uint64_t deadline_ns, uint64_t *pause_ns)
-{
-    const uint64_t begin_ns = de_monotonic_ns();
-    uint64_t until_ns = begin_ns + *pause_ns;
-    bool go_on;
-
-    DE_ASSERT(*pause_ns > 0);
-    if (begin_ns >= deadline_ns) {
-        return false;
-    }
-    until_ns = until_ns < deadline_ns ? until_ns : deadline_ns;
-    *pause_ns = *pause_ns < PAUSE_MOST_NS / 2 ? *pause_ns * 2 : PAUSE_MOST_NS;
-    (void)pthread_mutex_lock(&queue->mutex);
-    while (!queue->canceled && de_monotonic_ns() < until_ns) {
-        de_monotonic_wait(&queue->changed, &queue->mutex, until_ns);
-    }
-    go_on = !queue->canceled;
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return go_on;
 }
 
 static bool take_cancel(struct de_queue *queue)
@@ -281,8 +254,8 @@ static void give_up(struct de_queue *queue, int err)
 int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t timeout_ms)
 {
     const uint64_t deadline_ns = de_monotonic_ns() + timeout_ms * DE_NS_PER_MS;
+    struct de_queue_wait wait = {.pause_ns = DE_QUEUE_PAUSE_LEAST_NS};
     struct de_queue_look look = {0};
-    uint64_t pause_ns = PAUSE_LEAST_NS;
     int err;
 
     if (queue->token != 0) {
@@ -292,7 +265,8 @@ int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t t
     DE_ASSERT(queue->place.joined == 0);
     do {
         err = step(queue, value, &look);
-    } while (err != 0 && de_queue_passes(err) && rest(queue, deadline_ns, &pause_ns));
+    } while (err != 0 && de_queue_passes(err) && de_queue_rest(queue, &wait, &look, deadline_ns));
+    de_queue_wait_end(&wait);
     if (take_cancel(queue)) {
         err = DENGINE_E_CANCELED;
     }

@@ -20,6 +20,7 @@
 
 #include <dengine/keeper.h>
 #include <dengine/lock.h>
+#include <dengine/watch.h>
 
 #include <pthread.h>
 
@@ -60,6 +61,7 @@ struct de_queue {
     uint64_t token; /* 0: not the first */
     bool is_lost;   /* after having been first */
     bool canceled;
+    bool woken; /* who is waited for may have gone */
 };
 
 /* INVALID, TOO_LARGE. */
@@ -83,6 +85,7 @@ int de_queue_deinit(struct de_queue *queue);
 
 /* What one look at a queue shows. */
 struct de_queue_look {
+    uint64_t seen;                /* up to this revision; 0: the server does not tell */
     struct de_queue_place own;    /* whose place is looked at; none: behind the last */
     bool there;                   /* own is */
     struct de_queue_place before; /* the last one before it */
@@ -96,6 +99,24 @@ struct de_queue_look {
 /* Looks, with own set by the caller and the rest zero. Errors of dengine_scan. */
 int de_queue_look(struct dengine_client *client, const struct de_queue_name *name, bool with_value,
                   struct de_queue_look *look);
+
+/* Waiting for the one before us to go: a watch of its key says when to look again. Where there is
+ * none, and in case it is late, a look now and then does. */
+struct de_queue_wait {
+    uint64_t pause_ns;           /* until the next look without a watch; grows */
+    struct dengine_watch *watch; /* NULL: none */
+    struct de_queue_place of;    /* whom it watches */
+};
+#define DE_QUEUE_PAUSE_LEAST_NS UINT64_C(1000000)
+
+/* Waits until it is time for another look. False: canceled, or the deadline has come. */
+bool de_queue_rest(struct de_queue *queue, struct de_queue_wait *wait,
+                   const struct de_queue_look *look, uint64_t deadline_ns);
+void de_queue_wait_end(struct de_queue_wait *wait);
+
+/* The key of a place, in bytes of DE_QUEUE_KEY_MAX. */
+struct dengine_slice de_queue_key(const struct de_queue_name *name,
+                                  const struct de_queue_place *place, uint8_t *bytes);
 
 /* Whether err may be gone when the call is made again. */
 bool de_queue_passes(int err);

@@ -41,6 +41,15 @@ bool de_queue_passes(int err)
     }
 }
 
+struct dengine_slice de_queue_key(const struct de_queue_name *name,
+                                  const struct de_queue_place *place, uint8_t *bytes)
+{
+    DE_ASSERT(place->joined != 0);
+    memcpy(bytes, name->prefix, name->size);
+    memcpy(bytes + name->size, place->digits, DE_QUEUE_DIGITS);
+    return dengine_bytes(bytes, name->size + DE_QUEUE_DIGITS);
+}
+
 /* Whether a stands before b; none stands before nobody. */
 static bool is_before(const struct de_queue_place *a, const struct de_queue_place *b)
 {
@@ -103,6 +112,7 @@ int de_queue_look(struct dengine_client *client, const struct de_queue_name *nam
         if (err == 0 && page.revision < look->own.joined) {
             err = DENGINE_E_UNAVAILABLE;
         }
+        look->seen = err == 0 && look->seen == 0 ? page.revision : look->seen;
         for (size_t i = 0; err == 0 && i < page.count; i++) {
             if (page.pairs[i].key.size == name->size + DE_QUEUE_DIGITS) {
                 err = take_pair(&page.pairs[i], with_value, look);

@@ -420,7 +420,14 @@ static int vague_start(struct dengine_client *base, const struct de_client_call 
     return client->ops->start(client, &passed);
 }
 
-static const struct de_client_ops vague_ops = {.start = vague_start};
+static int vague_watch(struct dengine_client *base, const struct dengine_watch_options *options,
+                       struct de_watch_feed **feed)
+{
+    (void)base;
+    return client->ops->watch(client, options, feed);
+}
+
+static const struct de_client_ops vague_ops = {.start = vague_start, .watch = vague_watch};
 
 static void check_vague(bool carry_out)
 {
