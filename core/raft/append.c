@@ -9,7 +9,7 @@ bool de_append_heard(struct de_raft *raft, uint64_t leader)
         de_drop(raft); /* at most one leader per term (Raft 5.2): that is none of our cluster */
         return false;
     }
-    if (raft->leader != leader || raft->role != DE_RAFT_FOLLOWER) {
+    if (raft->leader != leader) {
         de_become_follower(raft, raft->term, leader);
     }
     de_election_arm(raft);

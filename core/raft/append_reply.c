@@ -56,7 +56,8 @@ void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *repl
         return;
     }
     struct de_progress *peer = de_peer(raft, reply->from);
-    if (peer == NULL || !note_echoes(raft, peer, reply)) {
+    DE_ASSERT(peer != NULL); /* answers come from members only, see message.c */
+    if (!note_echoes(raft, peer, reply)) {
         return;
     }
     if (reply->rejected) {

@@ -551,8 +551,10 @@ static void test_options_are_checked(void **state)
     REFUSED(window_bytes_max, 0);
     REFUSED(uncommitted_bytes_max, 0);
     REFUSED(term_runs_max, 15);
+    REFUSED(term_runs_max, (1U << 24) + 1);
     REFUSED(size_ring, 0);
     REFUSED(size_ring, 48);
+    REFUSED(size_ring, 1U << 29);
 #undef REFUSED
 }
 
@@ -590,7 +592,9 @@ static void test_contradictory_disks_are_refused(void **state)
         memcpy(runs, save, sizeof(runs));                                                          \
     } while (0)
     REFUSED(boot.last_index = 2);
+    REFUSED(boot.last_index = DE_INDEX_MAX);
     REFUSED(boot.base_term = 0);
+    REFUSED(boot.base_index = 0);
     REFUSED(boot.hard_state.term = 2);
     REFUSED(boot.hard_state.term = UINT64_MAX / 2);
     REFUSED(boot.hard_state.term = UINT64_MAX);
@@ -603,7 +607,16 @@ static void test_contradictory_disks_are_refused(void **state)
     REFUSED(runs[1].first_index = 9);
     REFUSED(runs[1].term = 1);
     REFUSED(runs[0].term = 1);
+    REFUSED(boot.base_term = runs[0].term = 0);
     REFUSED(boot.configuration = NULL);
+    struct de_raft_configuration strange = voters;
+    strange.members[0].flags = 0;
+    REFUSED(boot.configuration = &strange);
+    found[0].configuration = &strange;
+    REFUSED((void)boot);
+    found[0].configuration = NULL;
+    REFUSED((void)boot);
+    found[0].configuration = &voters;
     found[0].index = 8;
     REFUSED((void)boot);
     found[0].index = 3;

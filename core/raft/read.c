@@ -77,7 +77,8 @@ void de_read_on_request(struct de_raft *raft, const struct de_raft_message *requ
         return;
     }
     struct de_progress *peer = de_peer(raft, request->from);
-    if (peer == NULL || request->round == 0) {
+    DE_ASSERT(peer != NULL); /* only members may ask, see message.c */
+    if (request->round == 0) {
         de_drop(raft);
         return;
     }

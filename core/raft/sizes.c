@@ -48,8 +48,9 @@ void de_sizes_truncate(struct de_sizes *sizes, uint64_t from)
 
 uint64_t de_sizes_between(const struct de_sizes *sizes, uint64_t first, uint64_t last)
 {
-    uint64_t before = first > 0 ? first - 1 : 0;
+    uint64_t before = first - 1;
 
+    DE_ASSERT(first > 0);
     DE_ASSERT(last <= sizes->last_index);
     DE_ASSERT(sizes->oldest_index <= sizes->last_index);
     if (before < sizes->oldest_index) {

@@ -156,7 +156,7 @@ static void close_halted(struct de_raft *raft)
     update->messages = raft->outbox;
     update->halted = true;
     update->deadline_ns = UINT64_MAX;
-    update->role_changed = raft->role != DE_RAFT_FOLLOWER || raft->leader != 0;
+    update->role_changed = raft->leader != 0; /* in the first step, for it was this one's log */
     raft->role = DE_RAFT_FOLLOWER;
     raft->leader = 0;
     de_read_lose(raft);
