@@ -563,7 +563,7 @@ static void test_contradictory_disks_are_refused(void **state)
     struct de_raft_options options = de_world_options(1);
     struct de_raft_configuration voters = de_world_voters(3);
     struct de_raft_term_run runs[] = {{4, 2}, {6, 3}};
-    struct de_raft_boot_configuration found[] = {{5, &voters}};
+    struct de_raft_boot_configuration found[] = {{5, &voters}, {5, &voters}};
     const struct de_raft_boot good = {.now_ns = 1,
                                       .hard_state = {.term = 3, .vote = 1, .commit = 5},
                                       .base_index = 3,
@@ -617,6 +617,7 @@ static void test_contradictory_disks_are_refused(void **state)
     found[0].configuration = NULL;
     REFUSED((void)boot);
     found[0].configuration = &voters;
+    REFUSED(boot.log_configuration_count = 2);
     found[0].index = 8;
     REFUSED((void)boot);
     found[0].index = 3;
