@@ -624,17 +624,34 @@ static void test_contradictory_disks_are_refused(void **state)
     REFUSED((void)boot);
     found[0].index = 5;
 #undef REFUSED
-    struct de_raft_boot many = good;
+    free(memory);
+}
+
+/* The log in memory has room for so many changes of the term. */
+static void test_a_log_with_too_many_terms_is_refused(void **state)
+{
+    struct de_raft_options options = de_world_options(1);
+    struct de_raft_configuration voters = de_world_voters(3);
     struct de_raft_term_run long_log[65];
+    struct de_raft_boot boot = {.now_ns = 1,
+                                .hard_state = {.term = 66},
+                                .last_index = 65,
+                                .runs = long_log,
+                                .run_count = 65,
+                                .configuration = &voters};
+    void *memory = malloc(de_raft_size(&options));
+    struct de_raft_update update;
+    struct de_raft *raft;
+
+    (void)state;
+    assert_non_null(memory);
     for (uint64_t i = 0; i < 65; i++) {
-        long_log[i].first_index = 4 + i;
+        long_log[i].first_index = 1 + i;
         long_log[i].term = 2 + i;
     }
-    many.runs = long_log;
-    many.run_count = 65;
-    many.last_index = 68;
-    many.hard_state.term = 66;
-    assert_int_equal(de_raft_init(memory, &options, &many, &raft, &update), DENGINE_E_CONFIG);
+    assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update), DENGINE_E_CONFIG);
+    boot.run_count = 64;
+    assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update), 0);
     free(memory);
 }
 
@@ -686,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_an_old_snapshot_is_no_news),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_contradictory_disks_are_refused),
+        cmocka_unit_test(test_a_log_with_too_many_terms_is_refused),
         cmocka_unit_test(test_a_disk_that_has_forgotten_is_taken),
     };
 
