@@ -195,8 +195,9 @@ static void a_configuration_without_directory_is_refused(void **state)
     check_refused(dengine_open_config(config, &engine), DENGINE_E_CONFIG, "db_root_dir");
     dengine_config_free(config);
     check_refused(dengine_open_file("open.none.toml", &engine), DENGINE_E_NOT_FOUND, "open.none");
-    put_file("open.toml", "[cluster]\ndb_root = \"x\"\n");
-    check_refused(dengine_open_file("open.toml", &engine), DENGINE_E_CONFIG,
+    assert_int_equal(mkdir(DIRECTORY, 0700), 0);
+    put_file(DIRECTORY "/open.toml", "[cluster]\ndb_root = \"x\"\n");
+    check_refused(dengine_open_file(DIRECTORY "/open.toml", &engine), DENGINE_E_CONFIG,
                   "open.toml:2: there is no setting");
 }
 
