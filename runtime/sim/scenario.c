@@ -168,6 +168,8 @@ static const struct de_scenario scenarios[] = {
         .admin_gap_ns = 300 * DE_NS_PER_MS,
         .admin_changes = true,
         .lease_ppm = 300000,
+        .forwarding = true,
+        .roam_ppm = 300000,
         .snapshots = true,
     },
     {
@@ -186,6 +188,8 @@ static const struct de_scenario scenarios[] = {
         .admin_gap_ns = 300 * DE_NS_PER_MS,
         .admin_changes = true,
         .lease_ppm = 300000,
+        .forwarding = true,
+        .roam_ppm = 300000,
         .snapshots = true,
         .memfirst = true,
     },

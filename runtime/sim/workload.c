@@ -24,8 +24,11 @@
 static void client_dice(const struct de_workload *workload, const struct de_client *client,
                         struct de_dice *dice, uint64_t purpose)
 {
+    /* A last read goes on until somebody answers: it must not come round to the same few nodes. */
+    const uint64_t again = client->final ? client->attempt << 24 : 0;
+
     de_dice_init(dice, workload->kernel->seed, DE_DICE_CLIENT,
-                 (uint64_t)client->endpoint << 56 | purpose << 48 | client->operations);
+                 (uint64_t)client->endpoint << 56 | purpose << 48 | again | client->operations);
 }
 
 static void key_renew(struct de_workload *workload, uint32_t slot)
