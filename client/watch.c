@@ -1,8 +1,8 @@
 /* The public calls of a watch: waiting, a descriptor and a callback, around a feed that never waits
- * (client_ops.h). */
+ * (client_ops.h). The descriptor is made when it is asked for: ten thousand watches do not take ten
+ * thousand of them. */
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -15,21 +15,79 @@ struct dengine_watch {
     struct de_watch_feed *feed;
     void (*ready)(void *context);
     void *context;
-    int fd;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    /* Guarded by mutex: */
+    bool due; /* there may be something to get */
+    int fd;   /* readable when due; -1: not asked for yet */
 };
+
+/* Under the lock. */
+static void mark_due(struct dengine_watch *watch)
+{
+    const uint64_t one = 1;
+
+    watch->due = true;
+    if (watch->fd >= 0) {
+        const ssize_t written = write(watch->fd, &one, sizeof one);
+
+        /* Full only after 2^64 - 2 of these, and then it can be read all the same. */
+        DE_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
+    }
+    (void)pthread_cond_signal(&watch->changed);
+}
+
+static void mark_empty(struct dengine_watch *watch)
+{
+    uint64_t count;
+
+    (void)pthread_mutex_lock(&watch->mutex);
+    watch->due = false;
+    if (watch->fd >= 0) {
+        (void)!read(watch->fd, &count, sizeof count); /* EAGAIN: it was empty */
+    }
+    (void)pthread_mutex_unlock(&watch->mutex);
+    DE_ASSERT(watch->feed != NULL);
+}
 
 static void notify(void *context)
 {
     struct dengine_watch *watch = context;
-    const uint64_t one = 1;
-    ssize_t written;
 
-    /* Full only after 2^64 - 2 of these, and then it can be read all the same. */
-    written = write(watch->fd, &one, sizeof one);
-    DE_ASSERT(written == (ssize_t)sizeof one || errno == EAGAIN);
+    (void)pthread_mutex_lock(&watch->mutex);
+    mark_due(watch);
+    (void)pthread_mutex_unlock(&watch->mutex);
     if (watch->ready != NULL) {
         watch->ready(watch->context);
     }
+}
+
+static struct dengine_watch *new_watch(const struct dengine_watch_options *options)
+{
+    struct dengine_watch *watch = calloc(1, sizeof *watch);
+    int err;
+
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->ready = options->ready;
+    watch->context = options->context;
+    watch->fd = -1;
+    err = pthread_mutex_init(&watch->mutex, NULL);
+    DE_ASSERT(err == 0);
+    de_monotonic_condition_init(&watch->changed);
+    return watch;
+}
+
+static void free_watch(struct dengine_watch *watch)
+{
+    DE_ASSERT(watch != NULL);
+    if (watch->fd >= 0) {
+        (void)close(watch->fd);
+    }
+    (void)pthread_cond_destroy(&watch->changed);
+    (void)pthread_mutex_destroy(&watch->mutex);
+    free(watch);
 }
 
 int dengine_watch_open(struct dengine_client *client, const struct dengine_watch_options *options,
@@ -44,15 +102,8 @@ int dengine_watch_open(struct dengine_client *client, const struct dengine_watch
         return DENGINE_E_INVALID;
     }
     *result = NULL;
-    watch = calloc(1, sizeof *watch);
+    watch = new_watch(options);
     if (watch == NULL) {
-        return DENGINE_E_NO_MEMORY;
-    }
-    watch->ready = options->ready;
-    watch->context = options->context;
-    watch->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (watch->fd < 0) {
-        free(watch);
         return DENGINE_E_NO_MEMORY;
     }
     wanted = *options;
@@ -60,27 +111,27 @@ int dengine_watch_open(struct dengine_client *client, const struct dengine_watch
     wanted.context = watch;
     err = client->ops->watch(client, &wanted, &watch->feed);
     if (err != 0) {
-        (void)close(watch->fd);
-        free(watch);
+        free_watch(watch);
         return err;
     }
     *result = watch;
     return 0;
 }
 
-/* Emptied first: what comes from now on makes it readable again. The end of a watch leaves it so,
- * for there is an end to be seen. */
+/* Emptied first: what comes from now on makes it due again. The end of a watch leaves it due, for
+ * there is an end to be seen. */
 static int take(struct dengine_watch *watch, struct dengine_event *event)
 {
-    uint64_t count;
     int err = watch->feed->ops->next(watch->feed, event);
 
+    DE_ASSERT(event != NULL);
     if (err == DENGINE_E_TIMEOUT) {
-        (void)!read(watch->fd, &count, sizeof count); /* EAGAIN: it was empty */
+        mark_empty(watch);
         err = watch->feed->ops->next(watch->feed, event);
-        if (err != DENGINE_E_TIMEOUT) {
-            count = 1; /* something came in between: there may be more */
-            (void)!write(watch->fd, &count, sizeof count);
+        if (err != DENGINE_E_TIMEOUT) { /* something came in between: there may be more */
+            (void)pthread_mutex_lock(&watch->mutex);
+            mark_due(watch);
+            (void)pthread_mutex_unlock(&watch->mutex);
         }
     }
     return err;
@@ -93,17 +144,16 @@ int dengine_watch_next(struct dengine_watch *watch, uint32_t timeout_ms,
 
     DE_ASSERT(watch != NULL && event != NULL);
     for (;;) {
-        struct pollfd waiting = {.fd = watch->fd, .events = POLLIN};
         const int err = take(watch, event);
-        const uint64_t now = de_monotonic_ns();
-        uint64_t left_ms;
 
-        if (err != DENGINE_E_TIMEOUT || now >= deadline_ns) {
+        if (err != DENGINE_E_TIMEOUT || de_monotonic_ns() >= deadline_ns) {
             return err;
         }
-        /* Rounded up: a wait of no length would be repeated in vain. */
-        left_ms = (deadline_ns - now + DE_NS_PER_MS - 1) / DE_NS_PER_MS;
-        (void)poll(&waiting, 1, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+        (void)pthread_mutex_lock(&watch->mutex);
+        while (!watch->due && de_monotonic_ns() < deadline_ns) {
+            de_monotonic_wait(&watch->changed, &watch->mutex, deadline_ns);
+        }
+        (void)pthread_mutex_unlock(&watch->mutex);
     }
 }
 
@@ -121,17 +171,24 @@ void dengine_watch_progress(struct dengine_watch *watch)
     }
 }
 
-int dengine_watch_fd(const struct dengine_watch *watch)
+int dengine_watch_fd(struct dengine_watch *watch)
 {
+    int fd;
+
     DE_ASSERT(watch != NULL);
-    return watch->fd;
+    (void)pthread_mutex_lock(&watch->mutex);
+    if (watch->fd < 0) {
+        watch->fd = eventfd(watch->due ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC);
+    }
+    fd = watch->fd;
+    (void)pthread_mutex_unlock(&watch->mutex);
+    return fd;
 }
 
 void dengine_watch_close(struct dengine_watch *watch)
 {
     if (watch != NULL) {
         watch->feed->ops->close(watch->feed);
-        (void)close(watch->fd);
-        free(watch);
+        free_watch(watch);
     }
 }

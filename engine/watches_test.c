@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -378,6 +379,43 @@ static void a_slow_watch_is_canceled_and_goes_on_without_a_gap(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A watch takes a descriptor only when it is asked for one. */
+static void many_watches_take_no_descriptors(void **state)
+{
+    enum { MANY = 2000 };
+    static struct dengine_watch *watches[MANY];
+    const struct dengine_watch_options options = {.from = DENGINE_STR("many"), .one_key = true};
+    struct rlimit before;
+    struct rlimit few;
+    struct pollfd late = {.events = POLLIN};
+    struct dengine_event event;
+    uint64_t revision;
+    int i;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 100;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (i = 0; i < MANY; i++) {
+        assert_int_equal(dengine_watch_open(dengine_client_of(*state), &options, &watches[i]), 0);
+    }
+    revision = put(*state, "many", "v");
+    late.fd = dengine_watch_fd(watches[MANY - 1]); /* asked for when there is something already */
+    assert_int_equal(poll(&late, 1, WAIT_MS), 1);
+    for (i = 0; i < MANY; i++) {
+        assert_int_equal(dengine_watch_next(watches[i], WAIT_MS, &event), 0);
+        assert_int_equal(event.revision, revision);
+    }
+    few.rlim_cur = 3; /* not even one */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(dengine_watch_fd(watches[0]), -1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(dengine_watch_fd(watches[0]) >= 0);
+    for (i = 0; i < MANY; i++) {
+        dengine_watch_close(watches[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +426,7 @@ int main(void)
         CASE(bad_watches_and_too_many_are_refused),
         CASE(descriptor_and_callback_tell_of_changes),
         CASE(a_waiting_thread_is_woken),
+        CASE(many_watches_take_no_descriptors),
         CASE(a_watch_outlives_its_engine),
         CASE(a_slow_watch_is_canceled_and_goes_on_without_a_gap),
     };

@@ -94,8 +94,8 @@ DENGINE_EXPORT void dengine_watch_progress(struct dengine_watch *watch);
 
 /* A file descriptor that can be read from (poll, epoll, an event loop) while there may be something
  * to get: then call dengine_watch_next with time-out 0 until TIMEOUT. The watch's; do not read it.
- */
-DENGINE_EXPORT int dengine_watch_fd(const struct dengine_watch *watch);
+ * It is made by the first call; -1 when the process may open no more. */
+DENGINE_EXPORT int dengine_watch_fd(struct dengine_watch *watch);
 
 /* Ends a watch. Also after dengine_close of its engine, or dengine_disconnect of its client. NULL
  * is allowed. */
