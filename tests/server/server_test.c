@@ -22,16 +22,25 @@
 #define DIRECTORY "server_test.data"
 
 /* A cluster of one in DIRECTORY, on a port that the system chose. */
-static struct de_process *start_server(char endpoint[64])
+static struct de_process *start_server_with(char endpoint[64], const char *first,
+                                            const char *second)
 {
-    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
-                                       "--listen",     "127.0.0.1:0", NULL};
-    struct de_process *server = de_process_start(argv, NULL);
-    const uint16_t port = de_process_listening(server, TIMEOUT_MS);
+    const char *argv[] = {DE_TEST_SERVER, "--data-dir", DIRECTORY, "--listen", "127.0.0.1:0",
+                          NULL,           first,        "--set",   second,     NULL};
+    struct de_process *server;
+    uint16_t port;
 
+    argv[5] = first != NULL ? "--set" : NULL;
+    server = de_process_start(argv, NULL);
+    port = de_process_listening(server, TIMEOUT_MS);
     assert_int_not_equal(port, 0);
     (void)snprintf(endpoint, 64, "127.0.0.1:%u", (unsigned)port);
     return server;
+}
+
+static struct de_process *start_server(char endpoint[64])
+{
+    return start_server_with(endpoint, NULL, NULL);
 }
 
 static void stop_server(struct de_process *server)
@@ -545,6 +554,36 @@ static void test_limits_are_told_apart(void **state)
     stop_server(server);
 }
 
+/* As of an engine in the process (engine/bounds_test.c), where a server says so. */
+static void test_bounds_are_configured(void **state)
+{
+    char endpoint[64];
+    struct de_process *server =
+        start_server_with(endpoint, "limits.leases_max=1", "limits.key_bytes_max=4");
+    const struct dengine_call_options brief = {.timeout_ms = 500};
+    const struct dengine_op longer = {.type = DENGINE_OP_PUT, .key = DENGINE_STR("12345")};
+    const struct dengine_txn txn = {.then_ops = &longer, .then_count = 1};
+    struct dengine_txn_result result;
+    struct dengine_client *client;
+    uint64_t lease;
+    uint64_t more;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("1234"), DENGINE_STR(""), NULL), 0);
+    assert_int_equal(dengine_put(client, DENGINE_STR("12345"), DENGINE_STR(""), NULL),
+                     DENGINE_E_INVALID);
+    assert_non_null(strstr(dengine_last_error(client), "limits.key_bytes_max"));
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
+    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &lease), 0);
+    assert_int_equal(dengine_lease_grant(client, 3600000, &brief, &more), DENGINE_E_BUSY);
+    assert_non_null(strstr(dengine_last_error(client), "limits.leases_max"));
+    assert_int_equal(dengine_lease_revoke(client, lease, NULL), 0);
+    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &more), 0);
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 #define IN_FLIGHT 500
 
 struct tally {
@@ -615,6 +654,7 @@ int main(void)
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test_setup_teardown(test_what_was_written_outlives_a_kill, clean, clean),
         cmocka_unit_test_setup_teardown(test_limits_are_told_apart, clean, clean),
+        cmocka_unit_test_setup_teardown(test_bounds_are_configured, clean, clean),
         cmocka_unit_test_setup_teardown(test_many_calls_in_flight, clean, clean),
     };
 
