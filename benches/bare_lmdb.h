@@ -1,9 +1,7 @@
-/* benches/bare_lmdb.h - LMDB alone, opened as the state store opens it, with the keys of a load:
- * the limit that reads of an embedded engine are held against. */
+/* benches/bare_lmdb.h - LMDB alone on a copy of the file in which an embedded engine keeps its
+ * state: the limit that its reads are held against. */
 #ifndef DE_BENCHES_BARE_LMDB_H
 #define DE_BENCHES_BARE_LMDB_H
-
-#include <stdint.h>
 
 #include <lmdb.h>
 
@@ -16,10 +14,9 @@ struct de_bare_lmdb {
     MDB_dbi dbi;
 };
 
-/* A new one in the directory path, which is made, with the keys 0 .. keys - 1 of de_load_key. 0 or
- * DENGINE_E_IO. */
-int de_bare_lmdb_open(struct de_bare_lmdb *bare, const char *path, uint32_t keys,
-                      uint32_t value_bytes);
+/* Copies the state file of an engine that does nothing meanwhile into the directory path, which is
+ * made, and opens it as the state store does. 0 or DENGINE_E_IO. */
+int de_bare_lmdb_open(struct de_bare_lmdb *bare, const char *path, const char *state_file);
 
 /* Closes it and removes its files. One that could not be opened is allowed. */
 void de_bare_lmdb_close(struct de_bare_lmdb *bare, const char *path);

@@ -304,7 +304,6 @@ int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key
                          void *context)
 {
     struct de_client_call call = get_call(key, consistency);
-    struct dengine_reply reply = {0};
     int err = de_client_prepare(client, options, &call);
 
     if (err != 0 || client->ops->get_here == NULL) {
@@ -313,6 +312,8 @@ int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key
     DE_ASSERT(visit != NULL);
     err = client->ops->get_here(client, &call, visit, context);
     if (err == DENGINE_E_INVALID) {
+        struct dengine_reply reply;
+
         call.type = DE_CLIENT_BARRIER;
         err = wait_for(client, &call, &reply);
         err = err != 0 ? err : client->ops->get_here(client, &call, visit, context);
