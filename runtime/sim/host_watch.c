@@ -205,7 +205,8 @@ static void begin_from(struct de_host_watch *watch, uint64_t revision)
     begin_from(watch, watch->complete + 1);
 }
 
-static void look_once(struct de_host_watch *watch)
+/* False when there is no more to see for now. */
+static bool look_once(struct de_host_watch *watch)
 {
     struct de_watch_next next;
 
@@ -214,21 +215,22 @@ static void look_once(struct de_host_watch *watch)
     case DE_WATCH_EVENT:
         take_event(watch, next.event);
         de_watch_done(watch->hub, next.event);
-        return;
+        return true;
     case DE_WATCH_NOTHING:
         compare_with_state(watch, next.revision);
-        return;
+        return false;
     case DE_WATCH_OVERFLOW:
         de_watch_remove(watch->hub, watch->watcher);
         watch->watcher = NULL;
         begin_from(watch, next.revision);
-        return;
+        return true;
     case DE_WATCH_RESET:
         de_watch_remove(watch->hub, watch->watcher);
         watch->watcher = NULL;
         begin_from(watch, 1); /* is gone for sure: look at the state */
-        return;
+        return true;
     }
+    DE_UNREACHABLE("every kind has its case");
 }
 
 void de_host_watch_look(struct de_host *host)
@@ -241,8 +243,8 @@ void de_host_watch_look(struct de_host *host)
                  (uint64_t)host->id << 48 | watch->looks++);
     /* Mostly quick, sometimes asleep, sometimes slow. */
     count = de_dice_chance(&dice, 500000) ? 100 : de_dice_below(&dice, 4);
-    while (count-- > 0 && watch->watcher != NULL && !de_verdict_failed(host->shared->verdict)) {
-        look_once(watch);
+    while (count-- > 0 && watch->watcher != NULL && !de_verdict_failed(host->shared->verdict) &&
+           look_once(watch)) {
     }
 }
 

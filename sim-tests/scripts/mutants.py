@@ -2,11 +2,15 @@
 """Runs every mutant and says how many seeds it takes to find it.
 
 usage: mutants.py BUILD_DIRECTORY SOURCE_ROOT [--write] [--only WORD] [--budget SEEDS] [--jobs N]
+                  [--keep FILE]
 
 BUILD_DIRECTORY is where the programs dengine-sim-mutant-* are (build/release/sim-tests). Each
 mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenarios in turn, or in
 the one that its file names, until a seed fails. Prints the table; with --write it becomes
 docs/mutants.md. Exits 1 when a mutant survives one of its budgets.
+
+All of them take hours of a core. --keep FILE writes down each run as it ends, and does not
+repeat those that are in the file already: so the table can be made in parts.
 """
 import argparse
 import concurrent.futures
@@ -16,6 +20,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -47,6 +52,31 @@ def percentile(values, share):
     """The nearest rank: the smallest value that so large a share of all do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * share // 100) - 1)]
+
+
+class Kept:
+    """Runs that were made before, in a file of one JSON object a line."""
+
+    def __init__(self, path, budget):
+        self.path = path
+        self.budget = budget
+        self.lock = threading.Lock()
+        self.runs = {}
+        if path and path.exists():
+            for line in path.read_text().splitlines():
+                record = json.loads(line)
+                self.runs[(record["mutant"], record["base"], record["budget"])] = record["run"]
+
+    def run(self, stem, program, scenario, base):
+        key = (stem, base, self.budget)
+        if key not in self.runs:
+            self.runs[key] = run(program, scenario, base, self.budget)
+            if self.path:
+                record = {"mutant": stem, "base": base, "budget": self.budget,
+                          "run": self.runs[key]}
+                with self.lock, self.path.open("a") as file:
+                    file.write(json.dumps(record) + "\n")
+        return self.runs[key]
 
 
 class Mutant:
@@ -119,16 +149,18 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--budget", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--keep", type=pathlib.Path)
     arguments = parser.parse_args()
     paths = sorted((arguments.source / "sim-tests" / "mutants").glob("*.mutant"))
     mutants = [Mutant(path) for path in paths if arguments.only in path.stem]
+    kept = Kept(arguments.keep, arguments.budget)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         jobs = {}
         for mutant in mutants:
             program = (arguments.build / f"dengine-sim-mutant-{mutant.stem}").resolve()
             scenario = mutant.fields.get("scenario", "all")
             jobs[mutant] = [
-                pool.submit(run, program, scenario, base, arguments.budget) for base in BASES
+                pool.submit(kept.run, mutant.stem, program, scenario, base) for base in BASES
             ]
         for mutant, futures in jobs.items():
             mutant.runs = [future.result() for future in futures]
