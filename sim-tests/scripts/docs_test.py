@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Runs the commands of docs/simulation.md and checks that its reference is complete.
+
+usage: docs_test.py DIRECTORY_OF_PROGRAMS DENGINE_CHECK SOURCE_ROOT
+
+Every line of a ```sh block is a command, run in order in one shell; "# exits N" after it is its
+status, else that must be 0.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.S | re.M)
+
+
+def script_of(text):
+    """The document's commands as a shell script that stops where one does not do as it says."""
+    lines = []
+    for block in BLOCK.findall(text):
+        for line in block.splitlines():
+            command, _, status = line.partition("# exits ")
+            lines.append(command.strip())
+            expected = status.strip() or "0"
+            quoted = command.strip().replace("'", "'\\''")
+            lines.append(f"status=$?; [ $status = {expected} ] || "
+                         f"{{ echo 'exits '$status' and not {expected}: {quoted}' >&2; exit 1; }}")
+    return "\n".join(lines) + "\n"
+
+
+def run_commands(text, programs, check):
+    with tempfile.TemporaryDirectory() as directory:
+        root = pathlib.Path(directory)
+        (root / "sim-tests").mkdir()
+        (root / "cli" / "check").mkdir(parents=True)
+        for program in programs.glob("dengine-sim*"):
+            (root / "sim-tests" / program.name).symlink_to(program.resolve())
+        (root / "cli" / "check" / "dengine-check").symlink_to(check.resolve())
+        result = subprocess.run(["sh", "-c", script_of(text)], cwd=root / "sim-tests",
+                                capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        sys.exit(f"docs/simulation.md:\n{result.stdout[-2000:]}{result.stderr[-2000:]}")
+
+
+def output(program, *arguments):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def missing(text, program, source):
+    """What the programs and sources have and the document does not name."""
+    words = [line.split()[0] for command in ("faults", "list")
+             for line in output(program, command).splitlines()]
+    words += re.findall(r"^  (--[a-z-]+)", output(program, "--help"), re.M)
+    for file in (source / "runtime" / "sim").glob("*.c"):
+        if not file.name.endswith("_test.c"):
+            words += re.findall(r'DE_VERDICT_CORRECTNESS,\s[^;]*?"([a-z-]+)",', file.read_text())
+    return sorted({word for word in words if f"`{word}" not in text})
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    programs, check, source = (pathlib.Path(argument) for argument in sys.argv[1:])
+    text = (source / "docs" / "simulation.md").read_text()
+    absent = missing(text, programs / "dengine-sim", source)
+    if absent:
+        sys.exit(f"docs/simulation.md does not name: {', '.join(absent)}")
+    run_commands(text, programs, check)
+
+
+if __name__ == "__main__":
+    main()
