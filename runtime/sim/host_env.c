@@ -30,7 +30,9 @@ static void env_send(void *context, const struct de_peer_message *message)
 
     de_oracle_message(shared->oracle, shared->kernel->now_ns, &message->raft);
     packet = de_packet_new(size, &bytes);
-    memset(bytes, shared->memory_fill, size);
+    if (shared->memory_fill != DE_SIM_FILL_NONE) {
+        memset(bytes, shared->memory_fill, size);
+    }
     written = de_peer_encode(message, bytes);
     DE_ASSERT(written == size);
     if (!de_network_send(shared->network, host->id, (uint32_t)message->raft.to, packet) &&

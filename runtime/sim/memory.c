@@ -85,7 +85,7 @@ static void *pool_resize(void *context, void *memory, size_t size)
     block = de_sim_resize(block, sizeof(*block) + size);
     block->size = size;
     pool_link(pool, block);
-    if (size > old_size) {
+    if (size > old_size && pool->fill != DE_SIM_FILL_NONE) {
         size_t fresh = size - old_size;
 
         memset((uint8_t *)(block + 1) + old_size, pool->fill,

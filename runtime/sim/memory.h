@@ -26,6 +26,9 @@ void *de_sim_grow(void *array, size_t count, size_t *capacity, size_t element_si
 
 struct de_sim_block;
 
+/* In the place of a filling: fresh memory stays as it comes, so that a tool can watch over it. */
+#define DE_SIM_FILL_NONE 0
+
 struct de_sim_pool {
     struct de_allocator allocator; /* hand &pool->allocator out; the pool must not move */
     struct de_sim_block *blocks;

@@ -119,6 +119,8 @@ static bool parse_flag(const char *flag, struct de_tool_options *options)
         options->expect_failure = true;
     } else if (strcmp(flag, "--keep-going") == 0) {
         options->keep_going = true;
+    } else if (strcmp(flag, "--raw-memory") == 0) {
+        options->raw_memory = true;
     } else if (strcmp(flag, "--marks") == 0) {
         options->marks = true;
         options->marks_unreached_max = UINT64_MAX;

@@ -30,7 +30,8 @@ struct de_tool_options {
     const char *expect_oracle; /* NULL, or: seeds must fail, and only by this oracle */
     bool expect_failure;       /* a failure is the success (mutants, negative controls) */
     bool keep_going;
-    bool marks;                   /* count and list the core's marks (marks.h) */
+    bool raw_memory; /* fresh memory is left as it comes, for tools that watch over it */
+    bool marks;      /* count and list the core's marks (marks.h) */
     uint64_t marks_unreached_max; /* more that stay unreached are a failure */
     uint64_t until_ns;            /* 0 = to the end */
     const char *history;          /* file, NULL = none */

@@ -31,6 +31,7 @@ void de_report_help(FILE *file)
         "  --shard I/N           of the seeds only the I-th of N parts (for several machines)\n"
         "  --until T             stop at this virtual time: 12 (seconds) or 1500ms\n"
         "  --json                one JSON object per run instead of text\n"
+        "  --raw-memory          leave fresh memory as it comes, for valgrind to watch over it\n"
         "  --keep-going          go on after a failure\n"
         "  --expect-failure      exit 0 when a seed fails, 1 when none does\n"
         "  --expect-oracle NAME  exit 0 when seeds fail and all of them by this oracle, else 1\n"

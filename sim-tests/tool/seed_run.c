@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "runtime/sim/memory.h"
 #include "sim-tests/tool/stores.h"
 
 /* What fresh memory holds in the first and in the second run of a comparison: what is read before
@@ -65,7 +66,7 @@ void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de
     run.plan = &plan;
     run.stores = &stores;
     run.until_ns = options->until_ns;
-    run.memory_fill = FILL_FIRST;
+    run.memory_fill = options->raw_memory ? DE_SIM_FILL_NONE : FILL_FIRST;
     run.history = history;
     run.history_edn = options->history_edn;
     if (!options->check_determinism) {
