@@ -248,6 +248,9 @@ void de_host_start(struct de_host *host)
         boot_failed(host, "boot", "does not boot", message, err);
         return;
     }
+    de_dice_init(&host->node_pool.dice, host->shared->kernel->seed, DE_DICE_MEMORY,
+                 (uint64_t)host->id << 32 | host->lives);
+    host->node_pool.scarce_ppm = host->shared->scarce_ppm;
     de_host_stepped(host);
 }
 
@@ -270,6 +273,7 @@ static void end_life(struct de_host *host)
     de_host_watch_end(host);
     de_sim_pool_clear(&host->node_pool);
     de_sim_pool_clear(&host->kv_pool);
+    host->node_pool.scarce_ppm = 0; /* to boot takes what it takes */
     host->node = NULL;
     memset(host->tasks, 0, sizeof(host->tasks));
     host->persist_head = NULL;

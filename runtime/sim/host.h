@@ -61,6 +61,7 @@ struct de_host_shared {
     struct de_verdict *verdict;
     const struct de_sim_stores *stores;
     uint8_t memory_fill;
+    uint32_t scarce_ppm; /* running nodes find so often that there is no memory */
     /* Template: id, seed and such are filled in per host. */
     struct de_raft_options raft;
     struct de_node_limits limits;

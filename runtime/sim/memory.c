@@ -77,6 +77,9 @@ static void *pool_resize(void *context, void *memory, size_t size)
     struct de_sim_block *block = NULL;
     size_t old_size = 0;
 
+    if (pool->scarce_ppm > 0 && de_dice_chance(&pool->dice, pool->scarce_ppm)) {
+        return NULL;
+    }
     if (memory != NULL) {
         block = (struct de_sim_block *)memory - 1;
         old_size = block->size;
@@ -113,6 +116,7 @@ void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill)
     pool->allocator.release = pool_release;
     pool->blocks = NULL;
     pool->fill = fill;
+    pool->scarce_ppm = 0;
 }
 
 void de_sim_pool_clear(struct de_sim_pool *pool)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/base/allocator.h"
+#include "runtime/sim/dice.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,7 +33,9 @@ struct de_sim_block;
 struct de_sim_pool {
     struct de_allocator allocator; /* hand &pool->allocator out; the pool must not move */
     struct de_sim_block *blocks;
-    uint8_t fill; /* the front of fresh memory holds this byte: reads of it show */
+    uint8_t fill;        /* the front of fresh memory holds this byte: reads of it show */
+    uint32_t scarce_ppm; /* so often there is none; 0 after init */
+    struct de_dice dice; /* says when; set it together with scarce_ppm */
 };
 
 void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill);

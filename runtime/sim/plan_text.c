@@ -24,6 +24,7 @@
     X(no_rejoin, cluster.no_rejoin, 0, 1)                                                          \
     X(forwarding, cluster.forwarding, 0, 1)                                                        \
     X(no_sync, cluster.no_sync, 0, 1)                                                              \
+    X(scarce_ppm, cluster.scarce_ppm, 0, 900000)                                                   \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \
     X(cpu_latency_ns, cluster.cpu_latency_ns, 1, DE_NS_PER_S)                                      \
     X(cluster_id, cluster.raft.cluster_id, 1, UINT64_MAX)                                          \

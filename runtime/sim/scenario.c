@@ -536,6 +536,7 @@ static void draw_room(const struct de_scenario *scenario, uint64_t seed, struct 
 {
     static const uint32_t runs[] = {1024, 1024, 64, 24};
     static const uint32_t held[] = {0, 8, 64, 65536};
+    static const uint32_t scarce[] = {100, 3000, 50000};
     struct de_dice dice;
 
     de_dice_init(&dice, seed, DE_DICE_CLUSTER, 3);
@@ -545,6 +546,9 @@ static void draw_room(const struct de_scenario *scenario, uint64_t seed, struct 
     }
     if (scenario->snapshots) { /* else nothing ever makes room again */
         cluster->raft.term_runs_max = pick(&dice, runs, DE_ARRAY_SIZE(runs));
+    }
+    if (de_dice_chance(&dice, 150000)) {
+        cluster->scarce_ppm = pick(&dice, scarce, DE_ARRAY_SIZE(scarce));
     }
 }
 

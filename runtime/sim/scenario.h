@@ -71,6 +71,7 @@ struct de_cluster {
     bool no_rejoin;       /* see host.h */
     bool forwarding;      /* followers forward requests */
     bool no_sync;         /* see disk.h */
+    uint32_t scarce_ppm;  /* of the allocations of running nodes fail, until the healing */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
 };

@@ -94,6 +94,7 @@ static void fill_shared(struct world *world)
     shared->verdict = &world->result->verdict;
     shared->stores = world->options->stores;
     shared->memory_fill = world->options->memory_fill;
+    shared->scarce_ppm = world->cluster.scarce_ppm;
     shared->raft = world->cluster.raft;
     shared->limits = world->cluster.limits;
     shared->segment_bytes = world->cluster.segment_bytes;
@@ -327,11 +328,21 @@ static uint32_t choose_core(const struct world *world)
     return core;
 }
 
+/* There is memory again, everywhere. */
+static void end_scarcity(struct world *world)
+{
+    world->shared.scarce_ppm = 0;
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        world->hosts[id].node_pool.scarce_ppm = 0;
+    }
+}
+
 static void run_healed(struct world *world)
 {
     uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns + 8 * DE_NS_PER_S;
 
     de_admin_stop(&world->admin);
+    end_scarcity(world);
     world->core = de_nemesis_heal(&world->nemesis, choose_core(world));
     world->healed_ns = world->kernel.now_ns;
     if (!run_until(world, world->healed_ns + bound_ns, serves)) {
