@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the commands of docs/simulation.md and checks that its reference is complete.
+"""Runs the commands of docs/simulation.md and checks that its reference is complete, and that
+docs/mutants.md has a line for each mutant.
 
 usage: docs_test.py DIRECTORY_OF_PROGRAMS DENGINE_CHECK SOURCE_ROOT
 
@@ -58,6 +59,14 @@ def missing(text, program, source):
     return sorted({word for word in words if f"`{word}" not in text})
 
 
+def unlisted(table, source):
+    """Mutants without a line in docs/mutants.md (which sim-tests/scripts/mutants.py writes)."""
+    files = sorted((source / "sim-tests" / "mutants").glob("*.mutant"))
+    fields = [dict(re.findall(r"^(number|title): (.*)$", file.read_text(), re.M)) for file in files]
+    return [file.name for file, field in zip(files, fields)
+            if f"| {field['number']} | {field['title']} |" not in table]
+
+
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
@@ -66,6 +75,10 @@ def main():
     absent = missing(text, programs / "dengine-sim", source)
     if absent:
         sys.exit(f"docs/simulation.md does not name: {', '.join(absent)}")
+    unknown = unlisted((source / "docs" / "mutants.md").read_text(), source)
+    if unknown:
+        sys.exit(f"docs/mutants.md has no line for {', '.join(unknown)}; "
+                 "mutants.py --write makes it")
     run_commands(text, programs, check)
 
 

@@ -2,15 +2,16 @@
 """Runs every mutant and says how many seeds it takes to find it.
 
 usage: mutants.py BUILD_DIRECTORY SOURCE_ROOT [--write] [--only WORD] [--budget SEEDS] [--jobs N]
-                  [--keep FILE]
+                  [--keep FILE [--no-runs]]
 
 BUILD_DIRECTORY is where the programs dengine-sim-mutant-* are (build/release/sim-tests). Each
 mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenarios in turn, or in
 the one that its file names, until a seed fails. Prints the table; with --write it becomes
 docs/mutants.md. Exits 1 when a mutant survives one of its budgets.
 
-All of them take hours of a core. --keep FILE writes down each run as it ends, and does not
-repeat those that are in the file already: so the table can be made in parts.
+All of them take an hour or two of a core. --keep FILE writes down each run as it ends, and does not
+repeat those that are in the file already: so the table can be made in parts, and after a new mutant
+only that one is run. --no-runs makes the table of what is in the file, and names who is missing.
 """
 import argparse
 import concurrent.futures
@@ -57,9 +58,10 @@ def percentile(values, share):
 class Kept:
     """Runs that were made before, in a file of one JSON object a line."""
 
-    def __init__(self, path, budget):
+    def __init__(self, path, budget, no_runs):
         self.path = path
         self.budget = budget
+        self.no_runs = no_runs
         self.lock = threading.Lock()
         self.runs = {}
         if path and path.exists():
@@ -70,6 +72,8 @@ class Kept:
     def run(self, stem, program, scenario, base):
         key = (stem, base, self.budget)
         if key not in self.runs:
+            if self.no_runs:
+                return None
             self.runs[key] = run(program, scenario, base, self.budget)
             if self.path:
                 record = {"mutant": stem, "base": base, "budget": self.budget,
@@ -89,6 +93,8 @@ class Mutant:
         return [seeds for seeds, _, _ in self.runs if seeds is not None]
 
     def row(self, budget):
+        if not self.runs:
+            return f"| {self.fields['number']} | {self.fields['title']} | not measured yet | | | |"
         seeds = [seeds if seeds is not None else budget + 1 for seeds, _, _ in self.runs]
         oracles = sorted({oracle for found, oracle, _ in self.runs if found is not None})
         survived = len(self.runs) - len(self.found())
@@ -96,6 +102,7 @@ class Mutant:
                  (int(statistics.median(seeds)), percentile(seeds, 90))]  # fmt: skip
         seconds = statistics.median(seconds for _, _, seconds in self.runs)
         mark = f" ({survived} of {len(self.runs)} bases: not found)" if survived else ""
+        mark += f" ({len(self.runs)} bases)" if len(self.runs) < len(BASES) else ""
         return (f"| {self.fields['number']} | {self.fields['title']} | {', '.join(oracles)}{mark} "
                 f"| {shown[0]} | {shown[1]} | {seconds:.1f} |")
 
@@ -106,7 +113,7 @@ def table(mutants, budget):
     lines += [mutant.row(budget) for mutant in mutants]
     every = [seeds if seeds is not None else budget + 1
              for mutant in mutants for seeds, _, _ in mutant.runs]
-    killed = sum(1 for mutant in mutants if len(mutant.found()) == len(mutant.runs))
+    killed = sum(1 for mutant in mutants if len(mutant.found()) == len(BASES))
     lines += [
         "",
         f"{killed} of {len(mutants)} found from all {len(BASES)} bases; over all runs the median "
@@ -122,11 +129,16 @@ them. Each is a file of `sim-tests/mutants/`: a path, texts and what stands in t
 reason. The engine carries no switches for them; the build applies a file to a copy of one source
 (`sim-tests/scripts/mutate.py`) and fails loudly when the text is no longer there.
 
-This page is written by `sim-tests/scripts/mutants.py build/release/sim-tests . --write`. A run
-takes one seed after the other, all scenarios in turn or those of the one that the file names, at
-most {budget}, on one core; each mutant is run from {bases} bases of seeds. *Found by* names the
-oracles that failed first, `assert` an assertion of the engine itself. The 90th percentile of five
-is their worst.
+This page is written by
+
+    sim-tests/scripts/mutants.py build/release/sim-tests . --budget {budget} --jobs 2 \\
+        --keep sim-tests/mutants.jsonl --write
+
+which runs what is not in `sim-tests/mutants.jsonl` yet (with `--no-runs` it runs nothing, and says
+who has not been measured). A run takes one seed after the other, all scenarios in turn or those of
+the one that the file names, at most {budget}, on one core; each mutant is run from {bases} bases of
+seeds. *Found by* names the oracles that failed first, `assert` an assertion of the engine itself.
+The 90th percentile of five is their worst.
 
 """
 
@@ -150,10 +162,11 @@ def main():
     parser.add_argument("--budget", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", type=pathlib.Path)
+    parser.add_argument("--no-runs", action="store_true")
     arguments = parser.parse_args()
     paths = sorted((arguments.source / "sim-tests" / "mutants").glob("*.mutant"))
     mutants = [Mutant(path) for path in paths if arguments.only in path.stem]
-    kept = Kept(arguments.keep, arguments.budget)
+    kept = Kept(arguments.keep, arguments.budget, arguments.no_runs)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         jobs = {}
         for mutant in mutants:
@@ -163,7 +176,7 @@ def main():
                 pool.submit(kept.run, mutant.stem, program, scenario, base) for base in BASES
             ]
         for mutant, futures in jobs.items():
-            mutant.runs = [future.result() for future in futures]
+            mutant.runs = [run for run in (future.result() for future in futures) if run]
             print(mutant.row(arguments.budget), flush=True)
     print(table(mutants, arguments.budget).rsplit("\n", 1)[1])
     if arguments.write:
