@@ -8,7 +8,7 @@
  * apart times         a key with a time to live was never gone before its time leases        when
  * the holders have gone for good, so has the lock
  *
- *   lock_kill_test SERVER CLI        the paths of dengine-server and dengine-cli
+ *   lock_kill_test SERVER CLI [KILLS]        the paths of dengine-server and dengine-cli
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -368,7 +368,7 @@ static void wait_writes(size_t count)
     require(all.broken == NULL, all.broken);
 }
 
-static void run(void)
+static void run(int kills)
 {
     void *(*const others[])(void *) = {write_pairs, read_pairs, watch_times};
     pthread_t threads[HOLDERS + DE_ARRAY_SIZE(others)];
@@ -387,7 +387,7 @@ static void run(void)
                                holder ? &numbers[i] : NULL) == 0,
                 "no thread");
     }
-    for (kill = 1; kill <= KILLS; kill++) {
+    for (kill = 1; kill <= kills; kill++) {
         uint64_t leader;
 
         wait_writes((size_t)kill * PER_KILL);
@@ -397,7 +397,7 @@ static void run(void)
         wait_writes((size_t)kill * PER_KILL + PER_KILL / 2);
         de_cluster_restart(&cluster, leader);
     }
-    wait_writes((KILLS + 1) * PER_KILL);
+    wait_writes((size_t)(kills + 1) * PER_KILL);
     (void)pthread_mutex_lock(&all.mutex);
     all.stopping = true;
     (void)pthread_mutex_unlock(&all.mutex);
@@ -416,12 +416,12 @@ static void run(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: lock_kill_test SERVER CLI\n");
+    if (argc != 3 && argc != 4) {
+        (void)fprintf(stderr, "usage: lock_kill_test SERVER CLI [KILLS]\n");
         return 2;
     }
     de_cluster_start(&cluster, argv[1], NULL);
-    run();
+    run(argc == 4 ? (int)strtol(argv[3], NULL, 10) : KILLS);
     de_cluster_stop(&cluster);
     (void)puts("ok");
     return 0;
