@@ -6,6 +6,7 @@
 #include "core/kv/watch.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host.h"
+#include "runtime/sim/host_watch_one.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -26,6 +27,7 @@ struct de_host_watch {
     uint64_t revision; /* of the newest event seen */
     uint64_t complete; /* everything up to this one has been seen */
     uint64_t looks;
+    struct de_watch_one one;
 };
 
 static void fail(const struct de_host_watch *watch, const char *what, uint64_t revision)
@@ -214,6 +216,7 @@ static bool look_once(struct de_host_watch *watch)
     switch (next.kind) {
     case DE_WATCH_EVENT:
         take_event(watch, next.event);
+        de_watch_one_begin(&watch->one, watch->hub, next.event);
         de_watch_done(watch->hub, next.event);
         return true;
     case DE_WATCH_NOTHING:
@@ -233,12 +236,24 @@ static bool look_once(struct de_host_watch *watch)
     DE_UNREACHABLE("every kind has its case");
 }
 
+static void look_at_one(struct de_host_watch *watch, uint64_t count)
+{
+    uint64_t revision = 0;
+    const char *wrong =
+        de_watch_one_look(&watch->one, watch->hub, watch->host->kv, count, &revision);
+
+    if (wrong != NULL) {
+        fail(watch, wrong, revision);
+    }
+}
+
 void de_host_watch_look(struct de_host *host)
 {
     struct de_host_watch *watch = host->watch;
     struct de_dice dice;
     uint64_t count;
 
+    look_at_one(watch, watch->looks % 4 != 0 ? 100 : 1);
     de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_WATCH,
                  (uint64_t)host->id << 48 | watch->looks++);
     /* Mostly quick, sometimes asleep, sometimes slow. */
@@ -303,6 +318,7 @@ void de_host_watch_end(struct de_host *host)
     if (host->watch != NULL) {
         host->watch->hub = NULL; /* its memory goes with the life */
         host->watch->watcher = NULL;
+        host->watch->one.watcher = NULL;
     }
 }
 

@@ -75,6 +75,7 @@
     X(service_think_ns, cluster.service.think_ns, 1, 3600 * DE_NS_PER_S)                           \
     X(clocks_kept, cluster.service.clocks_kept, 0, 1)                                              \
     X(unfenced, cluster.service.unfenced, 0, 1)                                                    \
+    X(bank, cluster.service.bank, 0, 1)                                                            \
     X(lease_ppm, cluster.workload.lease_ppm, 0, 1000000)                                           \
     X(roam_ppm, cluster.workload.roam_ppm, 0, 1000000)                                             \
     X(remote, cluster.workload.remote, 0, 1)                                                       \

@@ -258,6 +258,41 @@ static const struct de_scenario scenarios[] = {
         .roam_ppm = 700000,
     },
     {
+        .name = "txn",
+        .text = "transfers between accounts by transactions in sessions: their sum never changes",
+        .nodes_max = 5,
+        .clients_min = 1,
+        .clients_max = 2,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 400000,
+        .cas_ppm = 100000,
+        .service_clients = DE_SERVICE_CLIENTS_MAX,
+        .bank = true,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 400 * DE_NS_PER_MS,
+        .snapshots = true,
+        .forwarding = true,
+    },
+    {
+        .name = "watch",
+        .text = "watchers of everything and of one key, slow and quick, through crashes, snapshots "
+                "and ends by time",
+        .nodes_max = 5,
+        .clients_min = 5,
+        .clients_max = 12,
+        .faults = USUAL_FAULTS,
+        .write_ppm = 500000,
+        .cas_ppm = 50000,
+        .delete_ppm = 300000,
+        .service_clients = 2,
+        .warm_ns = 2 * DE_NS_PER_S,
+        .chaos_ns = 18 * DE_NS_PER_S,
+        .fault_gap_ns = 350 * DE_NS_PER_MS,
+        .snapshots = true,
+        .forwarding = true,
+    },
+    {
         .name = "negative-unfenced-lock",
         .text = "a control that must fail: resources that do not look at the token of a lock",
         .nodes_max = 5,
@@ -514,6 +549,7 @@ static void draw_service(const struct de_scenario *scenario, uint64_t seed,
     service->think_ns = DE_NS_PER_MS * (UINT64_C(16) << de_dice_below(&dice, 4));
     service->clocks_kept = (scenario->faults & times) == 0;
     service->unfenced = scenario->unfenced;
+    service->bank = scenario->bank;
 }
 
 /* From dice of its own as well. */

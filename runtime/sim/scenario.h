@@ -27,6 +27,7 @@ struct de_scenario {
     bool no_rejoin;           /* see host.h */
     bool forwarding;          /* followers forward requests */
     bool no_sync;             /* see disk.h */
+    bool bank;                /* see service.h */
     bool control;             /* must fail: not one of "all", and at the end of the table */
     uint64_t warm_ns;
     uint64_t chaos_ns;

@@ -160,6 +160,23 @@ static void make_acquire(struct de_service *service, struct de_service_client *c
     set_command(client, &command);
 }
 
+static void make_bank(struct de_service_client *client, struct de_dice *dice)
+{
+    struct de_kv_command command = {.type = 0};
+    struct de_bank_lists lists;
+
+    client->doomed = false;
+    if (client->kind == DE_SERVICE_AUDIT) {
+        de_bank_audit(&command, &lists);
+    } else {
+        client->doomed = de_dice_chance(dice, 300000);
+        de_bank_transfer(&client->accounts, dice, client->doomed, &command, &lists);
+        client->accounts.known = false;
+        in_session(client, dice, &command);
+    }
+    set_command(client, &command);
+}
+
 static void make(struct de_service *service, struct de_service_client *client, struct de_dice *dice)
 {
     struct de_kv_command command = {.type = DE_KV_LEASE_KEEP, .lease = client->lease};
@@ -204,15 +221,34 @@ static void make(struct de_service *service, struct de_service_client *client, s
     case DE_SERVICE_GET_PAIR:
         make_pair(client, client->kind == DE_SERVICE_PUT_PAIR);
         return;
+    case DE_SERVICE_TRANSFER:
+    case DE_SERVICE_AUDIT:
+        make_bank(client, dice);
+        return;
     }
     set_command(client, &command);
 }
 
+static enum de_service_kind choose_for_bank(const struct de_service_client *client, uint64_t point)
+{
+    if (client->lease == 0) {
+        return point < 80 ? DE_SERVICE_GRANT : DE_SERVICE_AUDIT;
+    }
+    if (point < 20) {
+        return point < 18 ? DE_SERVICE_KEEP : DE_SERVICE_REVOKE;
+    }
+    return point < 85 && client->accounts.known ? DE_SERVICE_TRANSFER : DE_SERVICE_AUDIT;
+}
+
 /* What the client does next. */
-static enum de_service_kind choose(const struct de_service_client *client, struct de_dice *dice)
+static enum de_service_kind choose(const struct de_service_client *client, bool bank,
+                                   struct de_dice *dice)
 {
     const uint64_t point = de_dice_below(dice, 100);
 
+    if (bank) {
+        return choose_for_bank(client, point);
+    }
     if (client->lease == 0) {
         return point < 80 ? DE_SERVICE_GRANT : DE_SERVICE_GET_PAIR;
     }
@@ -405,6 +441,21 @@ static void acquired(struct de_service *service, struct de_service_client *clien
     use_resource(service, client);
 }
 
+static void got_accounts(struct de_service *service, struct de_service_client *client,
+                         const struct de_rpc_reply *reply)
+{
+    const char *wrong = NULL;
+
+    if (client->kind == DE_SERVICE_AUDIT || !reply->succeeded) {
+        wrong = de_bank_look(&client->accounts, reply->value);
+    } else if (client->doomed) {
+        wrong = "is told that a transaction was done that cannot be done";
+    }
+    if (wrong != NULL) {
+        fail(service, client, "txn", wrong);
+    }
+}
+
 static void done(struct de_service *service, struct de_service_client *client,
                  const struct de_rpc_reply *reply)
 {
@@ -444,6 +495,10 @@ static void done(struct de_service *service, struct de_service_client *client,
     case DE_SERVICE_GET_PAIR:
         got_pair(service, client, reply->value);
         break;
+    case DE_SERVICE_TRANSFER:
+    case DE_SERVICE_AUDIT:
+        got_accounts(service, client, reply);
+        break;
     }
     rest(service, client);
 }
@@ -470,7 +525,10 @@ void de_service_receive(struct de_service *service, uint32_t endpoint, struct de
         return;
     case DENGINE_E_NO_LEASE:
     case DENGINE_E_NO_SESSION:
-        if (client->kind != DE_SERVICE_REVOKE) {
+        if (client->kind == DE_SERVICE_TRANSFER && client->doomed &&
+            reply.status == DENGINE_E_NO_LEASE) {
+            service->ok++; /* as it must be: it did nothing */
+        } else if (client->kind != DE_SERVICE_REVOKE) {
             lease_is_gone(service, client);
         }
         rest(service, client);
@@ -506,7 +564,7 @@ static void run_next(void *context, const struct de_sim_event *event)
     }
     client->operations++;
     client_dice(service, client, &dice, 1);
-    client->kind = choose(client, &dice);
+    client->kind = choose(client, service->options.bank, &dice);
     client->busy = true;
     client->sent_ns = service->kernel->now_ns;
     client->deadline_ns = client->sent_ns + service->operation_ns;

@@ -13,7 +13,7 @@
  *   fencing        a resource has accepted a smaller token after a larger one
  *   exactly-once   a command of a session is done twice, or its result is not what it was
  *   ttl-early      a key is gone before its time
- *   txn            a transaction is seen in part
+ *   txn            a transaction is seen in part, or loses or makes money (service_bank.h)
  *
  * When the run ends, no lease and no lock may be left (immortal, see world.c). With clocks beyond
  * their promise what hangs on time is not demanded. One thread. */
@@ -21,6 +21,7 @@
 #define DE_RUNTIME_SIM_SERVICE_H
 
 #include "runtime/sim/network.h"
+#include "runtime/sim/service_bank.h"
 #include "runtime/sim/verdict.h"
 
 #ifdef __cplusplus
@@ -51,6 +52,8 @@ enum de_service_kind {
     DE_SERVICE_READ_TTL,
     DE_SERVICE_PUT_PAIR,
     DE_SERVICE_GET_PAIR,
+    DE_SERVICE_TRANSFER,
+    DE_SERVICE_AUDIT,
 };
 
 struct de_service_options {
@@ -58,6 +61,7 @@ struct de_service_options {
     uint64_t think_ns;
     bool clocks_kept; /* all clocks keep their promise all the time */
     bool unfenced;    /* resources take any token: a control that must fail */
+    bool bank;        /* beside their lease clients do nothing but transfers and audits */
 };
 
 struct de_service_client {
@@ -87,6 +91,9 @@ struct de_service_client {
     /* The key with a time to live. */
     uint64_t ttl_generation;
     uint64_t ttl_certain_ns;
+    /* The accounts. */
+    struct de_bank_view accounts;
+    bool doomed; /* the transfer under way cannot be done */
 };
 
 struct de_service {

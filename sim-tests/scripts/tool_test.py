@@ -40,7 +40,7 @@ class Arguments(unittest.TestCase):
         self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
                                  "stale-leader", "disk", "memfirst", "chaos", "member",
                                  "member-memfirst",
-                                 "transfer", "retry", "lease-read", "forward",
+                                 "transfer", "retry", "lease-read", "forward", "txn", "watch",
                                  "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
