@@ -9,6 +9,7 @@
 
 #include "client/client_ops.h"
 #include "client/monotonic.h"
+#include "client/watch_resync.h"
 #include "core/base/assert.h"
 
 struct dengine_watch {
@@ -109,7 +110,8 @@ int dengine_watch_open(struct dengine_client *client, const struct dengine_watch
     wanted = *options;
     wanted.ready = notify;
     wanted.context = watch;
-    err = client->ops->watch(client, &wanted, &watch->feed);
+    err = options->resync ? de_watch_resync_open(client, &wanted, &watch->feed)
+                          : client->ops->watch(client, &wanted, &watch->feed);
     if (err != 0) {
         free_watch(watch);
         return err;

@@ -37,6 +37,11 @@ struct dengine_watch_options {
     /* Changes of this revision and later, if they are still remembered (raft.watch.*); 0: those to
      * come. After reading the state as of revision r, r + 1 leaves no gap. */
     uint64_t from_revision;
+    /* Goes on by itself where it would end with COMPACTED, unless that is at its beginning: the
+     * keys of the range are read, and what is different from what was told is told as events,
+     * marked `resynced`; how it came about in between is left out. Costs a list of the keys when
+     * the watch begins, and memory for them. Not with no_puts or no_deletes. */
+    bool resync;
     /* May be NULL. Called when there is something to get after there was nothing, from a thread of
      * the library: must not block nor call anything of it. */
     void (*ready)(void *context);
@@ -53,6 +58,7 @@ struct dengine_event {
     enum dengine_event_type type;
     bool expired;      /* DELETE: its time was over, or its lease ended by itself */
     bool had_previous; /* the key was there before */
+    bool resynced;     /* see dengine_watch_options; previous is not known then */
     uint64_t revision;
     uint64_t create_revision; /* of the key as it is now; DELETE: as it was, as the following */
     uint64_t version;
@@ -76,7 +82,7 @@ DENGINE_EXPORT int dengine_watch_open(struct dengine_client *client,
  *               dengine_watch_revision(), and nothing is missed
  *   COMPACTED   the revision to go on from is remembered no more, by no node; or the state of the
  *               engine in the process was replaced by a snapshot: read the state, and open another
- *               one from the revision read plus one
+ *               one from the revision read plus one; rare with options.resync
  *   SHUTDOWN    the engine is closing, or the client was disconnected
  *   BUSY        the node has too many watchers (remote)
  *   VERSION     the server knows no watches of this kind (remote) */
@@ -97,8 +103,8 @@ DENGINE_EXPORT void dengine_watch_progress(struct dengine_watch *watch);
  * It is made by the first call; -1 when the process may open no more. */
 DENGINE_EXPORT int dengine_watch_fd(struct dengine_watch *watch);
 
-/* Ends a watch. Also after dengine_close of its engine, or dengine_disconnect of its client. NULL
- * is allowed. */
+/* Ends a watch; with options.resync before its engine is closed or its client disconnected. Else
+ * also after dengine_close of its engine, or dengine_disconnect of its client. NULL is allowed. */
 DENGINE_EXPORT void dengine_watch_close(struct dengine_watch *watch);
 
 #ifdef __cplusplus
