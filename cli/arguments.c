@@ -61,7 +61,8 @@ static const struct command commands[] = {
      "each "
      "line.\n"
      "--prev adds the value before; --limit ends it after so many. It goes on at another node by "
-     "itself.\n"
+     "itself;\n"
+     "where what happened is not remembered, what is different is printed (JSON: resynced).\n"
      "Exit status 1 when revision N is not remembered any more, or what is printed is not read "
      "fast enough:\n"
      "the message says from which revision to go on.\n"},

@@ -22,7 +22,7 @@ static void print_text(const struct de_cli_arguments *arguments, const struct de
         (void)fputs("\t", stdout);
         (void)fwrite(event->value.data, 1, event->value.size, stdout);
     }
-    if (arguments->previous && event->had_previous) {
+    if (arguments->previous && event->had_previous && !event->resynced) {
         (void)fputs("\twas ", stdout);
         (void)fwrite(event->previous.data, 1, event->previous.size, stdout);
     }
@@ -46,7 +46,10 @@ static void print_json(const struct de_cli_arguments *arguments, const struct de
     if (event->lease != 0) {
         (void)printf(",\"lease\":%llu", (unsigned long long)event->lease);
     }
-    if (arguments->previous && event->had_previous) {
+    if (event->resynced) {
+        (void)fputs(",\"resynced\":true", stdout);
+    }
+    if (arguments->previous && event->had_previous && !event->resynced) {
         (void)fputs(",", stdout);
         de_json_put_bytes(stdout, "previous", event->previous);
     }
@@ -78,8 +81,10 @@ int de_cli_watch(const struct de_cli_arguments *arguments, struct dengine_client
                  uint64_t *revision)
 {
     const struct dengine_slice key = dengine_str(arguments->operand[0]);
-    struct dengine_watch_options options = {
-        .from = key, .one_key = !arguments->prefix, .from_revision = arguments->from_revision};
+    struct dengine_watch_options options = {.from = key,
+                                            .one_key = !arguments->prefix,
+                                            .resync = true,
+                                            .from_revision = arguments->from_revision};
     struct dengine_watch *watch;
     char end[512];
     int err;

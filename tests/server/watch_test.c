@@ -275,6 +275,50 @@ static void a_watch_outlives_its_client_and_its_server(void **state)
     tear_down(&f);
 }
 
+/* The server remembers nothing of the time before its end, and has no other beside it: what the
+ * user does not know yet is read. */
+static void a_watch_that_resyncs_outlives_a_crash_of_the_only_server(void **state)
+{
+    const struct dengine_watch_options options = {
+        .from = DENGINE_STR("k"), .end = DENGINE_STR("l"), .resync = true};
+    struct dengine_watch *watch;
+    struct dengine_event event;
+    struct fixture f;
+    int i;
+
+    (void)state;
+    set_up(&f, NULL);
+    put(f.client, "k0", "old", NULL);
+    assert_int_equal(dengine_watch_open(f.client, &options, &watch), 0);
+    wait_begun(watch);
+    put(f.client, "k1", "1", NULL);
+    check_next(watch, DENGINE_EVENT_PUT, "k1", "1", NULL);
+    for (i = 0; i < 20; i++) { /* it lists the keys meanwhile */
+        dengine_watch_progress(watch);
+        assert_int_equal(dengine_watch_next(watch, 50, &event), DENGINE_E_TIMEOUT);
+    }
+    de_process_signal(f.server, SIGKILL);
+    (void)de_process_wait(f.server, TIMEOUT_MS);
+    de_process_free(f.server);
+    start_server(&f, "raft.watch.event_queue_size=1");
+    put(f.client, "k1", "2", NULL);
+    assert_int_equal(dengine_delete(f.client, DENGINE_STR("k0"), NULL), 0);
+    for (i = 0; i < 10; i++) {
+        put(f.client, "other", "x", NULL);
+    }
+    /* Told one by one when it was quick enough to begin anew before they happened. */
+    assert_int_equal(dengine_watch_next(watch, TIMEOUT_MS, &event), 0);
+    check_slice(event.key, "k1");
+    check_slice(event.value, "2");
+    assert_int_equal(dengine_watch_next(watch, TIMEOUT_MS, &event), 0);
+    assert_int_equal(event.type, DENGINE_EVENT_DELETE);
+    check_slice(event.key, "k0");
+    put(f.client, "k2", "3", NULL);
+    check_next(watch, DENGINE_EVENT_PUT, "k2", "3", NULL);
+    dengine_watch_close(watch);
+    tear_down(&f);
+}
+
 /* ---- mirrors ---- */
 
 struct mirror {
@@ -512,6 +556,7 @@ int main(void)
         cmocka_unit_test(too_many_and_nonsense_are_refused),
         cmocka_unit_test(a_past_that_is_forgotten_is_told),
         cmocka_unit_test(a_watch_outlives_its_client_and_its_server),
+        cmocka_unit_test(a_watch_that_resyncs_outlives_a_crash_of_the_only_server),
         cmocka_unit_test(a_slow_watch_is_canceled_and_goes_on_without_a_gap),
         cmocka_unit_test(a_watch_goes_on_at_another_node),
         cmocka_unit_test(d_engines_clients_can_watch),
