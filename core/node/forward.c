@@ -33,6 +33,20 @@ static uint64_t patience_ns(const struct de_node *node)
     return 2 * node->raft_options.election_timeout_max_ns;
 }
 
+/* A new term of office: nothing of it has been decided on. */
+static void begin_term(struct de_node *node)
+{
+    struct de_forwarding *forwarding = &node->forwarding;
+
+    DE_ASSERT(forwarding->term <= node->view.term);
+    if (node->view.role == DE_RAFT_LEADER && forwarding->term != node->view.term) {
+        memset(forwarding->peers, 0, sizeof forwarding->peers);
+        forwarding->last_index = 0;
+        forwarding->term = node->view.term;
+    }
+    DE_ASSERT_IMPLIES(node->view.role == DE_RAFT_LEADER, forwarding->term == node->view.term);
+}
+
 /* ---- the follower ---- */
 
 static void send_batch(struct de_node *node, const struct de_proposal *proposal,
@@ -116,6 +130,19 @@ static int refusal(const struct de_raft_message *reply)
     return dengine_outcome(err) == DENGINE_NOT_DONE ? err : DENGINE_E_UNKNOWN;
 }
 
+/* The requests of proposal wait again: nothing was done for them. */
+static void take_back(struct de_node *node, struct de_proposal *proposal)
+{
+    struct de_request *request;
+
+    DE_ASSERT(proposal->index == 0);
+    DE_ASSERT(proposal->requests.first != NULL);
+    while ((request = de_request_list_pop(&proposal->requests)) != NULL) {
+        de_request_list_push(&node->waiting_writes, request);
+    }
+    de_release(&node->allocator, proposal);
+}
+
 /* The leader says what became of a batch. False: dropped. */
 bool de_node_forward_answered(struct de_node *node, const struct de_raft_message *reply)
 {
@@ -130,7 +157,10 @@ bool de_node_forward_answered(struct de_node *node, const struct de_raft_message
     if (proposal == NULL) {
         return false;
     }
-    if (reply->rejected) {
+    if (reply->rejected && refusal(reply) == DENGINE_E_NO_LEADER && de_node_can_forward(node) &&
+        node->view.term > proposal->term) {
+        take_back(node, proposal); /* this turn sends them to the one that leads now */
+    } else if (reply->rejected) {
         de_node_end_proposal(node, proposal, refusal(reply));
     } else if (reply->last_index <= node->applying_to || reply->last_index <= node->applied) {
         /* It overtook the answer, and what it did here has not been kept. */
@@ -172,6 +202,7 @@ void de_node_forward_turn(struct de_node *node, uint64_t now_ns)
 
     DE_ASSERT(de_node_running(node));
     DE_ASSERT((forwarding->sent.first == NULL) == (forwarding->sent_count == 0));
+    begin_term(node);
     give_up_accepted(node, now_ns);
     while (forwarding->sent.first != NULL && forwarding->sent.first->deadline_ns <= now_ns) {
         struct de_proposal *proposal = take_sent(node, forwarding->sent.first->number);
@@ -216,12 +247,7 @@ static struct de_forward_peer *peer_of(struct de_node *node, uint64_t id)
     bool is_member = false;
 
     DE_ASSERT(id != 0);
-    DE_ASSERT(forwarding->term <= node->view.term);
-    if (forwarding->term != node->view.term) {
-        memset(forwarding->peers, 0, sizeof forwarding->peers);
-        forwarding->last_index = 0;
-        forwarding->term = node->view.term;
-    }
+    DE_ASSERT(forwarding->term > 0 && forwarding->term <= node->view.term);
     for (uint32_t i = 0; i < members->count; i++) {
         is_member = is_member || members->members[i].id == id;
     }
@@ -243,7 +269,7 @@ static bool is_new(struct de_node *node, const struct de_raft_message *message, 
     struct de_forward_peer *peer = peer_of(node, message->from);
     uint32_t i = 0;
 
-    DE_ASSERT(node->view.role == DE_RAFT_LEADER && message->term == node->view.term);
+    DE_ASSERT(message->term == node->forwarding.term);
     *err = 0;
     if (peer == NULL) {
         return false;
@@ -325,11 +351,15 @@ bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message 
 
     DE_ASSERT(raft->type == DE_NODE_MSG_FORWARD);
     DE_ASSERT(raft->entry_count == 1);
-    /* Not for this leader in this term. Whether it once was, and was taken, is not known here: only
-     * the silence is true in any case. */
-    if (raft->cluster_id != node->raft_options.cluster_id || node->view.role != DE_RAFT_LEADER ||
-        raft->term != node->view.term || !is_new(node, raft, &err)) {
+    begin_term(node);
+    /* Unless this run of the node led that term, it is not known here whether it once was taken:
+     * only silence is true in any case. */
+    if (raft->cluster_id != node->raft_options.cluster_id || node->forwarding.term == 0 ||
+        raft->term != node->forwarding.term || !is_new(node, raft, &err)) {
         return false;
+    }
+    if (node->view.role != DE_RAFT_LEADER || node->view.term != raft->term) {
+        err = DENGINE_E_NOT_LEADER; /* any more: it was not taken, and never will be */
     }
     err = err != 0 ? err : check_batch(node, message->entries);
     err = err != 0 ? err : queue_batch(node, &what, message->entries);

@@ -9,9 +9,10 @@
  * At most once, though messages may be lost, late, repeated or out of order:
  *   - a batch has a number, counted up by a run of the follower that calls itself by a random
  *     nonce, and the term of the leader that it is for. No other leader takes it.
- *   - a leader remembers, for its whole term, the highest number of each run of each follower, and
- *     takes only higher ones, silently dropping the rest. A run for which it has no room any more
- *     it refuses. So it decides on a number once, and says so once.
+ *   - a leader remembers, for its whole term and after it, the highest number of each run of each
+ *     follower, and takes only higher ones, silently dropping the rest. A run for which it has no
+ *     room any more it refuses, and also, when it leads no more, what it has not taken; then the
+ *     follower turns to the next leader. So it decides on a number once, and says so once.
  *   - a batch without an answer is not sent again: its requests end UNKNOWN after a while.
  *
  * Threads: the loop's. */

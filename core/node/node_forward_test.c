@@ -171,6 +171,28 @@ static void test_a_copy_for_an_earlier_term_is_dropped(void **state)
     harness_free(h);
 }
 
+static void test_what_comes_too_late_goes_to_the_next_leader(void **state)
+{
+    struct harness *h = elected(3, 9);
+    struct harness_request *w = harness_write(h, 1, 16);
+    struct harness_message *late;
+
+    (void)state;
+    harness_flush(h, 1);
+    late = harness_hold(h, find(h, DE_NODE_MSG_FORWARD));
+    hand_over(h, 0, 2);
+    assert_int_equal(w->outcomes, 0);
+    harness_put_back(h, late);
+    harness_settle(h);
+    for (int n = 0; n < 20 && w->outcomes == 0; n++) {
+        harness_fire(h, 2);
+        harness_settle(h);
+    }
+    assert_int_equal(w->status, 0);
+    assert_int_equal(harness_applied_count(h, 1, w->number), 1);
+    harness_free(h);
+}
+
 static void test_without_an_answer_it_is_unknown(void **state)
 {
     struct harness *h = elected(3, 4);
@@ -267,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_a_message_that_comes_twice_is_carried_out_once),
         cmocka_unit_test(test_a_copy_from_before_a_restart_is_dropped),
         cmocka_unit_test(test_a_copy_for_an_earlier_term_is_dropped),
+        cmocka_unit_test(test_what_comes_too_late_goes_to_the_next_leader),
         cmocka_unit_test(test_without_an_answer_it_is_unknown),
         cmocka_unit_test(test_an_answer_that_the_entry_has_overtaken_is_unknown),
         cmocka_unit_test(test_what_the_leader_refuses_is_not_done),
