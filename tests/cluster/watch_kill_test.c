@@ -381,12 +381,22 @@ static void wait_counted(uint64_t counted)
     require(all.broken == NULL, all.broken);
 }
 
+static uint64_t counted_so_far(void)
+{
+    uint64_t counted;
+
+    (void)pthread_mutex_lock(&all.mutex);
+    counted = all.counted;
+    (void)pthread_mutex_unlock(&all.mutex);
+    return counted;
+}
+
 static void kill_leaders(struct dengine_client *client, int kills)
 {
     int kill;
 
     for (kill = 1; kill <= kills; kill++) {
-        const uint64_t before = all.counted;
+        const uint64_t before = counted_so_far();
         uint64_t leader;
 
         wait_counted(before + PER_KILL);
@@ -397,7 +407,7 @@ static void kill_leaders(struct dengine_client *client, int kills)
         wait_counted(before + PER_KILL + PER_KILL / 2);
         de_cluster_restart(&cluster, leader);
     }
-    wait_counted(all.counted + PER_KILL);
+    wait_counted(counted_so_far() + PER_KILL);
 }
 
 /* Nothing is written any more; keys with a time to live end. */
