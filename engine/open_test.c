@@ -343,6 +343,21 @@ static void the_log_may_be_kept_in_lmdb(void **state)
     assert_int_equal(dengine_close(engine), 0);
 }
 
+static void an_emptied_log_in_lmdb_is_corruption(void **state)
+{
+    struct dengine *engine;
+
+    (void)state;
+    assert_int_equal(open_with_log("lmdb", &engine), 0);
+    assert_int_equal(dengine_wait_ready(engine, 20000, NULL), 0);
+    assert_int_equal(
+        dengine_put(dengine_client_of(engine), DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    assert_int_equal(dengine_close(engine), 0);
+    assert_int_equal(truncate(DIRECTORY "/log/log.mdb", 0), 0);
+    check_refused(open_with_log("lmdb", &engine), DENGINE_E_CORRUPT, "");
+    assert_true(strlen(dengine_open_message()) > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,6 +372,7 @@ int main(void)
         CASE(a_configuration_without_directory_is_refused),
         CASE(a_lost_state_is_made_again_from_the_log),
         CASE(the_log_may_be_kept_in_lmdb),
+        CASE(an_emptied_log_in_lmdb_is_corruption),
         CASE(a_state_of_an_older_version_is_made_again),
         CASE(a_state_of_a_newer_version_is_refused_and_left),
         CASE(a_lost_log_is_corruption),

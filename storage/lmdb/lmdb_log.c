@@ -21,6 +21,8 @@
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/assert.h"
 #include "core/base/codec.h"
@@ -675,24 +677,63 @@ static int open_env(struct lmdb_log *log, const char *path)
     return code;
 }
 
+static int visit_nothing(void *context, uint64_t index, const struct dengine_entry *entry)
+{
+    DE_ASSERT(context == NULL);
+    DE_ASSERT(index > 0 && entry != NULL);
+    return 0;
+}
+
+/* LMDB maps its file: to read a page behind the end of that would be a SIGBUS. Such pages are new
+ * ones that were never used, or the file was cut. As zeros, which LMDB takes for no page, they do
+ * no harm; then every entry must be there. */
+static int load_short(struct lmdb_log *log, int fd, off_t size, off_t wanted)
+{
+    const struct dengine_log_state *state = &log->state;
+    int error;
+
+    DE_ASSERT(fd >= 0);
+    DE_ASSERT(size < wanted);
+    if (ftruncate(fd, wanted) != 0) {
+        return broken(log, errno, "filling up " LOG_NAME);
+    }
+    error = load(log);
+    if (error == 0 && state->last_index >= state->first_index) {
+        error = log_read(log, state->first_index, state->last_index, visit_nothing, NULL);
+    }
+    /* The next opening must find it as this one did. */
+    return error == 0 || ftruncate(fd, size) == 0 ? error : DENGINE_E_IO;
+}
+
 static int open_log(struct lmdb_log *log, const char *path, struct dengine_dir dir)
 {
+    struct stat status;
     MDB_envinfo info;
+    MDB_stat stat;
+    off_t wanted;
+    int fd;
     int code = open_env(log, path);
     int error;
 
     DE_ASSERT(log->error == 0);
-    if (code == 0) {
-        code = mdb_env_info(log->env, &info);
+    code = code != 0 ? code : mdb_env_info(log->env, &info);
+    code = code != 0 ? code : mdb_env_stat(log->env, &stat);
+    code = code != 0 ? code : mdb_env_get_fd(log->env, &fd);
+    if (code == 0 && fstat(fd, &status) != 0) {
+        code = errno;
     }
     if (code != 0) {
         return broken(log, code, "opening " LOG_NAME);
     }
     log->map_bytes = info.me_mapsize;
     log->garbage = true; /* the life before may have left some */
+    wanted = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
     error = dir.ops->sync_dir(dir.object);
     DE_ASSERT(error <= 0);
-    return error != 0 ? error : load(log);
+    if (error != 0) {
+        return error;
+    }
+    return status.st_size < wanted ? load_short(log, fd, status.st_size, wanted) : load(log);
 }
 
 static const struct dengine_log_store_ops log_ops = {
