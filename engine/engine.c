@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dengine/cluster.h>
+
 #include "core/base/assert.h"
 #include "core/base/random.h"
 #include "engine/cluster_service.h"
@@ -193,6 +195,29 @@ int dengine_open_file(const char *path, struct dengine **engine)
     return open_and_free(config, err, engine);
 }
 
+/* The others need not wait for an election time-out to find out that their leader has gone. When
+ * there is nobody to take over in time, they will. */
+static void hand_over(struct dengine *engine)
+{
+    const struct dengine_call_options options = {
+        .timeout_ms = (uint32_t)(engine->plan.raft.election_timeout_max_ns / 1000000u)};
+    struct dengine_cluster_status members;
+    struct dengine_status now;
+    uint32_t voters = 0;
+
+    dengine_status(engine, &now);
+    if (now.role != DENGINE_LEADER || now.halted) {
+        return;
+    }
+    de_engine_members(engine, &members);
+    for (uint32_t i = 0; i < members.member_count; i++) {
+        voters += members.members[i].kind == DENGINE_MEMBER_VOTER ? 1 : 0;
+    }
+    if (voters > 1) {
+        (void)dengine_transfer_leadership(&engine->client.client, 0, &options);
+    }
+}
+
 int dengine_close(struct dengine *engine)
 {
     int err = 0;
@@ -201,6 +226,7 @@ int dengine_close(struct dengine *engine)
         return 0;
     }
     if (engine->replica != NULL) {
+        hand_over(engine);
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
         de_replica_free(engine->replica);
     }

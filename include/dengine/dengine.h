@@ -137,9 +137,10 @@ DENGINE_EXPORT uint64_t dengine_leader(struct dengine *engine);
 DENGINE_EXPORT uint64_t dengine_node_id(struct dengine *engine);
 DENGINE_EXPORT uint64_t dengine_term(struct dengine *engine);
 
-/* Stops taking requests, ends those under way (UNKNOWN for writes that may still commit), stops the
- * threads, syncs and closes the stores, and frees the engine. NULL is allowed. Returns the error
- * that halted the engine earlier, if any. */
+/* Hands leadership over when this node leads others (which takes one election time-out at most, if
+ * none of them can take it), stops taking requests, ends those under way (UNKNOWN for writes that
+ * may still commit), stops the threads, syncs and closes the stores, and frees the engine. NULL is
+ * allowed. Returns the error that halted the engine earlier, if any. */
 DENGINE_EXPORT int dengine_close(struct dengine *engine);
 
 /* The library's version, "major.minor.patch". */

@@ -8,7 +8,7 @@
  *   replace    a machine dies for good, another takes its place
  *   asleep     a member is down until it knows nobody of those who are left
  *   joint      kill -9 of the leader in the middle of joint changes
- *   transfer   leadership goes round and no write fails
+ *   transfer   leadership goes round, and no write of clients with sessions fails
  *   restart    all restart one by one with the flags of their first day; one while all others are
  *              down
  *   removed    a server that slept through its removal, and one that leads, end and disturb nobody
@@ -325,9 +325,11 @@ static const struct {
     const char *name;
     void (*run)(void);
     uint32_t founders;
-} cases[] = {{"grow", grow, 1},       {"replace", replace, 3},   {"asleep", asleep, 3},
-             {"joint", joint, 3},     {"transfer", transfer, 3}, {"restart", restart, 1},
-             {"removed", removed, 3}, {"move", move, 3}};
+    bool sessions;
+} cases[] = {{"grow", grow, 1, false},        {"replace", replace, 3, false},
+             {"asleep", asleep, 3, false},    {"joint", joint, 3, false},
+             {"transfer", transfer, 3, true}, {"restart", restart, 1, false},
+             {"removed", removed, 3, false},  {"move", move, 3, false}};
 
 static bool judge(const char *check)
 {
@@ -349,7 +351,11 @@ static void run(size_t number, const char *const *programs)
 
     de_servers_begin(&servers, programs[0], programs[1], cases[number].founders);
     de_recorder_open(&recorder, history_path);
-    de_workload_start(&workload, servers.endpoints, &recorder);
+    if (cases[number].sessions) {
+        de_workload_start_sessions(&workload, servers.endpoints, &recorder);
+    } else {
+        de_workload_start(&workload, servers.endpoints, &recorder);
+    }
     progress();
     cases[number].run();
     de_workload_stop(&workload);

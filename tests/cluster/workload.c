@@ -12,6 +12,9 @@
 /* Short of the three seconds in which a new leader must serve, so that a call does not sit one out
  * on a dead one. */
 #define CALL_MS 2000
+/* With sessions there is time to send again. */
+#define SESSION_CALL_MS 10000
+#define SESSION_TTL_MS  60000
 
 /* Different values of a register: few, so that compare-and-swaps often meet. */
 #define VALUES 5
@@ -231,7 +234,8 @@ static void *run_keeper(void *context)
 static void start_thread(struct de_workload *workload, uint32_t at)
 {
     struct de_worker_thread *self = &workload->threads[at];
-    const struct dengine_connect_options options = {.timeout_ms = CALL_MS};
+    const struct dengine_connect_options options = {
+        .timeout_ms = workload->sessions ? SESSION_CALL_MS : CALL_MS};
     void *(*run)(void *) = run_registers;
     uint32_t number = at;
 
@@ -246,12 +250,19 @@ static void start_thread(struct de_workload *workload, uint32_t at)
     self->workload = workload;
     self->number = number;
     self->seed = at + 1;
-    require(dengine_connect(workload->endpoints, &options, &self->client) == 0, "no client");
+    require(dengine_connect(workload->endpoints, &options, &self->connection) == 0, "no client");
+    self->client = self->connection;
+    if (workload->sessions) {
+        require(
+            dengine_session_open(self->connection, SESSION_TTL_MS, NULL, NULL, &self->session) == 0,
+            "no session");
+        self->client = dengine_session_client(self->session);
+    }
     require(pthread_create(&self->thread, NULL, run, self) == 0, "no thread");
 }
 
-void de_workload_start(struct de_workload *workload, const char *endpoints,
-                       struct de_recorder *recorder)
+static void start(struct de_workload *workload, const char *endpoints, struct de_recorder *recorder,
+                  bool sessions)
 {
     pthread_condattr_t attributes;
     uint32_t at;
@@ -259,6 +270,7 @@ void de_workload_start(struct de_workload *workload, const char *endpoints,
     memset(workload, 0, sizeof *workload);
     workload->endpoints = endpoints;
     workload->recorder = recorder;
+    workload->sessions = sessions;
     require(pthread_mutex_init(&workload->mutex, NULL) == 0, "no mutex");
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -267,6 +279,18 @@ void de_workload_start(struct de_workload *workload, const char *endpoints,
     for (at = 0; at < DE_WORKLOAD_THREADS; at++) {
         start_thread(workload, at);
     }
+}
+
+void de_workload_start(struct de_workload *workload, const char *endpoints,
+                       struct de_recorder *recorder)
+{
+    start(workload, endpoints, recorder, false);
+}
+
+void de_workload_start_sessions(struct de_workload *workload, const char *endpoints,
+                                struct de_recorder *recorder)
+{
+    start(workload, endpoints, recorder, true);
 }
 
 bool de_workload_progress(struct de_workload *workload, uint64_t more, uint32_t timeout_ms)
@@ -301,7 +325,10 @@ void de_workload_stop(struct de_workload *workload)
     (void)pthread_mutex_unlock(&workload->mutex);
     for (at = 0; at < DE_WORKLOAD_THREADS; at++) {
         require(pthread_join(workload->threads[at].thread, NULL) == 0, "no join");
-        dengine_disconnect(workload->threads[at].client);
+        if (workload->sessions) {
+            (void)dengine_session_close(workload->threads[at].session);
+        }
+        dengine_disconnect(workload->threads[at].connection);
     }
 }
 

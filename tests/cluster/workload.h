@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <dengine/client.h>
+#include <dengine/session.h>
 
 #include "tests/cluster/recorder.h"
 
@@ -43,6 +43,8 @@ struct de_worker_thread {
     uint32_t number; /* among its kind */
     uint64_t seed;
     struct dengine_client *client;
+    struct dengine_client *connection; /* beneath the session's client, if there is one */
+    struct dengine_session *session;
     /* The keeper's own, looked at after it has ended: */
     int64_t acknowledged[DE_WORKLOAD_KEPT]; /* last number known to be written; 0 = none */
     int64_t attempted[DE_WORKLOAD_KEPT];    /* last number that may have been written */
@@ -51,6 +53,7 @@ struct de_worker_thread {
 struct de_workload {
     const char *endpoints;
     struct de_recorder *recorder;
+    bool sessions;
     struct de_worker_thread threads[DE_WORKLOAD_THREADS];
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -63,6 +66,11 @@ struct de_workload {
     int64_t counter_done;    /* increments acknowledged */
     int64_t counter_unknown; /* increments that may have happened */
 };
+
+/* The same, with writes that belong to sessions: clients that may send again what they have not
+ * heard of. Nothing ends unknown then, unless nobody answers for ten seconds. */
+void de_workload_start_sessions(struct de_workload *workload, const char *endpoints,
+                                struct de_recorder *recorder);
 
 /* Starts the threads. */
 void de_workload_start(struct de_workload *workload, const char *endpoints,
