@@ -172,6 +172,39 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
 }
 
+static void test_members(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("member", "list", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_MEMBER);
+    assert_int_equal(
+        parse("member", "add", "4", "h:1", "--client-address", "h:2", "--read-only", NULL), 0);
+    assert_int_equal(arguments.ids[0], 4);
+    assert_string_equal(arguments.operand[2], "h:1");
+    assert_string_equal(arguments.client_address, "h:2");
+    assert_true(arguments.read_only);
+    assert_int_equal(parse("member", "replace", "2", "4", NULL), 0);
+    assert_int_equal(arguments.ids[1], 4);
+    assert_int_equal(parse("member", "voters", "1,4,5", NULL), 0);
+    assert_int_equal(arguments.id_count, 3);
+    assert_int_equal(arguments.ids[2], 5);
+    assert_int_equal(parse("transfer", "0", NULL), 0);
+    assert_int_equal(arguments.ids[0], 0);
+    assert_int_equal(parse("leader", NULL), 0);
+
+    assert_refused(parse("member", NULL), "something is missing");
+    assert_refused(parse("member", "join", "1", NULL), "no \"member join\"");
+    assert_refused(parse("member", "add", "4", NULL), "usage: member (list");
+    assert_refused(parse("member", "promote", "x", NULL), "ID x: must be 1");
+    assert_refused(parse("member", "promote", "1,2", NULL), "ID 1,2: must be 1");
+    assert_refused(parse("member", "promote", "4294967296", NULL), "must be 1 to 4294967295");
+    assert_refused(parse("member", "voters", "1,,2", NULL), "must be 1");
+    assert_refused(parse("member", "remove", "1", "--read-only", NULL), "belongs to member add");
+    assert_refused(parse("get", "k", "--read-only", NULL), "belong to member");
+    assert_refused(parse("transfer", NULL), "something is missing");
+    assert_refused(parse("transfer", "x", NULL), "ID x: must be 1");
+}
+
 static void test_help_texts(void **state)
 {
     char *text = NULL;
@@ -200,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_cas),
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_members),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_refusals_say_what_is_wrong),
         cmocka_unit_test(test_help_texts),

@@ -118,17 +118,20 @@ void de_cluster_discover(void *context, struct de_rpc_call *call, struct dengine
     DEngine__Server__Cluster__LeaderDiscoveryResponse response =
         D_ENGINE__SERVER__CLUSTER__LEADER_DISCOVERY_RESPONSE__INIT;
     const struct dengine_slice none = {NULL, 0};
-    struct dengine_member leader;
+    struct dengine_cluster_status status;
 
     (void)request; /* who asks makes no difference */
-    if (!de_engine_leader(context, &leader)) {
-        de_rpc_reply(call, GRPC_STATUS_UNAVAILABLE, "no leader is known", none);
-        return;
+    de_engine_members(context, &status);
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        if (status.members[i].leader) { /* one that has committed in its term */
+            response.leader_id = (uint32_t)status.leader;
+            response.leader_address = status.members[i].address;
+            response.term = dengine_term(context);
+            reply(call, &response.base);
+            return;
+        }
     }
-    response.leader_id = (uint32_t)leader.id;
-    response.leader_address = leader.address;
-    response.term = dengine_term(context);
-    reply(call, &response.base);
+    de_rpc_reply(call, GRPC_STATUS_UNAVAILABLE, "no leader is known", none);
 }
 
 void de_cluster_reply_join(struct dengine *engine, struct de_rpc_call *call, int err,

@@ -205,6 +205,30 @@ static void the_whole_is_checked(void **state)
     check_whole(config, "wal_segment_bytes must be at least");
 }
 
+static void a_node_that_joins_needs_to_be_found(void **state)
+{
+    struct dengine_config *config = *state;
+    char message[DE_CONFIG_MESSAGE_BYTES] = "";
+    struct de_plan plan;
+
+    check_set(config, "cluster.db_root_dir", "data");
+    check_set(config, "cluster.join", "a:1,b:1");
+    check_whole(config, "cluster.node_id is missing");
+    check_set(config, "cluster.node_id", "4");
+    check_whole(config, "cluster.listen_address is missing");
+    check_set(config, "cluster.listen_address", "0.0.0.0:9081");
+    check_whole(config, "cluster.advertise_address must be");
+    check_set(config, "cluster.advertise_address", "d:0");
+    check_whole(config, "cluster.advertise_address must be");
+    check_set(config, "cluster.advertise_address", "d:9081");
+    assert_int_equal(de_plan_make(config, &plan, message, sizeof(message)), 0);
+    assert_false(plan.alone);
+    assert_int_equal(plan.member_count, 0);
+    assert_int_equal(plan.cluster_id, 0);
+    check_set(config, "cluster.initial_cluster", "4=d:9081");
+    check_whole(config, "both set");
+}
+
 static void the_members_are_checked(void **state)
 {
     struct dengine_config *config = *state;
@@ -302,6 +326,7 @@ int main(void)
         CASE(the_environment_sets_and_is_checked),
         CASE(the_whole_is_checked),
         CASE(the_members_are_checked),
+        CASE(a_node_that_joins_needs_to_be_found),
         CASE(the_cluster_id_comes_from_name_and_members),
         CASE(what_visit_shows_can_be_read_back),
     };

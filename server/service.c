@@ -40,7 +40,14 @@ int de_service_new(const struct de_service_options *options, struct de_service *
         free(service);
         return DENGINE_E_NO_MEMORY;
     }
+    if (de_service_members_start(&service->members, service) != 0) {
+        de_worker_stop(&service->snapshot_reader);
+        de_worker_stop(&service->reader);
+        free(service);
+        return DENGINE_E_NO_MEMORY;
+    }
     if (de_service_pusher_start(&service->pusher, service) != 0) {
+        de_service_members_stop(&service->members);
         de_worker_stop(&service->snapshot_reader);
         de_worker_stop(&service->reader);
         free(service);
@@ -59,6 +66,7 @@ void de_service_answered(void *context)
     de_worker_stop(&service->reader);
     de_worker_stop(&service->snapshot_reader);
     de_service_pusher_stop(&service->pusher);
+    de_service_members_stop(&service->members);
     DE_ASSERT(service->ready == NULL && service->snapshot_calls == NULL);
 }
 
@@ -91,6 +99,9 @@ int de_service_add_methods(void *context, struct de_rpc_server *server)
         err = de_rpc_server_add_unary(server, "/dengine.admin.SnapshotService/Read",
                                       de_service_read_snapshot, context);
     }
+    if (err == 0) {
+        err = de_service_add_members_method(context, server);
+    }
     return err != 0 ? err : de_service_add_watch_methods(context, server);
 }
 
@@ -110,6 +121,7 @@ void de_service_attach(struct de_service *service, const struct de_service_parts
 void de_service_drain(struct de_service *service)
 {
     de_service_pusher_drain(&service->pusher);
+    de_service_members_drain(&service->members);
 }
 
 bool de_service_attached(const struct de_service *service)

@@ -2,7 +2,7 @@
  * those of every engine (engine/cluster_service.h):
  *
  *   d_engine.client.RaftClientService                  HandleClientWrite, HandleClientRead,
- *                                                      HandleClientScan, Watch
+ *                                                      HandleClientScan, Watch, WatchMembership
  *
  * and, of our own, for backups (proto/dengine_snapshot.proto) and watches
  * (proto/dengine_watch.proto):

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "server/service.h"
+#include "server/service_members.h"
 #include "server/service_watch.h"
 
 struct de_read_call;
@@ -28,6 +29,7 @@ struct de_service {
     struct de_worker snapshot_reader;
     struct de_snapshot_call *snapshot_calls;
     struct de_service_pusher pusher;
+    struct de_service_members members;
 };
 
 /* Handlers (rpc_server.h); context is the service. */

@@ -68,8 +68,10 @@ void de_servers_start_with(struct de_servers *servers, uint64_t id, const char *
                                    "--election-timeout-max",
                                    "600",
                                    "--heartbeat",
-                                   "50"};
-    size_t words = 11;
+                                   "50",
+                                   "--set",
+                                   "storage.wal_segment_bytes=16777216"};
+    size_t words = 13;
 
     (void)snprintf(number, sizeof number, "%u", (unsigned)id);
     (void)snprintf(directory, sizeof directory, "node%u", (unsigned)id);
@@ -104,6 +106,16 @@ void de_servers_start(struct de_servers *servers, uint64_t id)
     de_servers_start_with(servers, id, NULL, NULL);
 }
 
+static void remove_data(void)
+{
+    for (uint64_t id = 1; id <= DE_SERVERS_MAX; id++) {
+        char directory[16];
+
+        (void)snprintf(directory, sizeof directory, "node%u", (unsigned)id);
+        de_test_remove_tree(directory);
+    }
+}
+
 void de_servers_begin(struct de_servers *servers, const char *server, const char *cli,
                       uint32_t founders)
 {
@@ -114,12 +126,7 @@ void de_servers_begin(struct de_servers *servers, const char *server, const char
     de_test_free_ports(servers->ports, DE_SERVERS_MAX + 2);
     memcpy(servers->first_ports, servers->ports, sizeof servers->ports);
     list_servers(servers, false, DE_SERVERS_MAX + 2, servers->endpoints, sizeof servers->endpoints);
-    for (uint64_t id = 1; id <= DE_SERVERS_MAX; id++) {
-        char directory[16];
-
-        (void)snprintf(directory, sizeof directory, "node%u", (unsigned)id);
-        de_test_remove_tree(directory);
-    }
+    remove_data();
     for (uint64_t id = 1; id <= founders; id++) {
         de_servers_start(servers, id);
     }
@@ -172,6 +179,7 @@ void de_servers_end(struct de_servers *servers)
             de_servers_stop(servers, id);
         }
     }
+    remove_data();
 }
 
 int de_servers_cli(const struct de_servers *servers, char *text, size_t size,

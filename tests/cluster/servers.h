@@ -50,7 +50,7 @@ void de_servers_stop(struct de_servers *servers, uint64_t id);
 /* Waits until server id, removed from the cluster, has said so and exited with its status. */
 void de_servers_end_removed(struct de_servers *servers, uint64_t id);
 
-/* SIGTERM to all that run. */
+/* SIGTERM to all that run; their data is removed. */
 void de_servers_end(struct de_servers *servers);
 
 /* dengine-cli WORDS... (until NULL): its exit status; what it printed, on both streams, is in text

@@ -234,22 +234,18 @@ static void run_batch(const struct de_raw_watch *watch, const grpc_op *ops, size
     de_tag_acquire(&tag);
 }
 
-void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
-                       DEngine__Client__WatchRequest *request)
+void de_raw_stream_open(struct de_raw_channel *raw, struct de_raw_watch *watch, const char *method,
+                        struct dengine_slice request)
 {
-    uint8_t bytes[600];
-    const size_t size = d_engine__client__watch_request__pack(request, bytes);
-    grpc_slice slice = grpc_slice_from_copied_buffer((const char *)bytes, size);
+    grpc_slice slice = grpc_slice_from_copied_buffer(request.data, request.size);
     grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_op ops[4] = {0};
 
-    DE_ASSERT(size <= sizeof bytes);
     *watch = (struct de_raw_watch){.raw = raw};
     grpc_metadata_array_init(&watch->initial);
-    watch->call = grpc_channel_create_call(
-        raw->channel, NULL, GRPC_PROPAGATE_DEFAULTS, raw->queue,
-        grpc_slice_from_static_string("/d_engine.client.RaftClientService/Watch"), NULL,
-        gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    watch->call = grpc_channel_create_call(raw->channel, NULL, GRPC_PROPAGATE_DEFAULTS, raw->queue,
+                                           grpc_slice_from_static_string(method), NULL,
+                                           gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
     ops[1].op = GRPC_OP_SEND_MESSAGE;
     ops[1].data.send_message.send_message = buffer;
@@ -261,27 +257,47 @@ void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
     grpc_slice_unref(slice);
 }
 
-DEngine__Client__WatchResponse *de_raw_watch_next(struct de_raw_watch *watch)
+bool de_raw_stream_next(struct de_raw_watch *watch, grpc_slice *bytes)
 {
-    DEngine__Client__WatchResponse *response;
     grpc_byte_buffer *buffer = NULL;
     grpc_byte_buffer_reader reader;
     grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
-    grpc_slice slice;
 
     op.data.recv_message.recv_message = &buffer;
     run_batch(watch, &op, 1);
     if (buffer == NULL) {
-        return NULL;
+        return false;
     }
     DE_ASSERT(grpc_byte_buffer_reader_init(&reader, buffer));
-    slice = grpc_byte_buffer_reader_readall(&reader);
+    *bytes = grpc_byte_buffer_reader_readall(&reader);
+    grpc_byte_buffer_reader_destroy(&reader);
+    grpc_byte_buffer_destroy(buffer);
+    return true;
+}
+
+void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
+                       DEngine__Client__WatchRequest *request)
+{
+    uint8_t bytes[600];
+    const size_t size = d_engine__client__watch_request__pack(request, bytes);
+
+    DE_ASSERT(size <= sizeof bytes);
+    de_raw_stream_open(raw, watch, "/d_engine.client.RaftClientService/Watch",
+                       dengine_bytes(bytes, size));
+}
+
+DEngine__Client__WatchResponse *de_raw_watch_next(struct de_raw_watch *watch)
+{
+    DEngine__Client__WatchResponse *response;
+    grpc_slice slice;
+
+    if (!de_raw_stream_next(watch, &slice)) {
+        return NULL;
+    }
     response = d_engine__client__watch_response__unpack(NULL, GRPC_SLICE_LENGTH(slice),
                                                         GRPC_SLICE_START_PTR(slice));
     DE_ASSERT(response != NULL);
     grpc_slice_unref(slice);
-    grpc_byte_buffer_reader_destroy(&reader);
-    grpc_byte_buffer_destroy(buffer);
     return response;
 }
 

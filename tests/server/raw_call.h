@@ -61,6 +61,12 @@ struct de_raw_watch {
     grpc_metadata_array initial;
 };
 
+/* Any method whose replies stream (static); returns when the headers have come. */
+void de_raw_stream_open(struct de_raw_channel *raw, struct de_raw_watch *watch, const char *method,
+                        struct dengine_slice request);
+/* The next message, which the caller unrefs; false: the stream has ended. */
+bool de_raw_stream_next(struct de_raw_watch *watch, grpc_slice *bytes);
+
 /* Returns when the headers have come. */
 void de_raw_watch_open(struct de_raw_channel *raw, struct de_raw_watch *watch,
                        DEngine__Client__WatchRequest *request);
