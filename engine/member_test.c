@@ -77,6 +77,21 @@ static struct dengine_client *leader_of(uint64_t asked)
     return dengine_client_of(engines[leader]);
 }
 
+/* Waits until the node knows that it was removed. */
+static void await_removed(uint64_t id)
+{
+    struct dengine_status status = {0};
+
+    for (int i = 0; i < 2000 && !status.removed; i++) {
+        struct dengine_cluster_status members;
+
+        (void)dengine_wait_members(engines[id], UINT64_MAX - 1, 10, &members);
+        dengine_status(engines[id], &status);
+    }
+    assert_true(status.removed);
+    assert_int_equal(dengine_wait_ready(engines[id], PATIENCE_MS, NULL), DENGINE_E_REMOVED);
+}
+
 /* What a remote client does by itself. */
 static int promote(uint64_t id)
 {
@@ -200,9 +215,7 @@ static void test_the_first_member_leaves_and_the_others_restart(void **state)
     (void)state;
     assert_int_equal(dengine_member_remove(leader_of(2), 1, &options), 0);
     assert_int_equal(dengine_wait_ready(engines[2], PATIENCE_MS, NULL), 0);
-    (void)dengine_wait_ready(engines[1], PATIENCE_MS, NULL);
-    dengine_status(engines[1], &status);
-    assert_true(status.removed);
+    await_removed(1);
     for (uint64_t id = 1; id <= NODES; id++) {
         close_node(id);
     }

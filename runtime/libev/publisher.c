@@ -64,7 +64,7 @@ static enum dengine_role public_role(const struct de_node_status *now)
  * what was acknowledged in earlier terms can be read here. */
 static bool is_ready(const struct de_node *node, const struct de_node_status *now)
 {
-    return now->raft.leader != 0 && !now->raft.halted && !now->stopped &&
+    return now->raft.leader != 0 && !now->raft.halted && !now->stopped && !now->removed &&
            de_raft_term_at(de_node_raft(node), now->applied) == now->raft.term;
 }
 
