@@ -87,9 +87,10 @@ struct dengine_snapshot_contract_case {
 };
 
 /* The cases of each suite; static. count must not be NULL. */
-const struct dengine_log_contract_case *dengine_log_contract_cases(size_t *count);
-const struct dengine_kv_contract_case *dengine_kv_contract_cases(size_t *count);
-const struct dengine_snapshot_contract_case *dengine_snapshot_contract_cases(size_t *count);
+DENGINE_EXPORT const struct dengine_log_contract_case *dengine_log_contract_cases(size_t *count);
+DENGINE_EXPORT const struct dengine_kv_contract_case *dengine_kv_contract_cases(size_t *count);
+DENGINE_EXPORT const struct dengine_snapshot_contract_case *
+dengine_snapshot_contract_cases(size_t *count);
 
 #ifdef __cplusplus
 }
