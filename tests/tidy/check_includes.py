@@ -132,6 +132,9 @@ def check_one(source, name, quote, header):
         if not header.startswith("dengine/"):
             return check_system(name, header)
         target = "include/" + header
+    elif area == "examples/":
+        # A program of a user's own knows nothing of our root: its headers lie beside it.
+        target = os.path.join(os.path.dirname(name), header)
     else:
         target = header
     if not os.path.isfile(os.path.join(source.root, target)):
