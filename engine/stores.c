@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/assert.h"
@@ -16,6 +17,9 @@
 #include "storage/wal/wal.h"
 
 #define PATH_BYTES 4096
+
+/* An empty file in the data directory: the log has been made. */
+#define LOG_MARK "log.made"
 
 /* A cluster of one gets an id that nobody else has. */
 static int random_cluster_id(uint64_t *cluster_id)
@@ -105,9 +109,58 @@ static bool has(const struct de_plan *plan, const char *name)
            access(path, F_OK) == 0;
 }
 
+/* Whether this node has had a log: then one that is not there is lost, with the votes in it, and
+ * must not be begun anew (Raft figure 2: they are on stable storage before any answer). */
+static int had_log(const struct de_stores *stores, bool *found)
+{
+    const struct dengine_dir dir = stores->data_dir.dir;
+    struct dengine_file *file;
+    int err = dir.ops->open(dir.object, LOG_MARK, DENGINE_FILE_READ, &file);
+
+    *found = err == 0;
+    if (err == 0) {
+        dir.ops->close(dir.object, file);
+    }
+    return err == DENGINE_E_NOT_FOUND ? 0 : err;
+}
+
+/* Writes down, durably, that there is a log from now on. */
+static int mark_log(const struct de_stores *stores)
+{
+    const struct dengine_dir dir = stores->data_dir.dir;
+    struct dengine_file *file;
+    int err = dir.ops->open(dir.object, LOG_MARK, DENGINE_FILE_CREATE, &file);
+
+    if (err == 0) {
+        err = dir.ops->sync(dir.object, file);
+        dir.ops->close(dir.object, file);
+    }
+    return err != 0 ? err : dir.ops->sync_dir(dir.object);
+}
+
+/* LMDB makes a new map where there is no file, or an empty one. */
+static bool lmdb_log_is_gone(const char *path)
+{
+    char file[PATH_BYTES];
+    struct stat found;
+    const int size = snprintf(file, sizeof(file), "%s/log.mdb", path);
+
+    return size < 0 || size >= PATH_BYTES || stat(file, &found) != 0 || found.st_size == 0;
+}
+
+static int refuse_lost_log(const struct de_plan *plan, char *message, size_t message_size)
+{
+    (void)snprintf(message, message_size,
+                   "the log in data directory %s is gone, and with it the votes of this node: put "
+                   "its files back, or remove the node from the cluster and let an empty one join "
+                   "under a new id",
+                   plan->data_dir);
+    return DENGINE_E_CORRUPT;
+}
+
 /* The log store that the plan names, in the directory at path. */
 static int open_log_at(const struct de_plan *plan, struct de_stores *stores, const char *path,
-                       char *message, size_t message_size)
+                       bool must_exist, char *message, size_t message_size)
 {
     const struct de_identity *identity = &stores->data_dir.identity;
     const struct de_lmdb_log_options in_lmdb = {identity->node_id, identity->cluster_id, 0};
@@ -118,7 +171,34 @@ static int open_log_at(const struct de_plan *plan, struct de_stores *stores, con
     }
     de_wal_options_init(&options, identity->node_id, identity->cluster_id);
     options.segment_bytes = plan->wal_segment_bytes;
+    options.must_exist = must_exist;
     return de_wal_open(stores->log_dir, &options, &stores->log, message, message_size);
+}
+
+/* The same, but no new one in the place of one that was there. */
+static int open_marked_log(const struct de_plan *plan, struct de_stores *stores, const char *path,
+                           char *message, size_t message_size)
+{
+    bool marked = false;
+    int err = had_log(stores, &marked);
+
+    if (err == 0 && marked && plan->log_in_lmdb && lmdb_log_is_gone(path)) {
+        return refuse_lost_log(plan, message, message_size);
+    }
+    if (err == 0) {
+        err = open_log_at(plan, stores, path, marked, message, message_size);
+        if (err != 0) {
+            return err;
+        }
+    }
+    if (err == 0 && !marked) {
+        err = mark_log(stores);
+    }
+    if (err != 0) {
+        (void)snprintf(message, message_size, "cannot read or make %s/%s: %s", plan->data_dir,
+                       LOG_MARK, dengine_strerror(err));
+    }
+    return err;
 }
 
 static int open_log(const struct de_plan *plan, struct de_stores *stores, char *message,
@@ -141,7 +221,7 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
         err = de_posix_dir_open(path, true, &stores->log_dir, message, message_size);
     }
     if (err == 0) {
-        err = open_log_at(plan, stores, path, message, message_size);
+        err = open_marked_log(plan, stores, path, message, message_size);
     }
     if (err == 0) {
         err = de_memfirst_open(stores->log_dir, &early, &stores->log, message, message_size);

@@ -275,10 +275,12 @@ static int create(struct de_wal *wal, char *message, size_t message_size)
     int error;
 
     if (wal->options.must_exist) {
-        de_message_set(message, message_size,
-                       "the write-ahead log is gone: there is no segment file (wal-*.seg) though "
-                       "this node has written one; put the files back, or move the data directory "
-                       "away, start the node empty and let it rebuild from its peers");
+        de_message_set(
+            message, message_size,
+            "the write-ahead log is gone: there is no segment file (wal-*.seg) though "
+            "this node has written one, and with it the votes of this node; put the files "
+            "back, or remove the node from the cluster and let an empty one join under "
+            "a new id");
         return DENGINE_E_CORRUPT;
     }
     DE_ASSERT(wal->segment_count == 0 && wal->index.count == 0);
