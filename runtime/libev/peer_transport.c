@@ -22,6 +22,7 @@ struct peer {
     bool chunks_dialled;
     bool retired;  /* no peer any more, or not at this address: freed when its links are closed */
     uint32_t open; /* links dialled and not closed */
+    bool settled;  /* a reap has seen it retired with no link open */
 };
 
 /* Who was removed, for good; guarded by the transport's mutex. */
@@ -145,32 +146,39 @@ static void free_peer(struct peer *peer)
     }
 }
 
-/* Frees the peers that have retired and whose links do nothing any more. Posted, so that what the
- * links had posted before has run. */
-static void reap(struct de_post *post)
-{
-    struct de_peer_transport *transport =
-        DE_CONTAINER_OF(post, struct de_peer_transport, reap_post);
-    struct peer **at = &transport->peers;
-
-    transport->reap_posted = false;
-    while (*at != NULL) {
-        struct peer *peer = *at;
-
-        if (peer->retired && peer->open == 0) {
-            *at = peer->next;
-            free_peer(peer);
-        } else {
-            at = &peer->next;
-        }
-    }
-}
-
 static void post_reap(struct de_peer_transport *transport)
 {
     if (!transport->reap_posted && !transport->closed) {
         transport->reap_posted = true;
         de_loop_post(transport->loop, &transport->reap_post);
+    }
+}
+
+/* Frees the peers that have retired and whose links do nothing any more. Posted, so that what the
+ * links had posted before has run. This post may be older than a peer's end, and a post of the
+ * peer's links come after it: so one reap looks who is closed, and the next one frees them. */
+static void reap(struct de_post *post)
+{
+    struct de_peer_transport *transport =
+        DE_CONTAINER_OF(post, struct de_peer_transport, reap_post);
+    struct peer **at = &transport->peers;
+    bool again = false;
+
+    transport->reap_posted = false;
+    while (*at != NULL) {
+        struct peer *peer = *at;
+
+        if (peer->settled) {
+            *at = peer->next;
+            free_peer(peer);
+            continue;
+        }
+        peer->settled = peer->retired && peer->open == 0;
+        again = again || peer->settled;
+        at = &peer->next;
+    }
+    if (again) {
+        post_reap(transport);
     }
 }
 
