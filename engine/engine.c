@@ -228,11 +228,12 @@ int dengine_close(struct dengine *engine)
     if (engine->replica != NULL) {
         hand_over(engine);
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
-        de_replica_free(engine->replica);
     }
+    /* Threads of the services may still look at the replica, and hold views of the stores. */
     if (engine->services.answered != NULL) {
         engine->services.answered(engine->services.context);
     }
+    de_replica_free(engine->replica);
     de_watches_end(engine->watches); /* nothing is applied any more */
     de_stores_close(&engine->stores);
     free(engine);
