@@ -6,8 +6,8 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
 
     plan->seed = seed;
     plan->scenario = scenario;
-    plan->warm_ns = scenario->warm_ns;
-    plan->chaos_ns = scenario->chaos_ns;
+    plan->warm_ns = DE_SCENARIO_WARM_NS;
+    plan->chaos_ns = scenario->chaos_ns != 0 ? scenario->chaos_ns : DE_SCENARIO_CHAOS_NS;
     de_cluster_draw(&plan->cluster, scenario, seed);
     de_schedule_init(&plan->schedule);
     faults.traps = scenario->snapshots ? DE_TRAP_IN_RESET : DE_TRAP_AFTER_APPLY;

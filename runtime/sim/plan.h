@@ -18,7 +18,8 @@
 #define DE_RUNTIME_SIM_PLAN_H
 
 #include "runtime/sim/check/text.h"
-#include "runtime/sim/scenario.h"
+#include "runtime/sim/cluster.h"
+#include "runtime/sim/schedule.h"
 
 #ifdef __cplusplus
 extern "C" {
