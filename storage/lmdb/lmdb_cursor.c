@@ -17,7 +17,7 @@ int de_lmdb_cursor_open(void *store, struct dengine_kv_view *view,
     int code;
 
     DE_ASSERT(store != NULL && cursor != NULL);
-    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_SEQ_CST));
+    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_RELAXED));
     code = mdb_cursor_open(mine->txn, mine->file->dbi, &made);
     if (code != 0) {
         return de_lmdb_error(code);

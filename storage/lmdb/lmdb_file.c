@@ -30,12 +30,12 @@ static int open_env(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char
     int code = mdb_env_create(&file->env);
 
     DE_ASSERT(file->map_bytes >= DE_LMDB_MAP_BYTES_MIN);
-    DE_ASSERT(kv->views_max > 0 && kv->views_max < UINT32_MAX - 2);
+    DE_ASSERT(kv->pool.count > 0 && kv->pool.count < UINT32_MAX - 2);
     if (code != 0) {
         file->env = NULL;
         return code;
     }
-    code = mdb_env_set_maxreaders(file->env, kv->views_max + 2);
+    code = mdb_env_set_maxreaders(file->env, kv->pool.count + 2);
     if (code == 0) {
         code = mdb_env_set_mapsize(file->env, (size_t)file->map_bytes);
     }
@@ -130,11 +130,7 @@ int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const ch
 
     DE_ASSERT(file->env == NULL && file->txn == NULL);
     DE_ASSERT(__atomic_load_n(&kv->current, __ATOMIC_SEQ_CST) != file);
-    file->views = calloc(kv->views_max, sizeof(*file->views));
-    if (path != NULL && file->views != NULL) {
-        for (uint32_t i = 0; i < kv->views_max; i++) {
-            file->views[i].file = file;
-        }
+    if (path != NULL) {
         file->map_bytes = kv->map_bytes;
         file->used_bytes = 0;
         file->reserved_bytes = 0;
@@ -154,20 +150,14 @@ int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const ch
 
 void de_lmdb_file_close(struct de_lmdb_kv *kv, struct de_lmdb_file *file)
 {
+    const bool clear = de_lmdb_pool_clear(&kv->pool, file);
+
+    DE_ASSERT(clear);
     DE_ASSERT(file->txn == NULL);
-    DE_ASSERT_IMPLIES(file->env != NULL, file->views != NULL);
-    for (uint32_t i = 0; i < kv->views_max && file->env != NULL; i++) {
-        DE_ASSERT(!__atomic_load_n(&file->views[i].taken, __ATOMIC_SEQ_CST));
-        if (file->views[i].txn != NULL) {
-            mdb_txn_abort(file->views[i].txn);
-        }
-    }
     if (file->env != NULL) {
         mdb_env_close(file->env);
         file->env = NULL;
     }
-    free(file->views);
-    file->views = NULL;
 }
 
 struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv)
@@ -178,12 +168,11 @@ struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv)
         file = file->next;
     }
     if (file != NULL) {
-        DE_ASSERT(file->views == NULL && file->txn == NULL);
+        DE_ASSERT(file->txn == NULL);
         return file;
     }
     file = calloc(1, sizeof(*file));
-    if (file == NULL || de_lmdb_gate_init(&file->gate) != 0) {
-        free(file);
+    if (file == NULL) {
         return NULL;
     }
     file->next = kv->files;
@@ -199,10 +188,8 @@ void de_lmdb_file_reap(struct de_lmdb_kv *kv)
             continue;
         }
         DE_ASSERT(file->txn == NULL);
-        /* Who enters while it is closed waits, and then sees that it is not the current one. */
-        if (de_lmdb_gate_close(&file->gate, false)) {
+        if (de_lmdb_pool_clear(&kv->pool, file)) {
             de_lmdb_file_close(kv, file);
-            de_lmdb_gate_open(&file->gate);
         }
     }
 }
@@ -212,10 +199,9 @@ void de_lmdb_file_free_all(struct de_lmdb_kv *kv)
     while (kv->files != NULL) {
         struct de_lmdb_file *file = kv->files;
 
-        DE_ASSERT(file->env == NULL && file->views == NULL);
+        DE_ASSERT(file->env == NULL);
         DE_ASSERT(file->txn == NULL);
         kv->files = file->next;
-        de_lmdb_gate_deinit(&file->gate);
         free(file);
     }
 }

@@ -7,9 +7,9 @@
 #include <dengine/file.h>
 
 #include "storage/base/message.h"
-#include "storage/lmdb/lmdb_gate.h"
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/lmdb/lmdb_mark.h"
+#include "storage/lmdb/lmdb_pool.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,17 +18,9 @@ extern "C" {
 #define DE_LMDB_DATA_NAME     "data.mdb"
 #define DE_LMDB_MAP_BYTES_MIN (UINT64_C(1) << 20)
 
-/* A slot of the pool of read transactions; struct dengine_kv_view is one of these. */
-struct de_lmdb_view {
-    bool taken;                /* only with __atomic operations */
-    struct de_lmdb_file *file; /* the pool's */
-    MDB_txn *txn;              /* touched only by who has taken the slot; NULL until first used */
-};
-
-/* One LMDB file with the views that are open on it. There is the current one, at times the one that
- * is to take its place, and those that were replaced while views were open on them. Its memory
- * lives as long as the store, since a reader may be about to enter a file that has just been
- * replaced. */
+/* One LMDB file. There is the current one, at times the one that is to take its place, and those
+ * that were replaced while views were open on them. Its memory lives as long as the store, since a
+ * reader may be about to enter a file that has just been replaced. */
 struct de_lmdb_file {
     struct de_lmdb_file *next; /* in the store's list of all */
     MDB_env *env;              /* NULL: not open, free to be used again */
@@ -41,8 +33,6 @@ struct de_lmdb_file {
     uint64_t touched_bytes;  /* what the open transaction may have dirtied */
     uint64_t put_bytes;      /* pages that a put may dirty, without the value's own */
     bool map_was_full;
-    struct de_lmdb_gate gate;
-    struct de_lmdb_view *views; /* views_max of them */
 };
 
 struct de_lmdb_kv {
@@ -50,7 +40,7 @@ struct de_lmdb_kv {
     char *path; /* of the directory */
     struct de_lmdb_mark mark;
     uint64_t map_bytes; /* of a new file */
-    uint32_t views_max;
+    struct de_lmdb_pool pool;
     struct de_lmdb_file *current; /* written by the applier, with __atomic operations */
     struct de_lmdb_file *files;   /* all of them; only the applier's */
     struct de_lmdb_file *filling; /* of the open replacement */
@@ -100,7 +90,7 @@ void de_lmdb_cursor_close(void *store, struct dengine_kv_cursor *cursor);
 struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv);
 /* Opens name in the store's directory, made when missing; an LMDB code. */
 int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name);
-/* Closes; no view may be open on it. */
+/* Closes; it is not the current one, or becomes it no more, and no view may be open on it. */
 void de_lmdb_file_close(struct de_lmdb_kv *kv, struct de_lmdb_file *file);
 /* Closes what was replaced and has lost its last view. */
 void de_lmdb_file_reap(struct de_lmdb_kv *kv);

@@ -10,7 +10,7 @@ DE_STATIC_ASSERT(sizeof(((MDB_val *)NULL)->mv_size) == sizeof(size_t), "sizes ne
 
 static void check_file(const struct de_lmdb_file *file)
 {
-    DE_ASSERT(file->env != NULL && file->views != NULL);
+    DE_ASSERT(file->env != NULL);
     DE_ASSERT(file->page_bytes >= 512 && (file->page_bytes & (file->page_bytes - 1)) == 0);
     DE_ASSERT(file->map_bytes % file->page_bytes == 0);
     DE_ASSERT(file->used_bytes % file->page_bytes == 0);
@@ -20,7 +20,7 @@ static void check_file(const struct de_lmdb_file *file)
 
 void de_lmdb_check(const struct de_lmdb_kv *kv)
 {
-    DE_ASSERT(kv != NULL && kv->current != NULL && kv->views_max > 0);
+    DE_ASSERT(kv != NULL && kv->current != NULL && kv->pool.count > 0);
     DE_ASSERT(kv->filling != kv->current);
     check_file(kv->current);
     if (kv->filling != NULL) {

@@ -46,16 +46,19 @@ static int reserve_to(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t
 /* Doubles the map while nobody looks at it. */
 static int grow(struct de_lmdb_kv *kv, struct de_lmdb_file *file, bool wait)
 {
+    const bool seen = file == kv->current; /* by views; the other one is being filled */
     uint64_t bytes = 2 * file->map_bytes;
     int code;
 
     DE_ASSERT(file->txn == NULL);
     DE_ASSERT(file->map_bytes > 0 && file->map_bytes <= INT64_MAX);
-    if (bytes > SIZE_MAX / 2 || !de_lmdb_gate_close(&file->gate, wait)) {
+    if (bytes > SIZE_MAX / 2 || (seen && !de_lmdb_pool_close(&kv->pool, wait))) {
         return 0;
     }
     code = mdb_env_set_mapsize(file->env, (size_t)bytes);
-    de_lmdb_gate_open(&file->gate);
+    if (seen) {
+        de_lmdb_pool_open(&kv->pool);
+    }
     if (code != 0) {
         return de_lmdb_fail(kv, code, "enlarging the memory map");
     }

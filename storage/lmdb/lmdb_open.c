@@ -121,13 +121,21 @@ static int open_lmdb(struct de_lmdb_kv *kv, enum de_lmdb_found *found, const cha
     return 0;
 }
 
+static uint32_t or_else(uint32_t asked, uint32_t otherwise)
+{
+    DE_ASSERT(otherwise != 0);
+    return asked != 0 ? asked : otherwise;
+}
+
 static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
 {
     const struct de_lmdb_options none = {0};
     struct de_lmdb_kv *made = calloc(1, sizeof(*made));
 
     options = options == NULL ? &none : options;
-    if (made == NULL) {
+    if (made == NULL ||
+        de_lmdb_pool_init(&made->pool, or_else(options->views_max, VIEWS_MAX_DEFAULT)) != 0) {
+        free(made);
         return DENGINE_E_NO_MEMORY;
     }
     made->map_bytes = options->map_bytes == 0 ? MAP_BYTES_DEFAULT : options->map_bytes;
@@ -135,7 +143,6 @@ static int new_kv(const struct de_lmdb_options *options, struct de_lmdb_kv **kv)
         made->map_bytes < DE_LMDB_MAP_BYTES_MIN ? DE_LMDB_MAP_BYTES_MIN : made->map_bytes;
     made->map_bytes = (made->map_bytes + DE_LMDB_MAP_BYTES_MIN - 1) / DE_LMDB_MAP_BYTES_MIN *
                       DE_LMDB_MAP_BYTES_MIN;
-    made->views_max = options->views_max == 0 ? VIEWS_MAX_DEFAULT : options->views_max;
     de_lmdb_boot_id(options->boot_id_path == NULL ? BOOT_ID_PATH : options->boot_id_path,
                     made->mark.boot_id);
     DE_ASSERT(made->map_bytes >= DE_LMDB_MAP_BYTES_MIN &&
@@ -150,6 +157,7 @@ static void free_kv(struct de_lmdb_kv *kv)
     DE_ASSERT(kv->filling == NULL);
     de_lmdb_file_free_all(kv);
     DE_ASSERT(kv->files == NULL);
+    de_lmdb_pool_deinit(&kv->pool);
     de_posix_dir_close(kv->dir);
     free(kv->path);
     free(kv);

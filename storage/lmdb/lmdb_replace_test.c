@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <pthread.h>
+#include <sched.h>
 
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/posix/posix_dir.h"
@@ -313,6 +316,86 @@ static void views_outlive_any_number_of_replacements(void **state)
     close_store(f);
 }
 
+struct reader {
+    struct fixture *fixture;
+    atomic_bool stop;
+    atomic_int views;
+    atomic_int failures;
+};
+
+/* Each view shows one map: all keys of a map have the same value. */
+static void *read_on(void *context)
+{
+    struct reader *reader = context;
+    const struct dengine_kv_store store = reader->fixture->store;
+
+    while (!atomic_load(&reader->stop)) {
+        struct dengine_kv_view *view;
+        struct dengine_slice first = {NULL, 0};
+        struct dengine_slice last = {NULL, 0};
+
+        if (store.ops->view_open(store.object, &view) != 0) {
+            atomic_fetch_add(&reader->failures, 1);
+            continue;
+        }
+        if (store.ops->view_get(store.object, view, dengine_str("key000000"), &first) != 0 ||
+            store.ops->view_get(store.object, view, dengine_str("key000099"), &last) != 0 ||
+            first.size != last.size || memcmp(first.data, last.data, first.size) != 0) {
+            atomic_fetch_add(&reader->failures, 1);
+        }
+        store.ops->view_close(store.object, view);
+        atomic_fetch_add(&reader->views, 1);
+    }
+    return NULL;
+}
+
+/* How many files the store has mapped. */
+static int maps(void)
+{
+    FILE *file = fopen("/proc/self/maps", "re");
+    char line[512];
+    int count = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        count += strstr(line, ".mdb") != NULL && strstr(line, "lock") == NULL;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+static void maps_are_replaced_under_readers(void **state)
+{
+    struct reader reader = {.fixture = *state};
+    struct fixture *f = *state;
+    pthread_t threads[3];
+
+    assert_int_equal(open_store(f), 0);
+    assert_int_equal(replace(f, 100, "first"), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, read_on, &reader), 0);
+    }
+    for (unsigned turn = 0; turn < 40; turn++) {
+        const int before = atomic_load(&reader.views);
+        char text[16];
+
+        (void)snprintf(text, sizeof(text), "turn%u", turn);
+        assert_int_equal(replace(f, 100, text), 0);
+        while (atomic_load(&reader.views) == before) {
+            (void)sched_yield();
+        }
+    }
+    atomic_store(&reader.stop, true);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&reader.failures), 0);
+    put(f, "more", "x"); /* closes what was replaced and has no view left: all */
+    assert_int_equal(maps(), 1);
+    assert_true(says(f, NULL, "key000099", "turn39"));
+    close_store(f);
+}
+
 static void the_map_grows_while_it_is_filled(void **state)
 {
     struct fixture *f = *state;
@@ -371,6 +454,7 @@ int main(void)
         TEST(a_failed_commit_leaves_the_old_map),
         TEST(a_full_disk_ends_a_replacement_without_harm),
         TEST(views_outlive_any_number_of_replacements),
+        TEST(maps_are_replaced_under_readers),
         TEST(the_map_grows_while_it_is_filled),
         TEST(the_directory_may_be_relative),
     };

@@ -8,76 +8,47 @@ static struct de_lmdb_view *view_of(struct dengine_kv_view *view)
     return (struct de_lmdb_view *)(void *)view;
 }
 
-static bool take(struct de_lmdb_view *view)
-{
-    bool expected = false;
-
-    return !__atomic_load_n(&view->taken, __ATOMIC_RELAXED) &&
-           __atomic_compare_exchange_n(&view->taken, &expected, true, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
-}
-
-/* Threads start their search at places of their own, told apart by their stacks, so that they
- * rarely meet. */
-static struct de_lmdb_view *find_free(const struct de_lmdb_kv *kv, struct de_lmdb_file *file)
-{
-    int here = 0;
-    uint32_t start = (uint32_t)(((uintptr_t)(void *)&here >> 16) * 2654435761u >> 7);
-
-    DE_ASSERT(kv->views_max > 0);
-    for (uint32_t i = 0; i < kv->views_max; i++) {
-        struct de_lmdb_view *view = &file->views[(start + i) % kv->views_max];
-
-        if (take(view)) {
-            DE_ASSERT(view >= file->views && view < file->views + kv->views_max);
-            return view;
-        }
-    }
-    return NULL;
-}
-
-/* The current file, entered. Between looking which one it is and entering it, it may have been
- * replaced; its memory is still there, but perhaps nothing in it. */
-static struct de_lmdb_file *enter(struct de_lmdb_kv *kv)
+/* Makes slot, which is ours, one of the current file. Its name goes into the slot before it is
+ * looked at once more: then the file is not closed before this view is, for the applier closes no
+ * file whose name is in a slot (de_lmdb_file_reap). */
+static const struct de_lmdb_file *enter(struct de_lmdb_kv *kv, struct de_lmdb_view *slot)
 {
     for (;;) {
         struct de_lmdb_file *file = __atomic_load_n(&kv->current, __ATOMIC_SEQ_CST);
 
         DE_ASSERT(file != NULL);
-        de_lmdb_gate_enter(&file->gate);
-        if (__atomic_load_n(&kv->current, __ATOMIC_SEQ_CST) == file) {
+        if (__atomic_load_n(&slot->file, __ATOMIC_RELAXED) == file) {
             DE_ASSERT(file->env != NULL);
             return file;
         }
-        de_lmdb_gate_leave(&file->gate);
+        if (slot->txn != NULL) {
+            mdb_txn_abort(slot->txn);
+            slot->txn = NULL;
+        }
+        __atomic_store_n(&slot->file, file, __ATOMIC_SEQ_CST);
     }
 }
 
 int de_lmdb_view_open(void *store, struct dengine_kv_view **view)
 {
     struct de_lmdb_kv *kv = store;
-    struct de_lmdb_file *file = enter(kv);
-    struct de_lmdb_view *found = find_free(kv, file);
+    struct de_lmdb_view *slot = de_lmdb_pool_take(&kv->pool);
+    const struct de_lmdb_file *file;
     int code;
 
     DE_ASSERT(view != NULL);
-    if (found == NULL) {
-        de_lmdb_gate_leave(&file->gate);
+    if (slot == NULL) {
         return DENGINE_E_BUSY;
     }
-    DE_ASSERT(__atomic_load_n(&found->taken, __ATOMIC_SEQ_CST));
-    if (found->txn == NULL) {
-        code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &found->txn);
-    } else {
-        code = mdb_txn_renew(found->txn);
-    }
+    file = enter(kv, slot);
+    code = slot->txn != NULL ? mdb_txn_renew(slot->txn)
+                             : mdb_txn_begin(file->env, NULL, MDB_RDONLY, &slot->txn);
     if (code != 0) {
-        __atomic_store_n(&found->taken, false, __ATOMIC_SEQ_CST);
-        de_lmdb_gate_leave(&file->gate);
+        de_lmdb_pool_give(slot);
         return de_lmdb_error(code);
     }
-    DE_ASSERT(found->txn != NULL && found->file == file);
-    *view = (struct dengine_kv_view *)(void *)found;
+    DE_ASSERT(slot->txn != NULL);
+    *view = (struct dengine_kv_view *)(void *)slot;
     return 0;
 }
 
@@ -91,7 +62,7 @@ int de_lmdb_view_get(void *store, struct dengine_kv_view *view, struct dengine_s
 
     DE_ASSERT(store != NULL && key.data != NULL && value != NULL);
     DE_ASSERT(key.size > 0 && key.size <= DENGINE_KV_KEY_MAX);
-    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_SEQ_CST));
+    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_RELAXED));
     code = mdb_get(mine->txn, mine->file->dbi, &mdb_key, &data);
     if (code != 0) {
         return de_lmdb_error(code);
@@ -104,13 +75,9 @@ void de_lmdb_view_close(void *store, struct dengine_kv_view *view)
 {
     const struct de_lmdb_kv *kv = store;
     struct de_lmdb_view *mine = view_of(view);
-    struct de_lmdb_file *file = mine->file;
 
-    DE_ASSERT(mine >= file->views && mine < file->views + kv->views_max);
-    DE_ASSERT(__atomic_load_n(&mine->taken, __ATOMIC_SEQ_CST));
+    DE_ASSERT(mine >= kv->pool.slots && mine < kv->pool.slots + kv->pool.count);
     DE_ASSERT(mine->txn != NULL);
-    /* The transaction keeps its slot in LMDB's reader table; renewing it needs no lock. */
     mdb_txn_reset(mine->txn);
-    __atomic_store_n(&mine->taken, false, __ATOMIC_SEQ_CST);
-    de_lmdb_gate_leave(&file->gate);
+    de_lmdb_pool_give(mine);
 }
