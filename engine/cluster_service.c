@@ -9,6 +9,7 @@
 #include "d_engine/cluster.pb-c.h"
 #include "dengine_cluster.pb-c.h"
 #include "engine/engine_parts.h"
+#include "engine/join_answer.h"
 #include "runtime/libev/clock.h"
 
 /* A change is given up after so long, whatever the caller would wait. */
@@ -164,41 +165,10 @@ DE_STATIC_ASSERT((int)DENGINE__ADMIN__CHANGE_KIND__PROMOTE == (int)DE_CHANGE_PRO
                      (int)DENGINE__ADMIN__CHANGE_KIND__MOVE == (int)DE_CHANGE_ADDRESSES,
                  "the kinds have the same numbers");
 
-/* A server that joins may be a member already: it was added by hand, or it asks again because it
- * has not heard the answer. True: that is settled, with *err and *reason.
- *
- * A server with an empty directory must not pass for a member that had one: what that one has
- * acknowledged or voted for would be forgotten. A learner whose log is not known to have anything
- * is none of those. (Known to the leader: a later one begins to count anew.) */
-static bool joins_as_member(const struct dengine_cluster_status *status,
-                            const Dengine__Admin__ChangeRequest *request,
-                            const struct de_change *change, int *err, const char **reason)
-{
-    for (uint32_t i = 0; i < status->member_count; i++) {
-        const struct dengine_member *member = &status->members[i];
-
-        if (member->id != request->id) {
-            continue;
-        }
-        *err = DENGINE_E_INVALID;
-        if (strcmp(member->peer_address, change->addresses.peer) != 0) {
-            *reason = "a member with that id lives at another address";
-        } else if (request->fresh &&
-                   (member->kind != DENGINE_MEMBER_LEARNER || member->match_index != 0)) {
-            *reason = "a member with that id has data, and this directory is empty: use a new id, "
-                      "and remove or replace the old one";
-        } else {
-            *err = 0;
-            *reason = "";
-        }
-        return true;
-    }
-    return false;
-}
-
 static void join(struct change_call *call, const Dengine__Admin__ChangeRequest *request)
 {
     struct dengine *engine = call->engine;
+    const struct de_joiner joiner = {request->id, call->change.addresses.peer, request->fresh != 0};
     struct dengine_cluster_status status;
     const char *reason = "";
     int err = 0;
@@ -209,7 +179,7 @@ static void join(struct change_call *call, const Dengine__Admin__ChangeRequest *
         reason = "the data directory is of another cluster";
     } else if (status.leader != dengine_node_id(engine)) {
         err = status.leader != 0 ? DENGINE_E_NOT_LEADER : DENGINE_E_NO_LEADER;
-    } else if (!joins_as_member(&status, request, &call->change, &err, &reason)) {
+    } else if (request->id == 0 || !de_join_answer(&status, &joiner, &err, &reason)) {
         submit(call);
         return;
     }

@@ -7,6 +7,10 @@
  * used, so that no id is used twice. (A server that was removed may still run, with votes and a log
  * of its own: whoever took its id would be mistaken for it.)
  *
+ * An id is used once a configuration with it is committed. A change that is rolled back with the
+ * log gives its id back: nobody has heard anything under it, since a server is added as a learner,
+ * and the core sends a new learner nothing before that commit (core/raft/change.c).
+ *
  * Pure functions. */
 #ifndef DE_CORE_NODE_MEMBERSHIP_H
 #define DE_CORE_NODE_MEMBERSHIP_H

@@ -358,6 +358,9 @@ static void test_a_change_is_rolled_back_with_the_log(void **state)
     (void)state;
     assert_int_equal(harness_status(h, 0).membership->highest_id, 4);
     harness_drain(h, 0);
+    for (size_t i = 0; i < h->message_count; i++) {
+        assert_int_not_equal(h->messages[i]->message.raft.to, 4);
+    }
     harness_drop_all(h);
     h->members[0].deadline_ns += 10000 * HARNESS_MS;
     harness_elect(h, 1);
@@ -369,6 +372,11 @@ static void test_a_change_is_rolled_back_with_the_log(void **state)
     assert_null(de_membership_addresses(harness_status(h, 0).membership, 4));
     assert_int_equal(harness_status(h, 0).raft.config_index, 0);
     assert_int_equal(h->members[0].status.membership->highest_id, 3);
+    /* Nobody was told of that id, so it can be given: it is used from now on. */
+    assert_int_equal(harness_status(h, 3).raft.last_index, 0);
+    assert_int_equal(change(h, 1, DE_CHANGE_ADD_LEARNER, 4), 0);
+    assert_int_equal(change(h, 1, DE_CHANGE_REMOVE, 4), 0);
+    assert_int_equal(change(h, 1, DE_CHANGE_ADD_LEARNER, 4), DENGINE_E_INVALID);
     harness_free(h);
 }
 

@@ -60,3 +60,18 @@ bool de_change_is_removed(const struct de_raft *raft)
     return raft->configurations.current_index <= raft->commit &&
            !de_configuration_is_voter(&raft->configurations.current, raft->options.id);
 }
+
+/* Thesis 4.1 lets a configuration count from when it is appended; so it can go again. A new learner
+ * that had been fed by then would have a log, and a configuration that never was, under an id that
+ * is free to be given to another server. No quorum needs a learner: it can wait for the commit. (A
+ * new voter cannot, for that commit may need it.) */
+bool de_change_withholds(const struct de_raft *raft, const struct de_raft_member *member)
+{
+    const struct de_configurations *configurations = &raft->configurations;
+
+    DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    DE_ASSERT(de_configuration_find(&configurations->current, member->id) >= 0);
+    return configurations->current_index > raft->commit &&
+           !de_configuration_is_voter(&configurations->current, member->id) &&
+           de_configuration_find(&configurations->previous, member->id) < 0;
+}

@@ -45,6 +45,7 @@ struct de_progress {
     uint64_t read_ticket;       /* a read index it asked for, by its own ticket; 0 = none */
     uint64_t read_round;        /* the round that answers it */
     bool appended;              /* an append has gone to it in this step */
+    bool withheld;              /* its configuration is not committed, so nothing has gone to it */
 };
 
 /* A member of which nothing is known but that it exists; keeps the borrowed ring. */

@@ -241,6 +241,7 @@ void de_transfer_step_aside(struct de_raft *raft);
 int de_change(struct de_raft *raft, const struct de_raft_event *event);
 void de_change_settle(struct de_raft *raft);
 bool de_change_is_removed(const struct de_raft *raft);
+bool de_change_withholds(const struct de_raft *raft, const struct de_raft_member *member);
 
 /* snapshot.c */
 int de_snapshot_taken(struct de_raft *raft, const struct de_raft_event *event);

@@ -93,10 +93,12 @@ static void replicate(struct de_raft *raft, struct de_progress *peer)
         }
         send_entries(raft, peer);
     }
-    bool is_news = peer->state == DE_PROGRESS_REPLICATE && peer->commit_sent < raft->commit;
+    bool is_news = peer->withheld || /* it learns of us at once */
+                   (peer->state == DE_PROGRESS_REPLICATE && peer->commit_sent < raft->commit);
     if (!peer->appended && (raft->leading.heartbeat || is_news)) {
         send_heartbeat(raft, peer);
     }
+    peer->withheld = false;
     DE_ASSERT(peer->next <= raft->log.last_index + 1);
 }
 
@@ -107,7 +109,12 @@ void de_replicate_settle(struct de_raft *raft)
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     for (uint32_t i = 0; i < configuration->count; i++) {
         DE_ASSERT(raft->peers[i].id == configuration->members[i].id);
-        if (raft->peers[i].id != raft->options.id) {
+        if (raft->peers[i].id == raft->options.id) {
+            continue;
+        }
+        if (de_change_withholds(raft, &configuration->members[i])) {
+            raft->peers[i].withheld = true;
+        } else {
             replicate(raft, &raft->peers[i]);
         }
     }

@@ -111,6 +111,7 @@ void de_oracle_message(struct de_oracle *oracle, uint64_t now_ns,
 {
     DE_ASSERT(message->from >= 1 && message->from <= oracle->node_count);
     DE_ASSERT(message->to >= 1 && message->to <= oracle->node_count);
+    oracle->nodes[message->from].sent_to |= UINT64_C(1) << message->to;
     if (message->type == DE_RAFT_MSG_VOTE_REQUEST && !message->pre_vote) {
         check_vote(oracle, now_ns, message->from, message->term, message->from);
     } else if (message->type == DE_RAFT_MSG_VOTE_REPLY && !message->pre_vote && message->granted) {

@@ -85,6 +85,7 @@ struct de_oracle_node {
     size_t config_count;
     size_t config_capacity;
     bool config_unchecked; /* the last of them is new */
+    uint64_t sent_to;      /* a bit mask: what it has sent in the step under way went to these */
 };
 
 /* A committed configuration. */
@@ -117,6 +118,7 @@ struct de_oracle {
     struct de_oracle_config *configs;     /* committed, in order */
     size_t config_count;
     size_t config_capacity;
+    uint64_t used; /* a bit mask: ids that were ever members, by what is committed */
 };
 
 void de_oracle_init(struct de_oracle *oracle, struct de_verdict *verdict, uint32_t node_count);

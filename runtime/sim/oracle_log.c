@@ -309,6 +309,7 @@ void de_oracle_booted(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
     state->up = true;
     state->commit = 0;
     state->role = 0;
+    state->sent_to = 0;
     /* A term that was known but not yet durable may be forgotten: nothing of it was sent (R4). */
     state->term = found->term;
     de_oracle_config_booted(oracle, node);

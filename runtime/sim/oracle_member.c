@@ -160,6 +160,21 @@ static bool is_committed(const struct de_oracle *oracle, uint32_t id, uint64_t i
                de_log_mirror_term(&oracle->nodes[id].memory, index);
 }
 
+/* Ids are never used twice. One that was in no committed configuration can be given again, to
+ * another server: so nobody may have heard anything under it. */
+static void check_addressees(struct de_oracle *oracle, uint64_t now_ns, uint32_t id)
+{
+    uint64_t unused = oracle->nodes[id].sent_to & ~oracle->used;
+
+    oracle->nodes[id].sent_to = 0;
+    if (unused != 0) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "unused-id",
+                        "node %u sends to nodes %llx (bit mask), which no committed configuration "
+                        "has ever had",
+                        id, ULL(unused));
+    }
+}
+
 /* Thesis 4.1: the next change may begin only when the one before is committed; and a leader may
  * begin one only when it has committed an entry of its own term (Ongaro, raft-dev, July 2015). */
 void de_oracle_config_stepped(struct de_oracle *oracle, uint64_t now_ns, uint32_t id)
@@ -170,6 +185,7 @@ void de_oracle_config_stepped(struct de_oracle *oracle, uint64_t now_ns, uint32_
     uint64_t term;
     size_t last = oracle->committed_count;
 
+    check_addressees(oracle, now_ns, id);
     if (!node->config_unchecked || count == 0) {
         return;
     }
@@ -355,6 +371,7 @@ void de_oracle_config_committed(struct de_oracle *oracle, uint64_t now_ns, uint6
         }
     }
     config->highest_id = decoded->highest_id;
+    oracle->used |= mask_of(&config->configuration, UINT32_MAX);
     de_sim_free(decoded);
     wrong = wrong_step(de_oracle_last_config(oracle), config);
     oracle->config_count++;
@@ -380,6 +397,7 @@ void de_oracle_set_initial(struct de_oracle *oracle, uint32_t members)
     oracle->first_config.index = 0;
     oracle->first_config.configuration = oracle->initial;
     oracle->first_config.highest_id = members;
+    oracle->used = mask_of(&oracle->initial, UINT32_MAX);
 }
 
 /* ---- what nodes and answers say ---- */

@@ -222,6 +222,46 @@ static void test_who_may_forget(void **state)
     assert_false(de_oracle_may_forget(oracle, 1u << 1 | 1u << 3));
 }
 
+/* 1 sends an append to `to`, in the step that commits up to commit. */
+static void send_append(struct bench *bench, uint64_t to, uint64_t commit)
+{
+    const struct de_raft_message message = {
+        .type = DE_RAFT_MSG_APPEND, .from = 1, .to = to, .term = 1};
+
+    de_oracle_message(&bench->oracle, 3, &message);
+    step(bench, 1, DE_RAFT_LEADER, 1, commit);
+}
+
+static void test_a_server_whose_id_is_not_used_yet(void **state)
+{
+    struct bench *bench = *state;
+
+    de_oracle_set_initial(&bench->oracle, 2);
+    lead_and_commit(bench);
+    append_config(bench, 1, 1, (struct config){3, {VOTER, VOTER, LEARNER, 0}});
+    append_config(bench, 2, 1, (struct config){3, {VOTER, VOTER, LEARNER, 0}});
+    send_append(bench, 2, 1);
+    expect(bench, "");
+    send_append(bench, 3, 1);
+    expect(bench, "unused-id");
+}
+
+static void test_a_server_whose_id_is_used(void **state)
+{
+    struct bench *bench = *state;
+
+    de_oracle_set_initial(&bench->oracle, 2);
+    lead_and_commit(bench);
+    append_config(bench, 1, 1, (struct config){3, {VOTER, VOTER, LEARNER, 0}});
+    append_config(bench, 2, 1, (struct config){3, {VOTER, VOTER, LEARNER, 0}});
+    send_append(bench, 3, 2);
+    expect(bench, "");
+    append_config(bench, 1, 1, (struct config){3, {VOTER, VOTER, 0, 0}});
+    append_config(bench, 2, 1, (struct config){3, {VOTER, VOTER, 0, 0}});
+    send_append(bench, 3, 3); /* it may be told that it was removed */
+    expect(bench, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +281,8 @@ int main(void)
         TEST(test_a_change_that_is_done_is_committed),
         TEST(test_who_has_to_be_well),
         TEST(test_who_may_forget),
+        TEST(test_a_server_whose_id_is_not_used_yet),
+        TEST(test_a_server_whose_id_is_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

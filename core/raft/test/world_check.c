@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/raft/configuration.h"
 #include "core/raft/quorum.h"
 #include "core/raft/test/world.h"
 
@@ -47,6 +48,28 @@ static void check_acknowledgement(struct de_world *world, const struct de_world_
                    (unsigned long long)ours, (unsigned long long)theirs);
 }
 
+/* What comes from a leader goes to members of a committed configuration, and to new voters. */
+static void check_addressee(struct de_world *world, const struct de_world_server *server,
+                            const struct de_raft_message *message)
+{
+    struct de_raft_view view;
+    int at;
+
+    de_raft_get_view(server->raft, &view);
+    if (message->type != DE_RAFT_MSG_APPEND || view.role != DE_RAFT_LEADER ||
+        view.config_index <= view.commit) {
+        return;
+    }
+    at = de_configuration_find(view.configuration, message->to);
+    if (at >= 0 && view.configuration->members[at].flags == DE_RAFT_LEARNER) {
+        const struct de_raft_configuration *before =
+            de_world_configuration_at(&server->log, view.config_index - 1);
+        DE_WORLD_CHECK(world, before != NULL && de_configuration_find(before, message->to) >= 0,
+                       "server %llu feeds the learner %llu, which no committed configuration has",
+                       (unsigned long long)server->id, (unsigned long long)message->to);
+    }
+}
+
 void de_world_check_messages(struct de_world *world, const struct de_world_server *server,
                              const struct de_raft_update *update)
 {
@@ -77,6 +100,7 @@ void de_world_check_messages(struct de_world *world, const struct de_world_serve
         if (message->type == DE_RAFT_MSG_APPEND_REPLY && !message->rejected) {
             check_acknowledgement(world, server, message);
         }
+        check_addressee(world, server, message);
         DE_WORLD_CHECK(world, message->cluster_id == 77 && message->from == server->id,
                        "a message has a wrong header");
     }
