@@ -109,6 +109,9 @@ struct order {
     size_t seen;
 };
 
+/* Nobody asks for more. */
+#define ORDER_KEYS_MAX 16u
+
 static int note_key(void *context, struct dengine_slice key, struct dengine_slice value)
 {
     struct order *order = context;
@@ -117,7 +120,10 @@ static int note_key(void *context, struct dengine_slice key, struct dengine_slic
     (void)value;
     (void)snprintf(order->text + length, sizeof(order->text) - length, "%.*s,", (int)key.size,
                    (const char *)key.data);
-    return ++order->seen == order->stop_after ? 77 : 0;
+    if (++order->seen > ORDER_KEYS_MAX) {
+        return DE_FOUND_MORE;
+    }
+    return order->seen == order->stop_after ? 77 : 0;
 }
 
 static bool keys_come_in_byte_order(const struct dengine_kv_contract *contract,
@@ -135,13 +141,35 @@ static bool keys_come_in_byte_order(const struct dengine_kv_contract *contract,
         CHECK_OK(de_kv_put_one(store, keys[i], "v"));
     }
     CHECK_OK(store.ops->view_open(store.object, &view));
-    CHECK_OK(de_kv_view_walk(store, view, dengine_str(""), note_key, &all));
+    CHECK_OK(de_kv_view_walk(store, view, dengine_str(""), DE_ARRAY_SIZE(keys), note_key, &all));
     CHECK(strcmp(all.text, "B,a,aa,ab,b,b0,\xff,") == 0);
-    CHECK(de_kv_view_walk(store, view, dengine_str("aaa"), note_key, &some) == 77);
+    CHECK(de_kv_view_walk(store, view, dengine_str("aaa"), 4, note_key, &some) == 77);
     CHECK(strcmp(some.text, "ab,b,") == 0);
-    CHECK_OK(de_kv_view_walk(store, view, dengine_str("\xff!"), note_key, &none));
+    CHECK_OK(de_kv_view_walk(store, view, dengine_str("\xff!"), 0, note_key, &none));
     CHECK(none.seen == 0);
     store.ops->view_close(store.object, view);
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
+static bool iterating_stops_when_it_is_told(const struct dengine_kv_contract *contract,
+                                            struct dengine_contract_report *report)
+{
+    struct dengine_kv_store store;
+    struct order all = {"", 0, 0};
+    struct order some = {"", 2, 0};
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(de_kv_put_one(store, "a", "v"));
+    CHECK_OK(de_kv_put_one(store, "b", "v"));
+    CHECK_OK(store.ops->begin(store.object));
+    CHECK_OK(store.ops->put(store.object, dengine_str("c"), dengine_str("v")));
+    CHECK_OK(store.ops->put(store.object, dengine_str("d"), dengine_str("v")));
+    CHECK(store.ops->iterate(store.object, dengine_str("b"), note_key, &some) == 77);
+    CHECK(strcmp(some.text, "b,c,") == 0);
+    CHECK_OK(store.ops->iterate(store.object, dengine_bytes(NULL, 0), note_key, &all));
+    CHECK(strcmp(all.text, "a,b,c,d,") == 0);
+    store.ops->abort(store.object);
     contract->destroy(contract->context, &store);
     return true;
 }
@@ -210,16 +238,20 @@ static int visit_number(void *context, struct dengine_slice key, struct dengine_
         numbers->next = numbers->to;
     }
     (void)number_key(numbers->next++, text);
-    return de_kv_has(key, text) && de_kv_has(value, text) ? 0 : 1;
+    return de_kv_has(key, text) && de_kv_has(value, text) ? 0 : DE_FOUND_OTHER_VALUE;
 }
 
-static bool numbers_are(struct dengine_kv_store store, struct dengine_kv_view *view, int from,
-                        int to)
+static int numbers_are(struct dengine_kv_store store, struct dengine_kv_view *view, int from,
+                       int to)
 {
     struct numbers numbers = {0, from, to};
-    int error = de_kv_view_walk(store, view, dengine_bytes(NULL, 0), visit_number, &numbers);
+    int error =
+        de_kv_view_walk(store, view, dengine_bytes(NULL, 0), RANGE_KEYS, visit_number, &numbers);
 
-    return error == 0 && (numbers.next == RANGE_KEYS || (numbers.next == from && to == RANGE_KEYS));
+    if (error == 0 && numbers.next != RANGE_KEYS && (numbers.next != from || to != RANGE_KEYS)) {
+        error = DE_FOUND_LESS;
+    }
+    return error;
 }
 
 /* Removes or puts back [from, to) in one transaction, upwards or downwards. */
@@ -252,10 +284,10 @@ static bool ranges_are_removed_and_put_back(const struct dengine_kv_contract *co
         CHECK_OK(store.ops->view_open(store.object, &before));
         CHECK_OK(change_numbers(store, range[0], range[1], false, i % 2 == 1));
         CHECK_OK(store.ops->view_open(store.object, &after));
-        CHECK(numbers_are(store, before, -1, -1));
-        CHECK(numbers_are(store, after, range[0], range[1]));
+        CHECK_OK(numbers_are(store, before, -1, -1));
+        CHECK_OK(numbers_are(store, after, range[0], range[1]));
         CHECK_OK(change_numbers(store, range[0], range[1], true, i % 2 == 0));
-        CHECK(numbers_are(store, after, range[0], range[1]));
+        CHECK_OK(numbers_are(store, after, range[0], range[1]));
         store.ops->view_close(store.object, before);
         store.ops->view_close(store.object, after);
     }
@@ -470,12 +502,15 @@ static void *read_pairs(void *context)
             error = store.ops->view_get(store.object, view, dengine_str("y"), &y);
         }
         if (error == 0 && (x.size != sizeof(number) || y.size != x.size)) {
-            error = 1;
+            error = DE_FOUND_OTHER_VALUE;
         }
         if (error == 0) {
             memcpy(&number, x.data, sizeof(number));
-            /* Equal in one view, and never older than in an earlier view. */
-            error = memcmp(x.data, y.data, x.size) != 0 || number < newest ? 2 : 0;
+            if (memcmp(x.data, y.data, x.size) != 0) {
+                error = DE_FOUND_TORN;
+            } else if (number < newest) {
+                error = DE_FOUND_OLDER;
+            }
             newest = number;
         }
         store.ops->view_close(store.object, view);
@@ -505,7 +540,9 @@ static bool views_in_other_threads_are_consistent(const struct dengine_kv_contra
                                                   struct dengine_contract_report *report)
 {
     struct race race;
+    struct de_patience patience;
     pthread_t threads[READERS];
+    bool late = false;
     int error = 0;
 
     CHECK_OK(contract->create(contract->context, &race.store));
@@ -516,8 +553,10 @@ static bool views_in_other_threads_are_consistent(const struct dengine_kv_contra
     for (size_t i = 0; i < READERS; i++) {
         CHECK(pthread_create(&threads[i], NULL, read_pairs, &race) == 0);
     }
-    for (uint64_t n = 1; error == 0 && atomic_load(&race.error) == 0; n++) {
+    de_patience_init(&patience);
+    for (uint64_t n = 1; error == 0 && atomic_load(&race.error) == 0 && !late; n++) {
         error = write_pair(race.store, n);
+        late = de_patience_is_over(&patience); /* readers do not get on beside the writer */
         if (n >= 2000 && atomic_load(&race.views) >= 2000) {
             break;
         }
@@ -528,6 +567,7 @@ static bool views_in_other_threads_are_consistent(const struct dengine_kv_contra
     }
     CHECK_OK(error);
     CHECK_OK(atomic_load(&race.error));
+    CHECK(!late);
     contract->destroy(contract->context, &race.store);
     return true;
 }
@@ -544,6 +584,7 @@ const struct dengine_kv_contract_case *dengine_kv_contract_cases(size_t *count)
         CASE(an_abort_leaves_nothing),
         CASE(a_view_keeps_its_moment),
         CASE(keys_come_in_byte_order),
+        CASE(iterating_stops_when_it_is_told),
         CASE(any_sizes_are_kept),
         CASE(ranges_are_removed_and_put_back),
         CASE(random_operations_match_the_model),

@@ -12,7 +12,7 @@ bool de_kv_has(struct dengine_slice value, const char *text);
 /* Each a transaction of its own. */
 int de_kv_put_one(struct dengine_kv_store store, const char *key, const char *value);
 int de_kv_remove_one(struct dengine_kv_store store, const char *key);
-/* What a fresh view says of key: 0 when it has the value, else an error; 1: another value. */
+/* What a fresh view says of key: 0 when it has the value, else an error or DE_FOUND_OTHER_VALUE. */
 int de_kv_view_says(struct dengine_kv_store store, const char *key, const char *text);
 
 /* kv_contract_cursor.c */

@@ -48,7 +48,7 @@ int de_kv_view_says(struct dengine_kv_store store, const char *key, const char *
     }
     error = store.ops->view_get(store.object, view, dengine_str(key), &value);
     if (error == 0 && !de_kv_has(value, text)) {
-        error = 1;
+        error = DE_FOUND_OTHER_VALUE;
     }
     store.ops->view_close(store.object, view);
     return error;

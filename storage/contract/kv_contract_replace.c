@@ -21,7 +21,7 @@ static int shows(struct dengine_kv_store store, struct dengine_kv_view *view, co
     struct dengine_slice value;
     int error = store.ops->view_get(store.object, view, dengine_str(key), &value);
 
-    return error == 0 && !de_kv_has(value, text) ? 1 : error;
+    return error == 0 && !de_kv_has(value, text) ? DE_FOUND_OTHER_VALUE : error;
 }
 
 bool de_kv_case_replace(const struct dengine_kv_contract *contract,
@@ -173,7 +173,7 @@ static int visit_sized(void *context, struct dengine_slice key, struct dengine_s
     return de_kv_has(key, text) && value.size == wanted.size &&
                    (value.size == 0 || memcmp(value.data, wanted.data, value.size) == 0)
                ? 0
-               : 1;
+               : DE_FOUND_OTHER_VALUE;
 }
 
 static int fill_sizes(struct dengine_kv_store store, const uint8_t *data)
@@ -207,7 +207,7 @@ bool de_kv_case_replace_sizes(const struct dengine_kv_contract *contract,
         CHECK_OK(contract->reopen(contract->context, &store));
     }
     CHECK_OK(store.ops->view_open(store.object, &view));
-    CHECK_OK(de_kv_view_walk(store, view, dengine_bytes(NULL, 0), visit_sized, &sized));
+    CHECK_OK(de_kv_view_walk(store, view, dengine_bytes(NULL, 0), SIZES_KEYS, visit_sized, &sized));
     CHECK(sized.next == SIZES_KEYS);
     store.ops->view_close(store.object, view);
     contract->destroy(contract->context, &store);
@@ -238,11 +238,11 @@ static int visit_race(void *context, struct dengine_slice key, struct dengine_sl
 
     (void)key;
     if (value.size != sizeof(number)) {
-        return 1;
+        return DE_FOUND_OTHER_VALUE;
     }
     memcpy(&number, value.data, sizeof(number));
     if (seen->count++ > 0 && number != seen->number) {
-        return 2;
+        return DE_FOUND_TORN;
     }
     seen->number = number;
     return 0;
@@ -260,8 +260,13 @@ static void *read_race(void *context)
         int error = store.ops->view_open(store.object, &view);
 
         if (error == 0) {
-            error = de_kv_view_walk(store, view, dengine_bytes(NULL, 0), visit_race, &seen);
-            error = error == 0 && (seen.count != RACE_KEYS || seen.number < newest) ? 3 : error;
+            error =
+                de_kv_view_walk(store, view, dengine_bytes(NULL, 0), RACE_KEYS, visit_race, &seen);
+            if (error == 0 && seen.count != RACE_KEYS) {
+                error = DE_FOUND_LESS;
+            } else if (error == 0 && seen.number < newest) {
+                error = DE_FOUND_OLDER;
+            }
             newest = seen.number;
             store.ops->view_close(store.object, view);
         }
@@ -291,7 +296,9 @@ bool de_kv_case_replace_threads(const struct dengine_kv_contract *contract,
                                 struct dengine_contract_report *report)
 {
     struct race race;
+    struct de_patience patience;
     pthread_t threads[RACE_READERS];
+    bool late = false;
     int error = 0;
 
     CHECK_OK(contract->create(contract->context, &race.store));
@@ -302,8 +309,10 @@ bool de_kv_case_replace_threads(const struct dengine_kv_contract *contract,
     for (size_t i = 0; i < RACE_READERS; i++) {
         CHECK(pthread_create(&threads[i], NULL, read_race, &race) == 0);
     }
-    for (uint64_t n = 2; error == 0 && atomic_load(&race.error) == 0; n++) {
+    de_patience_init(&patience);
+    for (uint64_t n = 2; error == 0 && atomic_load(&race.error) == 0 && !late; n++) {
         error = replace_race(race.store, n);
+        late = de_patience_is_over(&patience); /* readers do not get on beside the writer */
         if (n >= 200 && atomic_load(&race.views) >= 1000) {
             break;
         }
@@ -314,6 +323,7 @@ bool de_kv_case_replace_threads(const struct dengine_kv_contract *contract,
     }
     CHECK_OK(error);
     CHECK_OK(atomic_load(&race.error));
+    CHECK(!late);
     contract->destroy(contract->context, &race.store);
     return true;
 }

@@ -82,23 +82,49 @@ static int compare_item(void *context, struct dengine_slice key, struct dengine_
     struct comparison *comparison = context;
     const struct de_kv_model_item *item = &comparison->model->items[comparison->position];
 
-    if (comparison->position == comparison->model->count || compare(key_of(item), key) != 0 ||
-        value.size != item->value_size ||
+    if (comparison->position == comparison->model->count) {
+        return DE_FOUND_MORE;
+    }
+    if (compare(key_of(item), key) != 0 || value.size != item->value_size ||
         (value.size > 0 && memcmp(value.data, item->value, value.size) != 0)) {
-        return 1;
+        return DE_FOUND_OTHER_VALUE;
     }
     comparison->position++;
     return 0;
 }
 
+/* The key that a walk came to last: a copy, for a store may be wrong about how long its own live.
+ */
+struct last_key {
+    uint8_t bytes[DENGINE_KV_KEY_MAX];
+    size_t size;
+};
+
+/* Whether a walk that has come to `count` pairs before may come to one of this key. */
+static int check_step(struct last_key *last, struct dengine_slice key, size_t count, size_t most)
+{
+    DE_ASSERT(last->size <= sizeof(last->bytes));
+    if (key.data == NULL || key.size == 0 || key.size > sizeof(last->bytes)) {
+        return DE_FOUND_NO_KEY;
+    }
+    if (count > 0 && compare(dengine_bytes(last->bytes, last->size), key) >= 0) {
+        return DE_FOUND_UNORDERED;
+    }
+    memcpy(last->bytes, key.data, key.size);
+    last->size = key.size;
+    return count < most ? 0 : DE_FOUND_MORE;
+}
+
 int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
-                    struct dengine_slice from,
+                    struct dengine_slice from, size_t most,
                     int (*visit)(void *context, struct dengine_slice key,
                                  struct dengine_slice value),
                     void *context)
 {
     struct dengine_kv_cursor *cursor;
     struct dengine_kv_pair pair;
+    struct last_key last = {{0}, 0};
+    size_t count = 0;
     int error = store.ops->cursor_open(store.object, view, &cursor);
 
     DE_ASSERT(visit != NULL);
@@ -107,7 +133,10 @@ int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
     }
     error = store.ops->cursor_seek(store.object, cursor, from, &pair);
     while (error == 0) {
-        error = visit(context, pair.key, pair.value);
+        error = check_step(&last, pair.key, count++, most);
+        if (error == 0) {
+            error = visit(context, pair.key, pair.value);
+        }
         if (error == 0) {
             error = store.ops->cursor_next(store.object, cursor, &pair);
         }
@@ -123,9 +152,9 @@ bool de_kv_model_matches(const struct de_kv_model *model, struct dengine_kv_stor
     struct comparison comparison = {model, position_of(model, from)};
 
     if (view == NULL) {
-        CHECK(store.ops->iterate(store.object, from, compare_item, &comparison) == 0);
+        CHECK_OK(store.ops->iterate(store.object, from, compare_item, &comparison));
     } else {
-        CHECK(de_kv_view_walk(store, view, from, compare_item, &comparison) == 0);
+        CHECK_OK(de_kv_view_walk(store, view, from, model->count, compare_item, &comparison));
     }
     CHECK(comparison.position == model->count);
     return true;

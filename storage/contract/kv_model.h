@@ -36,9 +36,10 @@ bool de_kv_model_remove(struct de_kv_model *model, struct dengine_slice key);
 const struct de_kv_model_item *de_kv_model_find(const struct de_kv_model *model,
                                                 struct dengine_slice key);
 
-/* Visits what a view has from `from` on, with a cursor; a non-zero return stops and is returned. */
+/* Visits what a view has from `from` on, with a cursor; a non-zero return stops and is returned.
+ * Ends in any case: an enum de_finding when the keys do not ascend, or are more than `most`. */
 int de_kv_view_walk(struct dengine_kv_store store, struct dengine_kv_view *view,
-                    struct dengine_slice from,
+                    struct dengine_slice from, size_t most,
                     int (*visit)(void *context, struct dengine_slice key,
                                  struct dengine_slice value),
                     void *context);

@@ -75,16 +75,23 @@ struct comparison {
 static int compare_entry(void *context, uint64_t index, const struct dengine_entry *entry)
 {
     struct comparison *comparison = context;
-    const struct de_log_model_entry *expected = de_log_model_at(comparison->model, index);
+    const struct de_log_model_entry *expected;
     const uint8_t *data = entry->data.data;
 
-    if (index != comparison->next || entry->term != expected->term ||
-        entry->type != expected->type || entry->data.size != expected->size) {
-        return 1;
+    if (index != comparison->next) {
+        return DE_FOUND_UNORDERED;
+    }
+    if (index > comparison->model->last_index) {
+        return DE_FOUND_MORE;
+    }
+    expected = de_log_model_at(comparison->model, index);
+    if (entry->term != expected->term || entry->type != expected->type ||
+        entry->data.size != expected->size) {
+        return DE_FOUND_OTHER_VALUE;
     }
     for (uint32_t i = 0; i < expected->size; i++) {
         if (data[i] != data_byte(expected->seed, i)) {
-            return 1;
+            return DE_FOUND_OTHER_VALUE;
         }
     }
     comparison->next++;
