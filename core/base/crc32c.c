@@ -37,17 +37,30 @@ bool de_crc32c_has_hardware(void)
     return __builtin_cpu_supports("sse4.2") != 0;
 }
 
+static inline uint64_t word_at(const uint8_t *data)
+{
+    uint64_t word;
+
+    memcpy(&word, data, sizeof word);
+    return word;
+}
+
 __attribute__((target("sse4.2"))) uint32_t de_crc32c_hardware(uint32_t state, const uint8_t *data,
                                                               size_t size)
 {
     uint64_t wide = state;
 
     DE_ASSERT(data != NULL || size == 0);
+    while (size >= 32) {
+        wide = __builtin_ia32_crc32di(wide, word_at(data));
+        wide = __builtin_ia32_crc32di(wide, word_at(data + 8));
+        wide = __builtin_ia32_crc32di(wide, word_at(data + 16));
+        wide = __builtin_ia32_crc32di(wide, word_at(data + 24));
+        data += 32;
+        size -= 32;
+    }
     while (size >= 8) {
-        uint64_t word;
-
-        memcpy(&word, data, sizeof word);
-        wide = __builtin_ia32_crc32di(wide, word);
+        wide = __builtin_ia32_crc32di(wide, word_at(data));
         data += 8;
         size -= 8;
     }

@@ -59,6 +59,7 @@
 #define DE_STORAGE_WAL_WAL_FORMAT_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <dengine/log_store.h>
 
@@ -102,15 +103,16 @@ struct de_wal_header {
     uint64_t last_index;
 };
 
-/* The 32 bytes in front of a record's data. */
+/* The 32 bytes in front of a record's data. No two numbers that share a word there are neighbours
+ * here: a compiler would load them as one, out of two stores just made, and wait for both. */
 struct de_wal_record {
-    uint32_t header_crc;
-    uint32_t data_crc;
+    uint64_t group;
     uint32_t length;
+    uint32_t header_crc;
+    uint32_t number;
+    uint32_t data_crc;
     uint8_t type;
     uint8_t flags;
-    uint64_t group;
-    uint32_t number;
     uint32_t previous_crc;
 };
 
@@ -136,27 +138,23 @@ bool de_wal_record_decode(const uint8_t *bytes, uint32_t salt, struct de_wal_rec
 #define DE_WAL_COUNT_MAX (UINT64_MAX / 2)
 #define DE_WAL_FOUND_MAX (DE_WAL_COUNT_MAX / 2)
 
-/* A group has a thousand records: these compile to one store each. What is stored in one piece is
- * also read in one piece by the checksum that follows; a processor forwards that, and nothing less,
- * from its store buffer. */
+/* A group has a thousand records. What is stored in one piece is also read in one piece by the
+ * checksum that follows: a processor forwards that, and nothing less, from its store buffer. Stores
+ * byte by byte are left so by compilers where they know some of the bytes; hence the memcpy. */
 static inline void de_wal_put_u32(uint8_t *at, uint32_t value)
 {
-    at[0] = (uint8_t)value;
-    at[1] = (uint8_t)(value >> 8);
-    at[2] = (uint8_t)(value >> 16);
-    at[3] = (uint8_t)(value >> 24);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap32(value);
+#endif
+    memcpy(at, &value, sizeof(value));
 }
 
 static inline void de_wal_put_u64(uint8_t *at, uint64_t value)
 {
-    at[0] = (uint8_t)value;
-    at[1] = (uint8_t)(value >> 8);
-    at[2] = (uint8_t)(value >> 16);
-    at[3] = (uint8_t)(value >> 24);
-    at[4] = (uint8_t)(value >> 32);
-    at[5] = (uint8_t)(value >> 40);
-    at[6] = (uint8_t)(value >> 48);
-    at[7] = (uint8_t)(value >> 56);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    memcpy(at, &value, sizeof(value));
 }
 
 /* Bytes of a record with so much data, filled up to the next record. */

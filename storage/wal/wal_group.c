@@ -183,8 +183,10 @@ static void close_record(struct layout *layout, uint8_t type, uint8_t *head, uin
     DE_ASSERT(padding < 8);
     DE_ASSERT(tail.size <= DE_LOG_DATA_MAX);
     DE_ASSERT(head_size % 8 == 0 && head == layout->group->bytes + layout->used - head_size);
+    /* Over the data where it is: in a copy just made, loads that straddle two stores wait until
+     * these have left the store buffer. That took a third of the whole layout. */
+    record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
     if (tail.size >= DIRECT_BYTES) {
-        record.data_crc = de_crc32c(de_crc32c(0, head, head_size), tail.data, tail.size);
         cut_slice(layout);
         add_slice(layout->group, tail.data, tail.size);
         memset(take(layout, padding), 0, padding);
@@ -194,9 +196,6 @@ static void close_record(struct layout *layout, uint8_t type, uint8_t *head, uin
         /* Eight zeros at the end, and then all but the padding is copied over: one store. */
         de_wal_put_u64(to + tail.size + padding - 8, 0);
         memcpy(to, tail.data, tail.size);
-        record.data_crc = de_crc32c(0, head, record.length);
-    } else {
-        record.data_crc = de_crc32c(0, head, head_size);
     }
     de_wal_record_encode(&record, layout->place->salt, head - DE_WAL_RECORD_BYTES);
     layout->place->chain = record.header_crc;
