@@ -51,6 +51,7 @@ static const char usage[] =
     "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
     "  --seconds N        embedded: length of each measurement, 1..600 (1)\n"
     "  --seed N           embedded: of the keys drawn (1)\n"
+    "  --only PART        store: only the part log, state or snapshot\n"
     "  --groups N         store: groups in each measurement of the log (1000)\n"
     "  --log-mib N        store: size of the log that is recovered (1024)\n"
     "  --leases N         kv: leases that live; a tenth of them end together (100000)\n"
@@ -119,6 +120,11 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
         return 0;
     case 'g':
         return parse_number("groups", text, 1, 1000000, &store->groups);
+    case 'o':
+        store->only = text;
+        return de_store_bench_has(text)
+                   ? 0
+                   : fail("--only takes log, state or snapshot, not '%s'", text);
     case 'l':
         return parse_number("log-mib", text, 64, 65536, &store->log_mib);
     case 'L':
@@ -189,21 +195,14 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"data-dir", required_argument, NULL, 'd'},
-        {"in-flight", required_argument, NULL, 'f'},
-        {"keys", required_argument, NULL, 'k'},
-        {"value-bytes", required_argument, NULL, 'b'},
-        {"pairs", required_argument, NULL, 'p'},
-        {"seconds", required_argument, NULL, 's'},
-        {"seed", required_argument, NULL, 'r'},
-        {"groups", required_argument, NULL, 'g'},
-        {"leases", required_argument, NULL, 'L'},
-        {"watchers", required_argument, NULL, 'w'},
-        {"log-mib", required_argument, NULL, 'l'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"data-dir", required_argument, NULL, 'd'}, {"in-flight", required_argument, NULL, 'f'},
+        {"keys", required_argument, NULL, 'k'},     {"value-bytes", required_argument, NULL, 'b'},
+        {"pairs", required_argument, NULL, 'p'},    {"seconds", required_argument, NULL, 's'},
+        {"seed", required_argument, NULL, 'r'},     {"groups", required_argument, NULL, 'g'},
+        {"leases", required_argument, NULL, 'L'},   {"watchers", required_argument, NULL, 'w'},
+        {"log-mib", required_argument, NULL, 'l'},  {"only", required_argument, NULL, 'o'},
+        {"json", no_argument, NULL, 'j'},           {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},        {NULL, 0, NULL, 0},
     };
     struct de_embedded_bench bench = {
         .in_flight = {1, 100},

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/assert.h"
 
@@ -38,21 +39,39 @@ void de_store_figure_print(struct de_store_figure *figure, bool json)
     }
 }
 
+static const struct {
+    const char *name;
+    int (*run)(const struct de_store_bench *bench);
+} parts[] = {
+    {"log", de_store_bench_log},
+    {"state", de_store_bench_state},
+    {"snapshot", de_store_bench_snapshot},
+};
+
+bool de_store_bench_has(const char *part)
+{
+    bool found = false;
+
+    DE_ASSERT(part != NULL);
+    for (size_t i = 0; i < DE_ARRAY_SIZE(parts); i++) {
+        found = found || strcmp(part, parts[i].name) == 0;
+    }
+    return found;
+}
+
 int de_store_bench_run(const struct de_store_bench *bench)
 {
-    int err;
+    int err = 0;
 
     DE_ASSERT(bench->directory != NULL && bench->pairs > 0 && bench->pairs <= 99);
     if (!bench->json) {
         (void)printf("medians of %u pairs with least and most; at 1.00x a store costs nothing\n",
                      bench->pairs);
     }
-    err = de_store_bench_log(bench);
-    if (err == 0) {
-        err = de_store_bench_state(bench);
-    }
-    if (err == 0) {
-        err = de_store_bench_snapshot(bench);
+    for (size_t i = 0; i < DE_ARRAY_SIZE(parts) && err == 0; i++) {
+        if (bench->only == NULL || strcmp(bench->only, parts[i].name) == 0) {
+            err = parts[i].run(bench);
+        }
     }
     return err == 0 ? 0 : 1;
 }

@@ -17,8 +17,12 @@ struct de_store_bench {
     uint32_t groups;       /* of the log, for each side of a pair */
     uint32_t keys;         /* of the state store */
     uint32_t log_mib;      /* of the log that is recovered */
+    const char *only;      /* the part to run; NULL: all */
     bool json;
 };
+
+/* Whether there is a part of this name. */
+bool de_store_bench_has(const char *part);
 
 /* Prints the figures on standard output. 0, or an exit status with the reason on standard error. */
 int de_store_bench_run(const struct de_store_bench *bench);

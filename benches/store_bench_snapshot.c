@@ -80,13 +80,16 @@ static void remove_files(const char *path)
     (void)rmdir(path);
 }
 
+/* As much of it as was opened. */
 static void close_side(struct side *side)
 {
-    de_kv_free(side->kv);
+    if (side->kv != NULL) {
+        de_kv_free(side->kv);
+    }
     if (side->store.ops != NULL) {
         side->store.ops->close(side->store.object);
+        remove_files(side->path);
     }
-    remove_files(side->path);
 }
 
 /* Puts count keys from the given number on, as one entry. */

@@ -1,5 +1,6 @@
 /* The state store against LMDB with the same flags: puts in transactions of 1 and 100, random gets
  * in a read transaction renewed for each. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,8 +155,13 @@ static int measure(struct state_bench *b, const char *name, uint32_t count, uint
 static int open_bare(struct state_bench *b, const char *path)
 {
     MDB_txn *txn;
-    int code = mkdir(path, 0700) != 0 ? MDB_PANIC : mdb_env_create(&b->env);
+    int code = mkdir(path, 0700) != 0 ? errno : mdb_env_create(&b->env);
 
+    if (code != 0) {
+        de_message_set(b->message, sizeof(b->message), "cannot make %s: %s", path,
+                       mdb_strerror(code));
+        return DENGINE_E_IO;
+    }
     code = code != 0 ? code : mdb_env_set_mapsize(b->env, MAP_BYTES);
     code =
         code != 0 ? code : mdb_env_open(b->env, path, MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS, 0600);

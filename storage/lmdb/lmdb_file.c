@@ -25,7 +25,8 @@ const char *__tsan_default_suppressions(void)
 /* One attempt with a map of file->map_bytes; an LMDB code. */
 static int open_env(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *path)
 {
-    const unsigned flags = MDB_WRITEMAP | MDB_NOSYNC | MDB_NOTLS | MDB_NOSUBDIR;
+    const unsigned flags =
+        (file->filling ? 0 : MDB_WRITEMAP) | MDB_NOSYNC | MDB_NOTLS | MDB_NOSUBDIR;
     int dead = 0;
     int code = mdb_env_create(&file->env);
 
@@ -123,7 +124,7 @@ static char *join(const char *directory, const char *name)
     return path;
 }
 
-int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
+static int open_file(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
 {
     char *path = join(kv->path, name);
     int code = ENOMEM;
@@ -135,6 +136,45 @@ int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const ch
         file->used_bytes = 0;
         file->reserved_bytes = 0;
         file->map_was_full = false;
+        code = open_some_env(kv, file, path);
+    }
+    if (code == 0) {
+        code = open_database(file);
+    }
+    if (code != 0) {
+        de_lmdb_file_close(kv, file);
+    }
+    free(path);
+    DE_ASSERT((code == 0) == (file->env != NULL));
+    return code;
+}
+
+int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
+{
+    DE_ASSERT(file->env == NULL && name != NULL);
+    file->filling = false;
+    return open_file(kv, file, name);
+}
+
+int de_lmdb_file_open_to_fill(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
+{
+    DE_ASSERT(file->env == NULL && name != NULL);
+    file->filling = true;
+    return open_file(kv, file, name);
+}
+
+int de_lmdb_file_filled(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
+{
+    char *path = join(kv->path, name);
+    int code = path == NULL ? ENOMEM : 0;
+
+    DE_ASSERT(file->filling && file->txn == NULL);
+    DE_ASSERT(file->env != NULL && file == kv->filling);
+    if (code == 0) {
+        mdb_env_close(file->env);
+        file->env = NULL;
+        file->filling = false;
+        /* The map keeps the size that it has grown to. */
         code = open_some_env(kv, file, path);
     }
     if (code == 0) {

@@ -33,6 +33,7 @@ struct de_lmdb_file {
     uint64_t touched_bytes;  /* what the open transaction may have dirtied */
     uint64_t put_bytes;      /* pages that a put may dirty, without the value's own */
     bool map_was_full;
+    bool filling; /* pages are written, not stored into the map: lmdb_replace.c */
 };
 
 struct de_lmdb_kv {
@@ -44,7 +45,7 @@ struct de_lmdb_kv {
     struct de_lmdb_file *current; /* written by the applier, with __atomic operations */
     struct de_lmdb_file *files;   /* all of them; only the applier's */
     struct de_lmdb_file *filling; /* of the open replacement */
-    uint32_t filling_puts;        /* in its open transaction */
+    uint64_t filling_bytes;       /* that were put in its open transaction */
     size_t last_size;             /* of the replacement's last key; 0: there is none yet */
     uint8_t last[DENGINE_KV_KEY_MAX];
     char message[DE_MESSAGE_BYTES];
@@ -62,7 +63,8 @@ void de_lmdb_check(const struct de_lmdb_kv *kv);
 /* Before a transaction that will write about so many bytes: enlarges the map when it is due and
  * reserves disk space. */
 int de_lmdb_map_prepare(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t bytes);
-/* Before a change of so many bytes inside the transaction: reserves disk space. */
+/* Before a change of so many bytes inside the transaction: reserves disk space, save in a file that
+ * is being filled, where a write fails when there is none. */
 int de_lmdb_map_reserve(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t value_bytes);
 
 /* lmdb_view.c */
@@ -90,6 +92,10 @@ void de_lmdb_cursor_close(void *store, struct dengine_kv_cursor *cursor);
 struct de_lmdb_file *de_lmdb_file_new(struct de_lmdb_kv *kv);
 /* Opens name in the store's directory, made when missing; an LMDB code. */
 int de_lmdb_file_open(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name);
+/* The same for a new file that is to be filled by writing its pages. */
+int de_lmdb_file_open_to_fill(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name);
+/* Opens the filled file again, as open does. An LMDB code; on failure it is not open. */
+int de_lmdb_file_filled(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name);
 /* Closes; it is not the current one, or becomes it no more, and no view may be open on it. */
 void de_lmdb_file_close(struct de_lmdb_kv *kv, struct de_lmdb_file *file);
 /* Closes what was replaced and has lost its last view. */

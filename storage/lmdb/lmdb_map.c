@@ -112,7 +112,8 @@ int de_lmdb_map_reserve(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64
     /* One eighth more: the list of freed pages grows with the pages that are touched. */
     wanted = file->used_bytes + file->touched_bytes + file->touched_bytes / 8;
     DE_ASSERT(wanted > file->used_bytes);
-    if (wanted <= file->reserved_bytes || file->reserved_bytes == file->map_bytes) {
+    if (file->filling || wanted <= file->reserved_bytes ||
+        file->reserved_bytes == file->map_bytes) {
         return 0;
     }
     return reserve_to(kv, file, (wanted / RESERVE_STEP_BYTES + 1) * RESERVE_STEP_BYTES);

@@ -1,6 +1,8 @@
 /* Replacing the map: crashes of the process at every point, failures of the system, views that
- * outlive it, and what is left on disk. Linked with --wrap for renameat and fallocate. */
+ * outlive it, and what is left on disk. Linked with --wrap for renameat, sync_file_range,
+ * mdb_txn_commit and mdb_env_open. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <lmdb.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -18,16 +21,23 @@
 #include "storage/posix/posix_dir.h"
 
 static struct {
-    int rename_errno; /* of the next renameat to data.mdb; 0: the real one is called */
-    int fallocate_errno;
-    bool die_at_rename; /* of data.mdb */
+    int rename_errno;      /* of the next renameat to data.mdb; 0: the real one is called */
+    int write_errno;       /* of each sync_file_range */
+    int commit_errno;      /* of each mdb_txn_commit */
+    int open_errno;        /* of each mdb_env_open of a file that is not to be filled */
+    unsigned writes_begun; /* by sync_file_range */
+    bool die_at_rename;    /* of data.mdb */
     bool die_after_rename;
 } calls;
 
 int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
-int __real_fallocate(int fd, int mode, off_t offset, off_t length);
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t length);
+int __real_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned flags);
+int __wrap_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned flags);
+int __real_mdb_txn_commit(MDB_txn *txn);
+int __wrap_mdb_txn_commit(MDB_txn *txn);
+int __real_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
+int __wrap_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode);
 
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
@@ -48,13 +58,33 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
     return result;
 }
 
-int __wrap_fallocate(int fd, int mode, off_t offset, off_t length)
+int __wrap_sync_file_range(int fd, off64_t offset, off64_t bytes, unsigned flags)
 {
-    if (calls.fallocate_errno != 0) {
-        errno = calls.fallocate_errno;
+    calls.writes_begun++;
+    if (calls.write_errno != 0) {
+        errno = calls.write_errno;
         return -1;
     }
-    return __real_fallocate(fd, mode, offset, length);
+    return __real_sync_file_range(fd, offset, bytes, flags);
+}
+
+/* One that fails has ended its transaction. */
+int __wrap_mdb_txn_commit(MDB_txn *txn)
+{
+    if (calls.commit_errno != 0) {
+        mdb_txn_abort(txn);
+        return calls.commit_errno;
+    }
+    return __real_mdb_txn_commit(txn);
+}
+
+/* A file is opened by mapping it: what is only written is let pass. */
+int __wrap_mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
+{
+    if (calls.open_errno != 0 && (flags & MDB_WRITEMAP) != 0) {
+        return calls.open_errno;
+    }
+    return __real_mdb_env_open(env, path, flags, mode);
 }
 
 struct fixture {
@@ -276,13 +306,59 @@ static void a_full_disk_ends_a_replacement_without_harm(void **state)
 
     assert_int_equal(open_store(f), 0);
     put(f, "a", "old");
-    calls.fallocate_errno = ENOSPC;
-    assert_int_equal(fill(f, 10, "new"), DENGINE_E_NO_SPACE);
-    f->store.ops->replace_abort(f->store.object);
-    calls.fallocate_errno = 0;
+    assert_int_equal(fill(f, 10, "new"), 0);
+    calls.commit_errno = ENOSPC;
+    assert_int_equal(f->store.ops->replace_commit(f->store.object), DENGINE_E_NO_SPACE);
+    calls.commit_errno = 0;
     assert_false(exists(f, "next.mdb"));
     assert_true(says(f, NULL, "a", "old"));
     put(f, "b", "2");
+    close_store(f);
+}
+
+/* In the middle, when a part of what was put is committed, and at the end. */
+static void a_part_that_cannot_be_written_ends_a_replacement(void **state)
+{
+    struct fixture *f = *state;
+    char *value = calloc(1, 100001);
+
+    assert_non_null(value);
+    memset(value, 'v', 100000);
+    assert_int_equal(open_store(f), 0);
+    put(f, "a", "old");
+    calls.write_errno = EIO;
+    assert_int_equal(fill(f, 100, value), DENGINE_E_IO);
+    f->store.ops->replace_abort(f->store.object);
+    assert_int_equal(replace(f, 10, "new"), DENGINE_E_IO);
+    assert_true(says(f, NULL, "a", "old"));
+    /* A file system that does not know the call. */
+    calls.write_errno = EINVAL;
+    calls.writes_begun = 0;
+    assert_int_equal(replace(f, 100, value), 0);
+    assert_true(calls.writes_begun >= 2); /* 10 MB in parts of 4 MiB */
+    assert_true(says(f, NULL, "key000099", value));
+    calls.write_errno = 0;
+    close_store(f);
+    free(value);
+}
+
+static void a_filled_file_that_cannot_be_opened_leaves_the_old_map(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(open_store(f), 0);
+    put(f, "a", "old");
+    assert_int_equal(fill(f, 10, "new"), 0);
+    calls.open_errno = EACCES;
+    assert_true(f->store.ops->replace_commit(f->store.object) < 0);
+    calls.open_errno = 0;
+    assert_non_null(strstr(f->store.ops->message(f->store.object), "next.mdb"));
+    assert_false(exists(f, "next.mdb"));
+    assert_false(exists(f, "next.mdb-lock"));
+    assert_true(says(f, NULL, "a", "old"));
+    assert_int_equal(replace(f, 10, "new"), 0);
+    assert_false(exists(f, "next.mdb-lock"));
+    assert_true(says(f, NULL, "key000009", "new"));
     close_store(f);
 }
 
@@ -453,6 +529,8 @@ int main(void)
         TEST(a_crash_after_a_replacement_keeps_what_was_put_since),
         TEST(a_failed_commit_leaves_the_old_map),
         TEST(a_full_disk_ends_a_replacement_without_harm),
+        TEST(a_part_that_cannot_be_written_ends_a_replacement),
+        TEST(a_filled_file_that_cannot_be_opened_leaves_the_old_map),
         TEST(views_outlive_any_number_of_replacements),
         TEST(maps_are_replaced_under_readers),
         TEST(the_map_grows_while_it_is_filled),
