@@ -17,8 +17,8 @@
  * No test framework is needed, and any can be used. Each case makes its stores anew; one that fails
  * leaves them as they are, to look at. Everything is deterministic: what looks random comes from
  * fixed seeds. A case ends whatever the store answers, with a message that says what it found; only
- * a store that does not come back from a call keeps it, so give the program a time-out. What a power
- * cut leaves is beyond these cases: only the store's author knows what it stands on.
+ * a store that does not come back from a call keeps it, so give the program a time-out. What a
+ * power cut leaves is beyond these cases: only the store's author knows what it stands on.
  *
  * In the library dengine-store-contract. examples/sqlite has backends that pass.
  *
