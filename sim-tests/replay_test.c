@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "core/base/assert.h"
+#include "core/base/site.h"
 #include "core/raft/raft.h"
 #include "runtime/sim/memory.h"
 #include "runtime/sim/world.h"
@@ -154,6 +155,7 @@ int __wrap_de_raft_init(void *memory, const struct de_raft_options *options,
                         const struct de_raft_boot *boot, struct de_raft **raft,
                         struct de_raft_update *update)
 {
+    struct de_sites *sites = keep(options->sites, sizeof(*sites)); /* as they are before */
     int rc = __real_de_raft_init(memory, options, boot, raft, update);
     struct life *life;
 
@@ -163,6 +165,7 @@ int __wrap_de_raft_init(void *memory, const struct de_raft_options *options,
         memset(life, 0, sizeof(*life));
         life->raft = *raft;
         life->options = *options;
+        life->options.sites = sites;
         life->boot = keep_boot(boot);
         life->hash = hash_update(update);
     }

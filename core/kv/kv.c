@@ -228,6 +228,13 @@ void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink)
     kv->sink = sink;
 }
 
+void de_kv_set_sites(struct de_kv *kv, struct de_sites *sites)
+{
+    DE_ASSERT(kv != NULL);
+    DE_ASSERT(!kv->batch_open);
+    kv->sites = sites;
+}
+
 struct dengine_state_machine de_kv_state_machine(struct de_kv *kv)
 {
     static const struct dengine_state_machine_ops ops = {

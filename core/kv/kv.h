@@ -31,6 +31,7 @@
 #define DE_CORE_KV_KV_H
 
 #include "core/base/allocator.h"
+#include "core/base/site.h"
 #include "core/kv/answer.h"
 #include "core/kv/command.h"
 #include "core/kv/event.h"
@@ -65,6 +66,9 @@ int de_kv_is_older(struct dengine_kv_store store, bool *older);
 
 /* From now on tells sink what batches do. Before the first begin. */
 void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink);
+
+/* Where a simulator may have rare things done (core/base/site.h). Borrowed. */
+void de_kv_set_sites(struct de_kv *kv, struct de_sites *sites);
 
 /* The table to hand to a node. Lives as long as kv. */
 struct dengine_state_machine de_kv_state_machine(struct de_kv *kv);

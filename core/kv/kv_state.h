@@ -54,6 +54,7 @@ struct de_kv {
     struct de_kv_sink sink;          /* publish NULL: nobody watches */
     struct de_kv_event *first_event; /* of the open batch */
     struct de_kv_event *last_event;
+    struct de_sites *sites; /* NULL but in a simulator */
     char message[DE_KV_MESSAGE_BYTES];
 };
 

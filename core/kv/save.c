@@ -10,6 +10,7 @@ const uint8_t de_kv_stream_magic[4] = {'D', 'E', 'K', 'S'};
 enum {
     PIECES = 3, /* of a record: lengths, key, value */
     HEAD_BYTES = DE_KV_STREAM_LENGTHS_BYTES + DE_KV_STREAM_COUNT_BYTES,
+    SHORT_SLICE_BYTES = 5, /* less than any piece of the head */
 };
 
 DE_STATIC_ASSERT(HEAD_BYTES >= DE_KV_STREAM_HEADER_BYTES, "the head of the stream fits");
@@ -176,6 +177,9 @@ int de_kv_op_save_read(void *object, struct dengine_machine_save *save, void *bu
 
     DE_ASSERT(save != NULL && save->cursor != NULL);
     DE_ASSERT(buffer != NULL && capacity > 0 && size != NULL);
+    if (capacity > SHORT_SLICE_BYTES && de_site(kv->sites, DE_SITE_SHORT_SAVE)) {
+        capacity = SHORT_SLICE_BYTES;
+    }
     *size = unload(save, at, capacity);
     while (more && *size < capacity) {
         const int rc = load(kv, save, &more);

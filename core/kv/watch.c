@@ -111,8 +111,10 @@ static void keep(struct de_watch_hub *hub, struct de_kv_event *event)
 
 static void trim(struct de_watch_hub *hub)
 {
+    const bool forget = de_site(hub->limits.sites, DE_SITE_SHORT_RING);
+
     while (hub->ring_events > hub->limits.ring_events_max ||
-           hub->ring_bytes > hub->limits.ring_bytes_max) {
+           hub->ring_bytes > hub->limits.ring_bytes_max || (forget && hub->ring_events > 0)) {
         drop_oldest(hub);
     }
     DE_ASSERT((hub->oldest_event == NULL) == (hub->ring_events == 0));
@@ -222,7 +224,9 @@ static void offer_to(void *context, struct de_watch_node *node)
         return;
     }
     whole = watcher->first == NULL || watcher->first->event->revision == event->revision;
-    if ((watcher->count >= watcher->count_max && !whole) || !push(offer->hub, watcher, event)) {
+    if ((!whole && (watcher->count >= watcher->count_max ||
+                    de_site(offer->hub->limits.sites, DE_SITE_FULL_QUEUE))) ||
+        !push(offer->hub, watcher, event)) {
         drop_revision(offer->hub, watcher, event->revision);
         cancel(offer->hub, watcher, DE_WATCH_OVERFLOW, event->revision);
         offer->hub->overflows++;

@@ -21,6 +21,7 @@
 #ifndef DE_CORE_KV_WATCH_H
 #define DE_CORE_KV_WATCH_H
 
+#include "core/base/site.h"
 #include "core/kv/event.h"
 
 #ifdef __cplusplus
@@ -35,6 +36,7 @@ struct de_watch_limits {
     size_t ring_bytes_max;
     size_t queue_events_max; /* of one watcher */
     size_t watchers_max;
+    struct de_sites *sites; /* see core/base/site.h; NULL but in a simulator; borrowed */
 };
 
 struct de_watch_options {

@@ -262,7 +262,7 @@ static void step(struct bench *b)
 
 static void test_random_watchers_agree_with_the_model(void **state)
 {
-    const struct de_watch_limits limits = {40, 4000, 6, WATCHERS_MAX};
+    const struct de_watch_limits limits = {40, 4000, 6, WATCHERS_MAX, NULL};
     struct bench *b = calloc(1, sizeof *b);
     size_t counts[6] = {0};
 
@@ -301,7 +301,7 @@ static void publish_one(struct bench *b, const char *key, size_t events)
 /* One revision may be longer than a queue: else who watches it could never get past it. */
 static void test_an_empty_queue_takes_any_one_revision(void **state)
 {
-    const struct de_watch_limits limits = {100, 1 << 20, 4, WATCHERS_MAX};
+    const struct de_watch_limits limits = {100, 1 << 20, 4, WATCHERS_MAX, NULL};
     struct bench b;
     struct model_watcher *model = &b.watchers[0];
     struct de_watch_next next;
@@ -335,7 +335,7 @@ static void test_an_empty_queue_takes_any_one_revision(void **state)
 static void test_bad_watchers_are_refused(void **state)
 {
     static char long_key[DE_KV_USER_KEY_MAX + 1];
-    const struct de_watch_limits limits = {100, 1 << 20, 4, 1};
+    const struct de_watch_limits limits = {100, 1 << 20, 4, 1, NULL};
     struct de_watch_options options = {.one_key = true};
     struct de_watcher *watcher;
     struct bench b;
@@ -360,7 +360,7 @@ static void test_bad_watchers_are_refused(void **state)
 /* Without memory a watcher is told, as if it had been too slow. */
 static void test_no_memory_is_an_overflow(void **state)
 {
-    const struct de_watch_limits limits = {100, 1 << 20, 4, 1};
+    const struct de_watch_limits limits = {100, 1 << 20, 4, 1, NULL};
     struct bench b;
     struct model_watcher *model = &b.watchers[0];
     struct de_watch_next next;

@@ -69,9 +69,16 @@ void de_node_start_apply(struct de_node *node, uint64_t now_ns)
         node->applied >= target || node->applied < node->view.base_index) {
         return;
     }
+    if (DE_NODE_SITE(node, LATE_APPLY)) {
+        de_node_retry(node, now_ns);
+        return;
+    }
     count = target - node->applied;
     if (count > node->limits.apply_entries_max) {
         count = node->limits.apply_entries_max;
+    }
+    if (count > 1 && DE_NODE_SITE(node, SHORT_APPLY)) {
+        count = 1;
     }
     if (node->applied + 1 < node->cache.first) {
         uint64_t last = node->applied + count;

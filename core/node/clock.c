@@ -123,8 +123,17 @@ static bool stage_wake(struct de_node *node, uint64_t now_ns)
 
 void de_node_wake(struct de_node *node, uint64_t now_ns)
 {
+    uint64_t deadline_ns;
+    bool early;
+
     DE_ASSERT(node->inside);
-    if (!de_node_running(node) || de_node_wake_deadline(node) > now_ns) {
+    if (!de_node_running(node)) {
+        return;
+    }
+    deadline_ns = de_node_wake_deadline(node);
+    early = deadline_ns > now_ns && deadline_ns != DE_NODE_NEVER &&
+            now_ns >= node->office.wake_retry_ns && DE_NODE_SITE(node, EARLY_WAKE);
+    if (deadline_ns > now_ns && !early) {
         return;
     }
     DE_ASSERT(node->office.wake_index <= node->applied); /* one at a time */
@@ -132,6 +141,9 @@ void de_node_wake(struct de_node *node, uint64_t now_ns)
         de_node_propose_staged(node, NULL, now_ns) == 0) {
         node->office.wake_index = node->update.proposed_index;
     } else if (de_node_running(node)) {
+        early = true;
+    }
+    if (early) { /* not again at once */
         node->office.wake_retry_ns = now_ns + node->raft_options.heartbeat_interval_ns;
     }
 }

@@ -310,7 +310,8 @@ static int check_batch(const struct de_node *node, const struct dengine_entry *e
     if (de_node_short_of_space(node)) {
         return DENGINE_E_NO_SPACE;
     }
-    return node->forwarding.bytes + entry->data.size > node->limits.pending_bytes_max
+    return node->forwarding.bytes + entry->data.size > node->limits.pending_bytes_max ||
+                   DE_NODE_SITE(node, BUSY_LEADER)
                ? DENGINE_E_BUSY
                : 0;
 }

@@ -13,10 +13,13 @@ bool de_node_read_log(struct de_node *node, uint32_t purpose, uint64_t first, ui
 {
     struct de_log_read_job *job;
     const uint64_t range = last - first + 1;
-    const uint32_t count_max = range < READ_ENTRIES_MAX ? (uint32_t)range : READ_ENTRIES_MAX;
+    uint32_t count_max = range < READ_ENTRIES_MAX ? (uint32_t)range : READ_ENTRIES_MAX;
 
     DE_ASSERT(first > 0 && first <= last);
     DE_ASSERT(last < node->cache.first); /* so it is durable */
+    if (count_max > 1 && DE_NODE_SITE(node, SHORT_LOG_READ)) {
+        count_max = 1;
+    }
     job = de_allocate(&node->allocator,
                       sizeof *job + count_max * sizeof *job->entries + node->read_bytes);
     if (job == NULL) {

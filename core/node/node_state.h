@@ -10,6 +10,7 @@
 #ifndef DE_CORE_NODE_NODE_STATE_H
 #define DE_CORE_NODE_NODE_STATE_H
 
+#include "core/base/site.h"
 #include "core/node/book.h"
 #include "core/node/entry_cache.h"
 #include "core/node/forward.h"
@@ -30,6 +31,9 @@ struct de_backlog_item {
     struct de_raft_message message;
     struct de_backlog_item *next;
 };
+
+/* Whether to do the rare thing here; see core/base/site.h. */
+#define DE_NODE_SITE(node, name) de_site((node)->raft_options.sites, DE_SITE_##name)
 
 /* A persist job with what it holds. */
 struct de_persist_work {

@@ -33,12 +33,13 @@ static void send_one(struct de_node *node, const struct de_raft_message *message
 void de_node_send_pieces(struct de_node *node, struct de_raft_message *message,
                          const struct dengine_entry *entries, uint32_t count)
 {
+    const uint32_t most = DE_NODE_SITE(node, FEW_PIECES) ? 1 : PIECES_MAX;
     uint32_t sent = 0;
     uint32_t pieces = 0;
 
     DE_ASSERT(count > 0);
     DE_ASSERT(message->prev_index + count <= message->last_index);
-    for (; sent < count && pieces < PIECES_MAX; pieces++) {
+    for (; sent < count && pieces < most; pieces++) {
         struct de_raft_message piece = *message;
         uint64_t bytes = entries[sent].data.size;
         uint32_t n = 1; /* one entry goes, however large */
@@ -55,7 +56,7 @@ void de_node_send_pieces(struct de_node *node, struct de_raft_message *message,
         message->prev_term = piece.last_term;
         sent += n;
     }
-    DE_ASSERT(sent == count || pieces == PIECES_MAX);
+    DE_ASSERT(sent == count || pieces == most);
     if (sent < count) {
         message->prev_index = message->last_index;
         message->prev_term = message->last_term;

@@ -10,11 +10,15 @@
 static uint32_t measure_batch(const struct de_node *node, uint64_t *bytes)
 {
     const struct de_request *request = node->waiting_writes.first;
+    uint32_t most = node->limits.batch_commands_max;
     uint32_t count = 0;
 
     DE_ASSERT(request != NULL);
+    if (DE_NODE_SITE(node, SHORT_BATCH)) {
+        most = 1;
+    }
     *bytes = 0;
-    while (request != NULL && count < node->limits.batch_commands_max &&
+    while (request != NULL && count < most &&
            *bytes + request->command.size <= node->limits.batch_bytes_max) {
         *bytes += request->command.size;
         count++;

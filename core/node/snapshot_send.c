@@ -43,7 +43,8 @@ static void run_read(struct de_node_task *task)
     size_t size = 0;
 
     DE_ASSERT(send->read_offset < send->image_bytes);
-    wanted = wanted < send->capacity ? wanted : send->capacity;
+    DE_ASSERT(send->read_most > 0 && send->read_most <= send->capacity);
+    wanted = wanted < send->read_most ? wanted : send->read_most;
     send->read_size = 0;
     send->status = 0;
     while (send->status == 0 && send->read_size < wanted) {
@@ -241,6 +242,9 @@ static void read_was_done(struct de_node *node, struct de_send *send, uint64_t n
     send_chunk(node, send, dengine_bytes(send->buffer, send->read_size));
     send->next += send->read_size;
     account(node, send->read_size, now_ns);
+    if (DE_NODE_SITE(node, CHUNK_AGAIN)) {
+        ask(node, send, now_ns);
+    }
 }
 
 static bool is_leading(const struct de_node *node, const struct de_send *send)
@@ -323,6 +327,7 @@ static void stream(struct de_node *node, struct de_send *send, uint64_t now_ns)
         return;
     }
     send->read_offset = send->next;
+    send->read_most = DE_NODE_SITE(node, SHORT_CHUNK) ? 1 : send->capacity;
     start_task(node, send, run_read);
 }
 

@@ -261,7 +261,7 @@ static bool is_due(const struct de_node *node)
         bytes = node->limits.snapshot_log_bytes_min;
     }
     return snaps->wanted || snaps->asked.first != NULL || snaps->log_bytes > bytes ||
-           de_node_few_runs(node);
+           de_node_few_runs(node) || DE_NODE_SITE(node, EARLY_SNAPSHOT);
 }
 
 /* What has been asked for and needs no saving: nothing new was applied, or nothing ever. */

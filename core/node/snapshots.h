@@ -89,6 +89,7 @@ struct de_send {
     uint64_t deadline_ns;  /* nothing was heard until then: ask */
     uint32_t silences;
     uint64_t read_offset; /* the task's */
+    uint32_t read_most;
     uint32_t read_size;
     uint32_t capacity;
     uint8_t *buffer;

@@ -110,7 +110,8 @@ static int check_request(const struct de_node *node, const struct de_request *re
         return DENGINE_E_TOO_LARGE;
     }
     if (node->pending_requests >= node->limits.pending_requests_max ||
-        node->pending_bytes + bytes > node->limits.pending_bytes_max) {
+        node->pending_bytes + bytes > node->limits.pending_bytes_max ||
+        DE_NODE_SITE(node, BUSY_NODE)) {
         return DENGINE_E_BUSY;
     }
     return 0;

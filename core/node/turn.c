@@ -147,7 +147,8 @@ void de_node_turn(struct de_node *node, uint64_t now_ns)
     }
     DE_ASSERT(node->applied <= node->commit);
     de_entry_cache_drop(&node->cache, min_u64(node->applied, node->view.base_index));
-    de_entry_cache_evict(&node->cache, node->limits.cache_bytes_max,
+    de_entry_cache_evict(&node->cache,
+                         DE_NODE_SITE(node, COLD_CACHE) ? 0 : node->limits.cache_bytes_max,
                          min_u64(node->applied, node->view.durable_index));
     de_node_notify(node);
     arm(node);

@@ -49,7 +49,9 @@ static void refuse(struct de_raft *raft, const struct de_raft_message *append)
     uint64_t hint = append->prev_index - 1;
 
     DE_ASSERT(append->prev_index > raft->commit);
-    hint = de_term_runs_not_above(&raft->log, hint, append->prev_term);
+    if (!de_site(raft->options.sites, DE_SITE_PLAIN_REFUSAL)) {
+        hint = de_term_runs_not_above(&raft->log, hint, append->prev_term);
+    }
     DE_SOMETIMES(hint + 1 < append->prev_index && hint < raft->log.last_index,
                  "a refusal skips the entries of a whole term");
     if (hint < raft->commit) {

@@ -74,6 +74,11 @@ void de_append_on_reply(struct de_raft *raft, const struct de_raft_message *repl
         peer->next = reply->match + 1;
         de_progress_become(peer, DE_PROGRESS_PROBE);
     }
+    if (peer->state == DE_PROGRESS_REPLICATE && peer->match + 1 < peer->next &&
+        de_site(raft->options.sites, DE_SITE_RESEND)) {
+        peer->next = peer->match + 1;
+        de_progress_become(peer, DE_PROGRESS_PROBE);
+    }
     DE_ASSERT(peer->next <= raft->log.last_index + 1);
     DE_ASSERT(peer->match <= raft->log.last_index);
 }

@@ -9,6 +9,9 @@ void de_election_arm(struct de_raft *raft)
 
     DE_ASSERT(timeout_ns >= raft->options.election_timeout_min_ns);
     DE_ASSERT(timeout_ns <= raft->options.election_timeout_max_ns);
+    if (de_site(raft->options.sites, DE_SITE_SHORT_TIMEOUT)) {
+        timeout_ns = raft->options.election_timeout_min_ns;
+    }
     raft->election_due_ns = raft->now_ns + timeout_ns;
 }
 

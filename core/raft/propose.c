@@ -53,7 +53,8 @@ int de_propose(struct de_raft *raft, const struct de_raft_event *event)
     }
     DE_SOMETIMES(raft->leading.transfer_to != 0,
                  "a proposal is refused while leadership is handed over");
-    if (raft->leading.transfer_to != 0 || !has_room(raft, bytes)) {
+    if (raft->leading.transfer_to != 0 || !has_room(raft, bytes) ||
+        de_site(raft->options.sites, DE_SITE_BUSY_PROPOSAL)) {
         return DENGINE_E_BUSY;
     }
     uint64_t first = raft->log.last_index + 1;

@@ -280,6 +280,8 @@ struct de_raft_options {
     uint64_t hold_entries_max;
     uint32_t term_runs_max; /* how many term changes the log in memory may hold; >= 16 */
     uint32_t size_ring;     /* entries whose sizes are remembered; a power of two */
+    /* Where a simulator may have rare things done (core/base/site.h); NULL: nowhere. Borrowed. */
+    struct de_sites *sites;
 };
 
 /* Entries [first_index, next run's first_index) have this term. */

@@ -13,6 +13,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/random.h"
+#include "core/base/site.h"
 #include "core/base/sometimes.h"
 #include "core/raft/configuration.h"
 #include "core/raft/progress.h"

@@ -19,6 +19,9 @@ void de_replicate_heartbeat(struct de_raft *raft)
     DE_ASSERT(raft->options.heartbeat_interval_ns > 0);
     raft->leading.heartbeat = true;
     raft->leading.heartbeat_due_ns = raft->now_ns + raft->options.heartbeat_interval_ns;
+    if (de_site(raft->options.sites, DE_SITE_EARLY_HEARTBEAT)) {
+        raft->leading.heartbeat_due_ns = raft->now_ns + 1;
+    }
 }
 
 /* The range (prev, last]; an empty one is a heartbeat. R3: the owner fills in the entries. */
@@ -50,6 +53,9 @@ static void send_entries(struct de_raft *raft, struct de_progress *peer)
         last = peer->next + raft->options.append_entries_max - 1;
     }
     last = de_sizes_fit(&raft->sizes, peer->next, last, raft->options.append_bytes_max);
+    if (last > peer->next && de_site(raft->options.sites, DE_SITE_SHORT_APPEND)) {
+        last = peer->next;
+    }
     send_append(raft, peer, peer->next - 1, last);
     de_progress_sent(peer, last);
     DE_ASSERT(peer->next == last + 1);
@@ -88,14 +94,20 @@ static void replicate(struct de_raft *raft, struct de_progress *peer)
             de_snapshot_start(raft, peer); /* whatever is on its way to it cannot match */
             break;
         }
-        if (!de_progress_may_send(peer) || !has_room(raft, peer)) {
+        if (raft->log.base_index > 0 && de_site(raft->options.sites, DE_SITE_NEEDLESS_SNAPSHOT)) {
+            de_snapshot_start(raft, peer);
+            break;
+        }
+        if (!de_progress_may_send(peer) || !has_room(raft, peer) ||
+            de_site(raft->options.sites, DE_SITE_FULL_WINDOW)) {
             break;
         }
         send_entries(raft, peer);
     }
-    bool is_news = peer->withheld || /* it learns of us at once */
-                   (peer->state == DE_PROGRESS_REPLICATE && peer->commit_sent < raft->commit);
-    if (!peer->appended && (raft->leading.heartbeat || is_news)) {
+    bool is_news = peer->state == DE_PROGRESS_REPLICATE && peer->commit_sent < raft->commit &&
+                   !de_site(raft->options.sites, DE_SITE_LATE_NEWS);
+    /* Who is withheld its entries learns of us at once all the same. */
+    if (!peer->appended && (raft->leading.heartbeat || is_news || peer->withheld)) {
         send_heartbeat(raft, peer);
     }
     peer->withheld = false;

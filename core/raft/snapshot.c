@@ -158,7 +158,7 @@ void de_snapshot_on_message(struct de_raft *raft, const struct de_raft_message *
 void de_snapshot_start(struct de_raft *raft, struct de_progress *peer)
 {
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
-    DE_ASSERT(peer->next <= raft->log.base_index);
+    DE_ASSERT(raft->log.base_index > 0); /* so there is one */
     if (peer->state == DE_PROGRESS_SNAPSHOT || peer->lost || raft->update->snapshot_to != 0) {
         return;
     }

@@ -214,6 +214,27 @@ static void draw_room(const struct de_scenario *scenario, uint64_t seed, struct 
     }
 }
 
+/* In every second run a few sites have a chance, each of its own. From dice of its own. */
+static void draw_sites(uint64_t seed, struct de_cluster *cluster)
+{
+    static const uint32_t chances[] = {1000, 10000, 100000};
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_SITE, 0);
+    if (!de_dice_chance(&dice, 500000)) {
+        return;
+    }
+    for (int site = 0; site < DE_SITES; site++) {
+        const uint32_t ppm = pick(&dice, chances, DE_ARRAY_SIZE(chances));
+
+        if (de_dice_chance(&dice, 200000)) {
+            cluster->site_ppm[site] = ppm;
+        }
+    }
+    /* A segment for every hundredth group is enough: each is filled with zeros. */
+    cluster->site_ppm[DE_SITE_EARLY_SEGMENT] /= 10;
+}
+
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed)
 {
     /* Mostly three and five: a quorum of two, and one of three that can fail twice. */
@@ -255,6 +276,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
         draw_snapshots(&dice, &cluster->limits);
     }
     draw_room(scenario, seed, cluster);
+    draw_sites(seed, cluster);
     cluster->no_sync = scenario->no_sync;
     cluster->raft.id = 1;
     DE_ASSERT(de_raft_check_options(&cluster->raft, &reason) == 0);

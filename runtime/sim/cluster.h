@@ -33,6 +33,7 @@ struct de_cluster {
     uint32_t scarce_ppm;  /* of the allocations of running nodes fail, until the healing */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
+    uint32_t site_ppm[DE_SITES]; /* how often rare things are done (core/base/site.h) */
 };
 
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed);

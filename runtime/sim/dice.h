@@ -38,6 +38,7 @@ enum de_dice_stream {
     DE_DICE_FLUSH = 15,   /* when logs are flushed that report early */
     DE_DICE_ADMIN = 20,   /* entity: attempt of the operator */
     DE_DICE_MEMORY = 21,  /* entity: host and incarnation; when there is no memory */
+    DE_DICE_SITE = 22,    /* entity: host, or 0: which sites have a chance (core/base/site.h) */
 };
 
 uint64_t de_dice_draw(uint64_t seed, uint32_t stream, uint64_t entity, uint64_t counter);

@@ -63,6 +63,10 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
     host->disk_slowness = 1;
     host->slowness = 1;
     de_disk_init(&host->disk);
+    de_sites_init(&host->sites, de_dice_draw(shared->kernel->seed, DE_DICE_SITE, id, 0));
+    if (shared->site_ppm != NULL) {
+        memcpy(host->sites.ppm, shared->site_ppm, sizeof(host->sites.ppm));
+    }
     de_sim_pool_init(&host->node_pool, shared->memory_fill);
     de_sim_pool_init(&host->kv_pool, shared->memory_fill);
     de_dice_init(&dice, shared->kernel->seed, DE_DICE_CLOCK, id);
@@ -115,8 +119,12 @@ static bool open_log(struct de_host *host, char *message, size_t message_size,
                      struct dengine_log_state *found_state)
 {
     const struct de_host_shared *shared = host->shared;
-    struct de_sim_log_options options = {host->id, shared->raft.cluster_id, shared->segment_bytes,
-                                         shared->flush_interval_ms, shared->flush_bytes};
+    struct de_sim_log_options options = {host->id,
+                                         shared->raft.cluster_id,
+                                         shared->segment_bytes,
+                                         shared->flush_interval_ms,
+                                         shared->flush_bytes,
+                                         &host->sites};
     struct dengine_log_state state;
     struct de_log_mirror found;
     int err;
@@ -180,6 +188,7 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
     }
     err = de_kv_new(host->kv_store, &host->kv_pool.allocator, &host->kv);
     DE_ASSERT(err == 0);
+    de_kv_set_sites(host->kv, &host->sites);
     host->machine = de_kv_state_machine(host->kv);
     err = host->machine.ops->applied(host->machine.object, &index, &term);
     DE_ASSERT(err == 0);
@@ -202,6 +211,7 @@ static void node_options(struct de_host *host, struct de_node_options *options)
     memset(options, 0, sizeof(*options));
     options->raft = shared->raft;
     options->raft.id = host->id;
+    options->raft.sites = &host->sites;
     options->raft.seed = de_dice_draw(shared->kernel->seed, DE_DICE_RAFT, host->id, host->lives);
     options->limits = shared->limits;
     options->no_forwarding = shared->no_forwarding;

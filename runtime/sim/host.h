@@ -22,6 +22,7 @@
 #ifndef DE_RUNTIME_SIM_HOST_H
 #define DE_RUNTIME_SIM_HOST_H
 
+#include "core/base/site.h"
 #include "core/kv/kv.h"
 #include "core/node/node.h"
 #include "runtime/sim/disk.h"
@@ -61,7 +62,8 @@ struct de_host_shared {
     struct de_verdict *verdict;
     const struct de_sim_stores *stores;
     uint8_t memory_fill;
-    uint32_t scarce_ppm; /* running nodes find so often that there is no memory */
+    uint32_t scarce_ppm;      /* running nodes find so often that there is no memory */
+    const uint32_t *site_ppm; /* of DE_SITES: how often rare things are done; NULL: never */
     /* Template: id, seed and such are filled in per host. */
     struct de_raft_options raft;
     struct de_node_limits limits;
@@ -185,6 +187,7 @@ struct de_host {
     bool absent;       /* not there yet, or gone for good: nobody starts it */
     uint64_t lives;    /* starts so far */
     struct de_disk disk;
+    struct de_sites sites;
     /* Survive a process crash. */
     struct dengine_kv_store kv_store;
     bool kv_exists;

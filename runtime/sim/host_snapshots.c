@@ -201,7 +201,7 @@ int de_host_open_snapshots(struct de_host *host, char *message, size_t message_s
     }
     err =
         stores->snapshots_open(stores->context, de_disk_dir(&host->disk), &host->kv_pool.allocator,
-                               &host->snapshots.store, message, message_size);
+                               &host->sites, &host->snapshots.store, message, message_size);
     if (err != 0) {
         host->snapshots.store.ops = NULL;
     }

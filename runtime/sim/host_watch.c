@@ -292,6 +292,7 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
         .ring_bytes_max = 16384,
         .queue_events_max = 6,
         .watchers_max = 4,
+        .sites = &host->sites,
     };
     struct de_host_watch *watch = host->watch;
     int err;

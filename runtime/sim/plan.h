@@ -10,10 +10,11 @@
  *   scenario chaos
  *   seed 17
  *   set nodes 5                  see plan_text.c; what is not set is as the seed draws it
+ *   site resend 10000            in so many of a million cases; see core/base/site.h
  *   fault 2100000 350000 isolate 0 0 0       as in schedule.h
  *
  * Once a fault line is there, or the line `faults none`, only these faults happen; without any the
- * seed draws them. */
+ * seed draws them. The same holds for sites. */
 #ifndef DE_RUNTIME_SIM_PLAN_H
 #define DE_RUNTIME_SIM_PLAN_H
 

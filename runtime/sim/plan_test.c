@@ -91,6 +91,26 @@ static void a_file_may_leave_out_what_the_seed_draws(void **state)
     de_plan_deinit(&drawn);
 }
 
+static void sites_are_what_the_file_says(void **state)
+{
+    const char *text = "dengine-schedule 1\nscenario register\nseed 1\nsite resend 77\n";
+    const uint32_t none[DE_SITES] = {0};
+    char message[DE_PLAN_MESSAGE_MAX] = "";
+    struct de_plan plan;
+
+    (void)state;
+    assert_true(de_plan_parse(dengine_str(text), &plan, message));
+    assert_int_equal(plan.cluster.site_ppm[DE_SITE_RESEND], 77);
+    plan.cluster.site_ppm[DE_SITE_RESEND] = 0;
+    assert_memory_equal(plan.cluster.site_ppm, none, sizeof(none));
+    de_plan_deinit(&plan);
+    assert_true(
+        de_plan_parse(dengine_str("dengine-schedule 1\nscenario register\nseed 1\nsites none\n"),
+                      &plan, message));
+    assert_memory_equal(plan.cluster.site_ppm, none, sizeof(none));
+    de_plan_deinit(&plan);
+}
+
 #define HEAD "dengine-schedule 1\nscenario elect\nseed 1\n"
 
 static void what_is_wrong_is_said_with_its_line(void **state)
@@ -117,6 +137,10 @@ static void what_is_wrong_is_said_with_its_line(void **state)
     parse_fails(HEAD "fault 3600000001 1 isolate 0 0 0\n", "line 4: the start is 3600000001");
     parse_fails(HEAD "fault 1 isolate 0 0 0\n", "line 4: a line of this form is wanted: fault");
     parse_fails(HEAD "faults some\n", "line 4: a line of this form is wanted: faults none");
+    parse_fails(HEAD "site resent 1\n", "line 4: there is no site resent (dengine-sim sites)");
+    parse_fails(HEAD "site resend 1000001\n", "line 4: the chance of a site is 1000001");
+    parse_fails(HEAD "site resend\n", "line 4: a line of this form is wanted: site NAME PPM");
+    parse_fails(HEAD "sites some\n", "line 4: a line of this form is wanted: sites none");
     parse_fails(HEAD "a b c d e f g h i\n", "line 4: more than 8 words");
     parse_fails(HEAD "set \x01 1\n", "line 4: a byte that is not printable ASCII");
     parse_fails(HEAD "hello\n", "line 4: what is `hello`?");
@@ -137,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_drawn_plan_survives_its_file),
         cmocka_unit_test(a_file_may_leave_out_what_the_seed_draws),
+        cmocka_unit_test(sites_are_what_the_file_says),
         cmocka_unit_test(what_is_wrong_is_said_with_its_line),
     };
 

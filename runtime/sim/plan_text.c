@@ -128,6 +128,22 @@ static void setting_put(struct de_plan *plan, const struct setting *setting, uin
     }
 }
 
+static void print_sites(const struct de_plan *plan, struct de_text *text)
+{
+    bool any = false;
+
+    for (int site = 0; site < DE_SITES; site++) {
+        if (plan->cluster.site_ppm[site] != 0) {
+            de_text_add(text, "site %s %" PRIu32 "\n", de_site_text((enum de_site_id)site),
+                        plan->cluster.site_ppm[site]);
+            any = true;
+        }
+    }
+    if (!any) {
+        de_text_add(text, "sites none\n");
+    }
+}
+
 void de_plan_print(const struct de_plan *plan, struct de_text *text)
 {
     char line[DE_PLAN_LINE_MAX];
@@ -138,6 +154,7 @@ void de_plan_print(const struct de_plan *plan, struct de_text *text)
         de_text_add(text, "set %s %" PRIu64 "\n", settings[i].name,
                     setting_get(plan, &settings[i]));
     }
+    print_sites(plan, text);
     de_text_add(text, "# fault start_us duration_us kind target a b\n");
     if (plan->schedule.count == 0) {
         de_text_add(text, "faults none\n");
@@ -160,6 +177,7 @@ struct parser {
     bool has_seed;
     bool drawn; /* scenario and seed are known, so the rest has its defaults */
     bool explicit_faults;
+    bool explicit_sites;
     char *words[WORDS_MAX];
     size_t count;
 };
@@ -313,6 +331,43 @@ static bool take_no_faults(struct parser *parser)
     return true;
 }
 
+/* From the first such line on, what the seed has drawn does not count. */
+static void begin_sites(struct parser *parser)
+{
+    if (!parser->explicit_sites) {
+        parser->explicit_sites = true;
+        memset(parser->plan->cluster.site_ppm, 0, sizeof(parser->plan->cluster.site_ppm));
+    }
+}
+
+static bool take_site(struct parser *parser)
+{
+    enum de_site_id site;
+    uint64_t ppm = 0;
+
+    if (!want_words(parser, 3, "site NAME PPM") ||
+        !parse_number(parser, parser->words[2], "the chance of a site", DE_SITE_CERTAIN_PPM,
+                      &ppm)) {
+        return false;
+    }
+    site = de_site_find(parser->words[1]);
+    if (site == DE_SITES) {
+        return wrong(parser, "there is no site %s (dengine-sim sites)", parser->words[1]);
+    }
+    begin_sites(parser);
+    parser->plan->cluster.site_ppm[site] = (uint32_t)ppm;
+    return true;
+}
+
+static bool take_no_sites(struct parser *parser)
+{
+    if (parser->count != 2 || strcmp(parser->words[1], "none") != 0) {
+        return wrong(parser, "a line of this form is wanted: sites none");
+    }
+    begin_sites(parser);
+    return true;
+}
+
 static bool take_line(struct parser *parser)
 {
     const char *word = parser->words[0];
@@ -345,7 +400,14 @@ static bool take_line(struct parser *parser)
     if (strcmp(word, "faults") == 0) {
         return take_no_faults(parser);
     }
-    return wrong(parser, "what is `%s`? Known: scenario, seed, set, fault, faults, #", word);
+    if (strcmp(word, "site") == 0) {
+        return take_site(parser);
+    }
+    if (strcmp(word, "sites") == 0) {
+        return take_no_sites(parser);
+    }
+    return wrong(parser, "what is `%s`? Known: scenario, seed, set, site, sites, fault, faults, #",
+                 word);
 }
 
 /* Splits a line at blanks; a word that begins with # ends it. */

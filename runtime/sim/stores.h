@@ -12,6 +12,7 @@
 #include <dengine/snapshot_store.h>
 
 #include "core/base/allocator.h"
+#include "core/base/site.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,6 +25,7 @@ struct de_sim_log_options {
     uint32_t segment_bytes;
     uint32_t flush_interval_ms;
     uint64_t flush_bytes; /* 0: nothing is reported before it is durable */
+    struct de_sites *sites;
 };
 
 struct de_sim_stores {
@@ -37,7 +39,7 @@ struct de_sim_stores {
     /* Opens the snapshots in dir, with memory that is thrown away when the process crashes. On
      * failure says why in message. NULL: there are none. */
     int (*snapshots_open)(void *context, struct dengine_dir dir,
-                          const struct de_allocator *allocator,
+                          const struct de_allocator *allocator, struct de_sites *sites,
                           struct dengine_snapshot_store *store, char *message, size_t message_size);
 };
 

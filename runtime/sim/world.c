@@ -95,6 +95,7 @@ static void fill_shared(struct world *world)
     shared->stores = world->options->stores;
     shared->memory_fill = world->options->memory_fill;
     shared->scarce_ppm = world->cluster.scarce_ppm;
+    shared->site_ppm = world->cluster.site_ppm;
     shared->raft = world->cluster.raft;
     shared->limits = world->cluster.limits;
     shared->segment_bytes = world->cluster.segment_bytes;
@@ -464,6 +465,9 @@ static void fill_result(struct world *world)
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         result->crashes += world->hosts[id].crashes;
         result->lease_reads += world->hosts[id].lease_reads;
+        for (int site = 0; site < DE_SITES; site++) {
+            result->sites_taken[site] += world->hosts[id].sites.taken[site];
+        }
         hash = de_trace_mix(hash, de_disk_digest(&world->hosts[id].disk));
     }
     for (size_t i = 0; i < world->oracle.digests_capacity; i++) {

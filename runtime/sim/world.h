@@ -42,11 +42,12 @@ struct de_run_result {
     uint64_t ops_ok;
     uint64_t ops_failed;
     uint64_t ops_unknown;
-    struct de_recorder_keys keys; /* of the black-box check */
-    uint64_t lease_reads;         /* answered by lease */
-    uint64_t admin_done;          /* changes of the membership and transfers */
-    uint64_t admin_refused;       /* or failed */
-    uint64_t configurations;      /* committed */
+    struct de_recorder_keys keys;   /* of the black-box check */
+    uint64_t lease_reads;           /* answered by lease */
+    uint64_t admin_done;            /* changes of the membership and transfers */
+    uint64_t admin_refused;         /* or failed */
+    uint64_t configurations;        /* committed */
+    uint64_t sites_taken[DE_SITES]; /* how often the rare thing was done (core/base/site.h) */
 };
 
 void de_run(const struct de_run_options *options, struct de_run_result *result);

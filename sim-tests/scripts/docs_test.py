@@ -50,7 +50,7 @@ def output(program, *arguments):
 
 def missing(text, program, source):
     """What the programs and sources have and the document does not name."""
-    words = [line.split()[0] for command in ("faults", "list")
+    words = [line.split()[0] for command in ("faults", "sites", "list")
              for line in output(program, command).splitlines()]
     words += re.findall(r"^  (--[a-z-]+)", output(program, "--help"), re.M)
     for file in (source / "runtime" / "sim").glob("*.c"):

@@ -184,6 +184,9 @@ int main(int argc, char **argv)
     case DE_TOOL_FAULTS:
         de_report_faults(stdout);
         break;
+    case DE_TOOL_SITES:
+        de_report_sites(stdout);
+        break;
     case DE_TOOL_HELP:
         de_report_help(stdout);
         break;

@@ -247,7 +247,8 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         options->command = DE_TOOL_HELP;
-        return argc >= 2 || complain("which command", "run, list, faults, --help or --version");
+        return argc >= 2 ||
+               complain("which command", "run, list, faults, sites, --help or --version");
     }
     if (strcmp(argv[1], "--version") == 0) {
         options->command = DE_TOOL_VERSION;
@@ -260,6 +261,10 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
     if (strcmp(argv[1], "faults") == 0) {
         options->command = DE_TOOL_FAULTS;
         return argc == 2 || complain("faults takes no argument", argv[2]);
+    }
+    if (strcmp(argv[1], "sites") == 0) {
+        options->command = DE_TOOL_SITES;
+        return argc == 2 || complain("sites takes no argument", argv[2]);
     }
     if (strcmp(argv[1], "run") == 0) {
         options->command = DE_TOOL_RUN;

@@ -15,6 +15,7 @@ enum de_tool_command {
     DE_TOOL_RUN,
     DE_TOOL_LIST,
     DE_TOOL_FAULTS,
+    DE_TOOL_SITES,
     DE_TOOL_HELP,
     DE_TOOL_VERSION,
 };

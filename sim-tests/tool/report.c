@@ -18,6 +18,7 @@ void de_report_help(FILE *file)
         "  dengine-sim run --schedule FILE [options]\n"
         "  dengine-sim list                the scenarios\n"
         "  dengine-sim faults              the kinds of faults in schedule files\n"
+        "  dengine-sim sites               places in the code where rare things may be done\n"
         "  dengine-sim --help | --version\n"
         "\n"
         "Options of run:\n"
@@ -63,6 +64,14 @@ void de_report_faults(FILE *file)
     }
 }
 
+void de_report_sites(FILE *file)
+{
+    for (int site = 0; site < DE_SITES; site++) {
+        (void)fprintf(file, "%-18s %s\n", de_site_text((enum de_site_id)site),
+                      de_site_what((enum de_site_id)site));
+    }
+}
+
 static void json_string(FILE *file, const char *text)
 {
     (void)fputc('"', file);
@@ -76,6 +85,21 @@ static void json_string(FILE *file, const char *text)
         }
     }
     (void)fputc('"', file);
+}
+
+static void json_sites(FILE *file, const struct de_run_result *r)
+{
+    const char *between = "";
+
+    (void)fputs(",\"sites\":{", file);
+    for (int site = 0; site < DE_SITES; site++) {
+        if (r->sites_taken[site] != 0) {
+            (void)fprintf(file, "%s\"%s\":%" PRIu64, between, de_site_text((enum de_site_id)site),
+                          r->sites_taken[site]);
+            between = ",";
+        }
+    }
+    (void)fputs("}", file);
 }
 
 void de_report_json(FILE *file, const struct de_run_result *r, const char *scenario)
@@ -93,6 +117,7 @@ void de_report_json(FILE *file, const struct de_run_result *r, const char *scena
         r->events, r->time_ns, r->nodes, r->clients, r->elections, r->crashes, r->faults,
         r->committed, r->messages, r->ops_ok, r->ops_failed, r->ops_unknown, r->lease_reads,
         r->admin_done, r->admin_refused, r->configurations, r->keys.checked, r->keys.unknown);
+    json_sites(file, r);
     if (de_verdict_failed(&r->verdict)) {
         (void)fputs(",\"oracle\":", file);
         json_string(file, r->verdict.oracle);
@@ -113,6 +138,21 @@ void de_report_line(FILE *file, const struct de_run_result *r, const char *scena
                   r->time_ns / DE_NS_PER_S, r->time_ns % DE_NS_PER_S / DE_NS_PER_MS, r->events,
                   r->elections, r->crashes, r->faults, r->committed, r->ops_ok, r->ops_failed,
                   r->ops_unknown, r->trace_hash);
+}
+
+/* Which rare things were done, how often. */
+static void report_sites_taken(FILE *file, const struct de_run_result *r)
+{
+    const char *before = "  sites    ";
+
+    for (int site = 0; site < DE_SITES; site++) {
+        if (r->sites_taken[site] != 0) {
+            (void)fprintf(file, "%s%s %" PRIu64, before, de_site_text((enum de_site_id)site),
+                          r->sites_taken[site]);
+            before = ", ";
+        }
+    }
+    (void)fputs(before[0] == ',' ? "\n" : "", file);
 }
 
 void de_report_failure(FILE *file, const struct de_run_result *r, const char *scenario,
@@ -138,6 +178,7 @@ void de_report_failure(FILE *file, const struct de_run_result *r, const char *sc
         (void)fprintf(file, "--scenario %s --seed %" PRIu64, scenario, r->seed);
     }
     (void)fputs(options->check_determinism ? " --check-determinism\n" : "\n", file);
+    report_sites_taken(file, r);
 }
 
 void de_report_schedule(FILE *file, const struct de_schedule *schedule, uint64_t until_ns)

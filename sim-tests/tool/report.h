@@ -15,6 +15,7 @@ void de_report_help(FILE *file);
 void de_report_version(FILE *file);
 void de_report_list(FILE *file);
 void de_report_faults(FILE *file);
+void de_report_sites(FILE *file);
 
 /* One JSON object on one line. */
 void de_report_json(FILE *file, const struct de_run_result *result, const char *scenario);

@@ -15,6 +15,7 @@ static int open_wal(void *context, struct dengine_dir dir, const struct de_sim_l
     (void)context;
     de_wal_options_init(&options, wanted->node_id, wanted->cluster_id);
     options.segment_bytes = wanted->segment_bytes;
+    options.sites = wanted->sites;
     err = de_wal_open(dir, &options, store, message, message_size);
     return err != 0 ? err : de_memfirst_open(dir, &early, store, message, message_size);
 }
@@ -26,10 +27,10 @@ static int new_mem_kv(void *context, struct dengine_kv_store *store)
 }
 
 static int open_snapshots(void *context, struct dengine_dir dir,
-                          const struct de_allocator *allocator,
+                          const struct de_allocator *allocator, struct de_sites *sites,
                           struct dengine_snapshot_store *store, char *message, size_t message_size)
 {
-    const struct de_snapshot_options options = {.allocator = allocator};
+    const struct de_snapshot_options options = {.allocator = allocator, .sites = sites};
 
     (void)context;
     return de_snapshot_store_open(dir, &options, store, message, message_size);

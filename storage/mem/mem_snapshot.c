@@ -8,7 +8,8 @@
 
 int de_mem_snapshot_open(const struct de_allocator *allocator, struct dengine_snapshot_store *store)
 {
-    const struct de_snapshot_options options = {allocator, de_mem_dir_close};
+    const struct de_snapshot_options options = {.allocator = allocator,
+                                                .close_dir = de_mem_dir_close};
     struct dengine_dir dir;
     int error = de_mem_dir_open(allocator, &dir);
 

@@ -22,6 +22,7 @@
 #include <dengine/snapshot_store.h>
 
 #include "core/base/allocator.h"
+#include "core/base/site.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +35,7 @@ struct de_snapshot_options {
                                              opens or closes a reader */
     /* Called at the end of close, when the store is to own its directory; else NULL. */
     void (*close_dir)(struct dengine_dir dir);
+    struct de_sites *sites; /* see core/base/site.h; NULL but in a simulator; borrowed */
 };
 
 /* Opens the store in dir. Other files in dir are left alone. options may be NULL: then dir stays

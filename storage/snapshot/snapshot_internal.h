@@ -29,6 +29,7 @@ struct de_snapshot_store {
     struct dengine_dir dir;
     void (*close_dir)(struct dengine_dir dir);
     struct de_allocator allocator;
+    struct de_sites *sites;
     pthread_mutex_t lock; /* guards kept, which readers pin, and notes */
     struct de_snapshot_note *notes;
     struct de_snapshot_kept *kept; /* ascending */

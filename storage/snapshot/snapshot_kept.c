@@ -77,9 +77,13 @@ static uint64_t superfluous(struct de_snapshot_store *store)
 
 int de_snapshot_kept_prune(struct de_snapshot_store *store)
 {
-    uint64_t index = superfluous(store);
+    uint64_t index;
 
     DE_ASSERT(store->kept_count <= store->kept_capacity);
+    if (de_site(store->sites, DE_SITE_LATE_PRUNING)) {
+        return 0;
+    }
+    index = superfluous(store);
     while (index != 0) {
         char name[DE_SNAPSHOT_NAME_BYTES];
         int error;

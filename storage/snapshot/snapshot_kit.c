@@ -27,7 +27,7 @@ void de_snapshot_kit_deinit(struct de_snapshot_kit *kit)
 
 int de_snapshot_kit_open(struct de_snapshot_kit *kit)
 {
-    const struct de_snapshot_options options = {kit->allocator, NULL};
+    const struct de_snapshot_options options = {.allocator = kit->allocator};
     int error;
 
     DE_ASSERT(!kit->open);

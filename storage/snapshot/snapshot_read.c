@@ -235,6 +235,13 @@ static int load_block(struct de_snapshot_store *store, struct dengine_snapshot_r
     return error == 0 ? 0 : fail(store, reader, error);
 }
 
+/* How much of so many bytes is handed out. */
+static size_t shorten(struct de_snapshot_store *store, size_t size)
+{
+    DE_ASSERT(store != NULL);
+    return size > 1 && de_site(store->sites, DE_SITE_SHORT_READ) ? size / 2 : size;
+}
+
 int de_snapshot_read(void *object, struct dengine_snapshot_reader *reader, void *buffer,
                      size_t capacity, size_t *size)
 {
@@ -254,7 +261,7 @@ int de_snapshot_read(void *object, struct dengine_snapshot_reader *reader, void 
             return error;
         }
     }
-    *size = reader->left.size < capacity ? reader->left.size : capacity;
+    *size = shorten(store, reader->left.size < capacity ? reader->left.size : capacity);
     if (*size > 0) {
         memcpy(buffer, reader->left.data, *size);
         reader->left =
@@ -274,7 +281,7 @@ int de_snapshot_read_image(void *object, struct dengine_snapshot_reader *reader,
     DE_ASSERT(buffer != NULL && capacity > 0);
     de_snapshot_say_nothing(store);
     left = offset < reader->image_bytes ? reader->image_bytes - offset : 0;
-    *size = left < capacity ? (size_t)left : capacity;
+    *size = shorten(store, left < capacity ? (size_t)left : capacity);
     if (*size == 0) {
         return 0;
     }

@@ -134,6 +134,7 @@ int de_snapshot_store_open(struct dengine_dir dir, const struct de_snapshot_opti
         made->dir = dir;
         made->close_dir = options == NULL ? NULL : options->close_dir;
         made->allocator = *allocator;
+        made->sites = options == NULL ? NULL : options->sites;
         if (pthread_mutex_init(&made->lock, NULL) == 0) {
             error = load(made);
             if (error != 0) {

@@ -77,6 +77,7 @@ static void find_run(const struct de_wal *wal, uint64_t first, uint64_t last, st
 {
     const struct de_wal_location *location = de_wal_index_at(&wal->index, first);
     uint64_t position = location->sequence - wal->segments[0].sequence;
+    const bool alone = de_site(wal->options.sites, DE_SITE_SHORT_RUN);
 
     DE_ASSERT(position < wal->used);
     DE_ASSERT(wal->segments[position].sequence == location->sequence);
@@ -85,7 +86,7 @@ static void find_run(const struct de_wal *wal, uint64_t first, uint64_t last, st
     run->end = location_end(location);
     run->first = first;
     run->last = first;
-    while (run->last < last) {
+    while (run->last < last && !alone) {
         location = de_wal_index_at(&wal->index, run->last + 1);
         if (location->sequence != run->segment->sequence ||
             location_end(location) - run->offset > READ_BYTES) {

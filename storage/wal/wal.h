@@ -27,6 +27,7 @@
 #include <dengine/log_store.h>
 
 #include "core/base/allocator.h"
+#include "core/base/site.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,6 +45,7 @@ struct de_wal_options {
     uint32_t spares_max;    /* emptied segments kept for reuse; 0: none */
     bool must_exist;        /* no segment at all is CORRUPT instead of a new log */
     const struct de_allocator *allocator; /* copied; NULL: malloc */
+    struct de_sites *sites; /* see core/base/site.h; NULL but in a simulator; borrowed */
 };
 
 /* The defaults, for the given node. */

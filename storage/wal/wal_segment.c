@@ -339,7 +339,8 @@ int de_wal_retire(struct de_wal *wal)
 {
     struct de_wal_segment *oldest = &wal->segments[0];
     size_t spares = wal->segment_count - wal->used;
-    bool recycle = spares < wal->options.spares_max && oldest->size == wal->options.segment_bytes;
+    bool recycle = spares < wal->options.spares_max && oldest->size == wal->options.segment_bytes &&
+                   !de_site(wal->options.sites, DE_SITE_NO_RECYCLING);
     int error;
 
     DE_ASSERT(de_wal_can_retire(wal));

@@ -116,7 +116,8 @@ int de_wal_append(struct de_wal *wal, const struct de_wal_plan *plan, uint64_t *
     DE_ASSERT(wal->error == 0);
     DE_ASSERT(plan->records > 0 && plan->records <= UINT32_MAX);
     *offset = at;
-    if (!fits(wal, plan, bytes)) {
+    if (!fits(wal, plan, bytes) || (plan->type == 0 && wal->offset > DE_WAL_HEADER_BYTES &&
+                                    de_site(wal->options.sites, DE_SITE_EARLY_SEGMENT))) {
         error = de_wal_spare_provide(wal, DE_WAL_HEADER_BYTES + bytes + RESERVE_BYTES);
         if (error != 0) {
             return error;
@@ -187,6 +188,9 @@ int de_wal_tidy(void *store, bool idle)
         return error;
     }
     de_wal_check(wal);
+    if (de_site(wal->options.sites, DE_SITE_LATE_TIDY)) {
+        return 0;
+    }
     if (idle && !wal->marked) {
         error = de_wal_mark(wal);
     }
