@@ -106,16 +106,31 @@ static bool decode_entry(struct dengine_slice bytes, struct dengine_entry *entry
     return !reader.failed;
 }
 
-static bool scalar_set(struct de_peer_message *message, const struct de_wire_field *field)
+/* The member of this number, or NULL. The search begins at *next and moves it on: who encodes in
+ * the order of the table is decoded in one pass over it. */
+static const struct de_peer_scalar *scalar_find(uint32_t number, size_t *next)
 {
-    const struct de_peer_scalar *scalar = NULL;
-    uint32_t type;
-    char *at;
     size_t i;
 
-    for (i = 0; i < DE_PEER_SCALARS && scalar == NULL; i++) {
-        scalar = de_peer_scalars[i].number == field->number ? &de_peer_scalars[i] : NULL;
+    DE_ASSERT(*next < DE_PEER_SCALARS);
+    for (i = 0; i < DE_PEER_SCALARS; i++) {
+        const struct de_peer_scalar *scalar = &de_peer_scalars[*next];
+
+        *next = *next + 1 < DE_PEER_SCALARS ? *next + 1 : 0;
+        if (scalar->number == number) {
+            return scalar;
+        }
     }
+    return NULL;
+}
+
+static bool scalar_set(struct de_peer_message *message, const struct de_wire_field *field,
+                       size_t *next)
+{
+    const struct de_peer_scalar *scalar = scalar_find(field->number, next);
+    uint32_t type;
+    char *at;
+
     if (scalar == NULL) {
         return false; /* nothing unknown belongs to this version */
     }
@@ -148,6 +163,7 @@ static bool decode_fields(struct dengine_slice inside, const struct layout *layo
     uint8_t *payloads = layout->payloads;
     struct de_wire_reader reader;
     struct de_wire_field field;
+    size_t next = 0;
     bool ok = true;
 
     de_wire_reader_init(&reader, inside);
@@ -161,7 +177,7 @@ static bool decode_fields(struct dengine_slice inside, const struct layout *layo
                 memcpy(layout->chunk, field.bytes.data, field.bytes.size);
             }
         } else {
-            ok = scalar_set(message, &field);
+            ok = scalar_set(message, &field, &next);
         }
     }
     message->entries = layout->entries;

@@ -50,7 +50,7 @@ void de_wire_reader_init(struct de_wire_reader *reader, struct dengine_slice byt
     reader->failed = false;
 }
 
-static uint64_t get_varint(struct de_wire_reader *reader)
+static uint64_t get_long_varint(struct de_wire_reader *reader)
 {
     uint64_t value = 0;
     unsigned shift;
@@ -69,6 +69,15 @@ static uint64_t get_varint(struct de_wire_reader *reader)
     }
     reader->failed = true;
     return 0;
+}
+
+/* Most are tags and small numbers: one byte. */
+static inline uint64_t get_varint(struct de_wire_reader *reader)
+{
+    if (reader->at < reader->end && *reader->at < 0x80) {
+        return *reader->at++;
+    }
+    return get_long_varint(reader);
 }
 
 /* The next size bytes, or NULL when they are not all there. */

@@ -302,7 +302,7 @@ void de_node_take_turn(struct de_node *node, uint64_t now_ns)
         de_node_retry(node, now_ns);
         return;
     }
-    memset(save, 0, sizeof *save);
+    memset(save, 0, offsetof(struct de_save, buffer)); /* which is filled before it is read */
     save->machine = node->machine;
     save->store = snaps->store;
     save->stage = DE_SAVE_BEGIN;

@@ -20,22 +20,27 @@ static void content_deinit(struct de_disk_content *content)
 
 static void ops_clear(struct de_disk_inode *inode)
 {
-    for (size_t i = 0; i < inode->op_count; i++) {
-        de_sim_free(inode->ops[i].data);
-    }
     inode->op_count = 0;
+    inode->op_bytes_count = 0;
+}
+
+static const uint8_t *op_data(const struct de_disk_inode *inode, const struct de_disk_op *op)
+{
+    DE_ASSERT(!op->resize && op->size <= inode->op_bytes_count - op->data);
+    return inode->op_bytes + op->data;
 }
 
 void de_disk_inode_free(struct de_disk_inode *inode)
 {
     content_deinit(&inode->now);
     content_deinit(&inode->durable);
-    ops_clear(inode);
     de_sim_free(inode->ops);
+    de_sim_free(inode->op_bytes);
     de_sim_free(inode);
 }
 
-static uint8_t *content_page(struct de_disk_content *content, uint64_t number)
+/* The page of this number; whole: all of it will be overwritten now. */
+static uint8_t *content_page(struct de_disk_content *content, uint64_t number, bool whole)
 {
     while (content->page_count <= number) {
         content->pages = de_sim_grow(content->pages, content->page_count, &content->page_capacity,
@@ -43,7 +48,8 @@ static uint8_t *content_page(struct de_disk_content *content, uint64_t number)
         content->pages[content->page_count++] = NULL;
     }
     if (content->pages[number] == NULL) {
-        content->pages[number] = de_sim_allocate_zeroed(DE_DISK_PAGE_BYTES);
+        content->pages[number] = whole ? de_sim_allocate(DE_DISK_PAGE_BYTES)
+                                       : de_sim_allocate_zeroed(DE_DISK_PAGE_BYTES);
     }
     return content->pages[number];
 }
@@ -64,7 +70,8 @@ static void content_write(struct de_disk_content *content, uint64_t offset, cons
     }
     while (size > 0) {
         size_t piece = piece_size(offset, size, DE_DISK_PAGE_BYTES);
-        uint8_t *page = content_page(content, offset / DE_DISK_PAGE_BYTES);
+        uint8_t *page =
+            content_page(content, offset / DE_DISK_PAGE_BYTES, piece == DE_DISK_PAGE_BYTES);
 
         memcpy(page + offset % DE_DISK_PAGE_BYTES, data, piece);
         offset += piece;
@@ -96,7 +103,7 @@ static void content_copy(struct de_disk_content *to, const struct de_disk_conten
     to->size_bytes = from->size_bytes;
     for (size_t i = 0; i < from->page_count; i++) {
         if (from->pages[i] != NULL) {
-            memcpy(content_page(to, i), from->pages[i], DE_DISK_PAGE_BYTES);
+            memcpy(content_page(to, i, true), from->pages[i], DE_DISK_PAGE_BYTES);
         }
     }
 }
@@ -147,8 +154,13 @@ void de_disk_inode_write(struct de_disk_inode *inode, uint64_t offset, const voi
     op = ops_add(inode);
     op->offset = offset;
     op->size = size;
-    op->data = de_sim_allocate(size);
-    memcpy(op->data, data, size);
+    op->data = inode->op_bytes_count;
+    inode->op_bytes_count += size;
+    if (inode->op_bytes_count > inode->op_bytes_capacity) {
+        inode->op_bytes_capacity = 2 * inode->op_bytes_count;
+        inode->op_bytes = de_sim_resize(inode->op_bytes, inode->op_bytes_capacity);
+    }
+    memcpy(inode->op_bytes + op->data, data, size);
     content_write(&inode->now, offset, data, size);
     op->size_after = inode->now.size_bytes;
 }
@@ -162,20 +174,21 @@ void de_disk_inode_resize(struct de_disk_inode *inode, uint64_t size_bytes)
     content_resize(&inode->now, size_bytes);
 }
 
-static void op_replay(struct de_disk_content *content, const struct de_disk_op *op, size_t size)
+/* Puts an operation on the medium, of a write the first size bytes. */
+static void op_replay(struct de_disk_inode *inode, const struct de_disk_op *op, size_t size)
 {
     DE_ASSERT(size <= op->size);
     if (op->resize) {
-        content_resize(content, op->size_after);
+        content_resize(&inode->durable, op->size_after);
     } else if (size > 0) {
-        content_write(content, op->offset, op->data, size);
+        content_write(&inode->durable, op->offset, op_data(inode, op), size);
     }
 }
 
 static void write_back(struct de_disk_inode *inode)
 {
     for (size_t i = 0; i < inode->op_count; i++) {
-        op_replay(&inode->durable, &inode->ops[i], inode->ops[i].size);
+        op_replay(inode, &inode->ops[i], inode->ops[i].size);
     }
     ops_clear(inode);
 }
@@ -238,7 +251,7 @@ static void cut_prefix(struct de_disk_inode *inode, struct de_dice *dice)
     size_t kept = (size_t)de_dice_below(dice, inode->op_count + 1);
 
     for (size_t i = 0; i < kept; i++) {
-        op_replay(&inode->durable, &inode->ops[i], inode->ops[i].size);
+        op_replay(inode, &inode->ops[i], inode->ops[i].size);
     }
     if (kept < inode->op_count && !inode->ops[kept].resize) {
         size_t sectors = inode->ops[kept].size / DE_DISK_SECTOR_BYTES + 1;
@@ -246,7 +259,7 @@ static void cut_prefix(struct de_disk_inode *inode, struct de_dice *dice)
 
         /* Where a sector begins on the medium, not in the buffer. */
         torn -= torn > 0 ? (size_t)(inode->ops[kept].offset % DE_DISK_SECTOR_BYTES) : 0;
-        op_replay(&inode->durable, &inode->ops[kept], torn);
+        op_replay(inode, &inode->ops[kept], torn);
     }
 }
 
@@ -260,11 +273,11 @@ static void cut_subset(struct de_disk_inode *inode, size_t unit, struct de_dice 
     for (size_t i = 0; i < inode->op_count; i++) {
         const struct de_disk_op *op = &inode->ops[i];
         uint64_t offset = op->offset;
-        const uint8_t *data = op->data;
+        const uint8_t *data = op->resize ? NULL : op_data(inode, op);
         size_t left = op->size;
 
         if (op->resize && (de_dice_draw(fate, DE_DICE_DISK, i, 1) & 1) != 0) {
-            op_replay(&inode->durable, op, 0);
+            op_replay(inode, op, 0);
         }
         while (left > 0) {
             size_t piece = piece_size(offset, left, unit);
@@ -290,7 +303,7 @@ static void cut_garbage(struct de_disk_inode *inode, struct de_dice *dice)
         size_t done = 0;
 
         if (op->resize && (de_dice_draw(fate, DE_DICE_DISK, i, 1) & 1) != 0) {
-            op_replay(&inode->durable, op, 0);
+            op_replay(inode, op, 0);
         }
         while (done < op->size) {
             uint64_t offset = op->offset + done;
@@ -298,7 +311,7 @@ static void cut_garbage(struct de_disk_inode *inode, struct de_dice *dice)
             uint64_t sector = de_dice_draw(fate, DE_DICE_DISK, offset / DE_DISK_SECTOR_BYTES, 0);
             uint8_t bytes[DE_DISK_SECTOR_BYTES];
 
-            memcpy(bytes, op->data + done, piece);
+            memcpy(bytes, op_data(inode, op) + done, piece);
             done += piece;
             if (sector % 4 == 0) {
                 continue;

@@ -15,7 +15,7 @@ struct de_disk_op {
     uint64_t offset;
     size_t size;
     uint64_t size_after;
-    uint8_t *data; /* owned */
+    size_t data; /* where its bytes are in those of the inode's operations */
 };
 
 /* Missing pages are zeros. */
@@ -40,6 +40,9 @@ struct de_disk_inode {
     struct de_disk_op *ops;
     size_t op_count;
     size_t op_capacity;
+    uint8_t *op_bytes; /* one buffer for all of them: a file is written and synced all the time */
+    size_t op_bytes_count;
+    size_t op_bytes_capacity;
 };
 
 struct de_disk_inode *de_disk_inode_new(void);

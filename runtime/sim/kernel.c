@@ -8,7 +8,8 @@
 /* Children of a heap cell; four of them are compared in about one cache miss. */
 #define WAYS 4
 
-static bool event_before(const struct de_sim_event *a, const struct de_sim_event *b)
+static bool cell_before(const struct de_kernel *kernel, const struct de_kernel_cell *a,
+                        const struct de_kernel_cell *b)
 {
     if (a->time_ns != b->time_ns) {
         return a->time_ns < b->time_ns;
@@ -16,7 +17,7 @@ static bool event_before(const struct de_sim_event *a, const struct de_sim_event
     if (a->tie != b->tie) {
         return a->tie < b->tie;
     }
-    return a->sequence < b->sequence;
+    return kernel->events[a->slot].sequence < kernel->events[b->slot].sequence;
 }
 
 void de_kernel_init(struct de_kernel *kernel, uint64_t seed)
@@ -29,6 +30,9 @@ void de_kernel_init(struct de_kernel *kernel, uint64_t seed)
     kernel->heap = NULL;
     kernel->count = 0;
     kernel->capacity = 0;
+    kernel->events = NULL;
+    kernel->slots = 0;
+    kernel->event_capacity = 0;
     for (size_t i = 0; i < DE_KERNEL_ENTITIES_MAX; i++) {
         kernel->incarnations[i] = 1;
     }
@@ -50,10 +54,12 @@ static void kernel_drop(struct de_kernel *kernel, const struct de_sim_event *eve
 void de_kernel_deinit(struct de_kernel *kernel)
 {
     for (size_t i = 0; i < kernel->count; i++) {
-        kernel_drop(kernel, &kernel->heap[i]);
+        kernel_drop(kernel, &kernel->events[kernel->heap[i].slot]);
     }
     de_sim_free(kernel->heap);
+    de_sim_free(kernel->events);
     kernel->heap = NULL;
+    kernel->events = NULL;
     kernel->count = 0;
     de_trace_deinit(&kernel->trace);
 }
@@ -66,74 +72,88 @@ void de_kernel_set_handler(struct de_kernel *kernel, uint32_t kind,
     kernel->handlers[kind] = *handler;
 }
 
-static void heap_push(struct de_kernel *kernel, const struct de_sim_event *event)
+/* Fills the hole with the cell, or with what is above it and not before the cell. */
+static void heap_rise(struct de_kernel *kernel, size_t hole, struct de_kernel_cell cell)
 {
-    size_t hole = kernel->count;
-
-    kernel->heap =
-        de_sim_grow(kernel->heap, kernel->count, &kernel->capacity, sizeof(kernel->heap[0]));
-    kernel->count++;
     while (hole > 0) {
         size_t parent = (hole - 1) / WAYS;
 
-        if (!event_before(event, &kernel->heap[parent])) {
+        if (!cell_before(kernel, &cell, &kernel->heap[parent])) {
             break;
         }
         kernel->heap[hole] = kernel->heap[parent];
         hole = parent;
     }
-    kernel->heap[hole] = *event;
+    kernel->heap[hole] = cell;
 }
 
+static void heap_push(struct de_kernel *kernel, const struct de_sim_event *event, uint64_t tie)
+{
+    struct de_kernel_cell cell = {event->time_ns, tie, kernel->slots};
+
+    if (kernel->count < kernel->slots) {
+        cell.slot = kernel->heap[kernel->count].slot;
+    } else {
+        kernel->heap =
+            de_sim_grow(kernel->heap, kernel->slots, &kernel->capacity, sizeof(kernel->heap[0]));
+        kernel->events = de_sim_grow(kernel->events, kernel->slots, &kernel->event_capacity,
+                                     sizeof(kernel->events[0]));
+        kernel->slots++;
+    }
+    kernel->events[cell.slot] = *event;
+    heap_rise(kernel, kernel->count++, cell);
+}
+
+/* The event that was last usually belongs near the bottom again: so the hole goes all the way down,
+ * and the event up from there. */
 static void heap_pop(struct de_kernel *kernel, struct de_sim_event *event)
 {
-    struct de_sim_event last;
+    struct de_kernel_cell last;
+    uint32_t slot;
     size_t hole = 0;
+    size_t first = 1;
 
     DE_ASSERT(kernel->count > 0);
-    *event = kernel->heap[0];
+    slot = kernel->heap[0].slot;
+    *event = kernel->events[slot];
     last = kernel->heap[--kernel->count];
-    for (;;) {
-        size_t first = hole * WAYS + 1;
+    while (first < kernel->count) {
         size_t end = first + WAYS < kernel->count ? first + WAYS : kernel->count;
         size_t best = first;
 
-        if (first >= kernel->count) {
-            break;
-        }
         for (size_t i = first + 1; i < end; i++) {
-            if (event_before(&kernel->heap[i], &kernel->heap[best])) {
-                best = i;
-            }
-        }
-        if (!event_before(&kernel->heap[best], &last)) {
-            break;
+            best = cell_before(kernel, &kernel->heap[i], &kernel->heap[best]) ? i : best;
         }
         kernel->heap[hole] = kernel->heap[best];
         hole = best;
+        first = hole * WAYS + 1;
     }
-    kernel->heap[hole] = last;
+    if (kernel->count > 0) {
+        heap_rise(kernel, hole, last);
+    }
+    kernel->heap[kernel->count].slot = slot;
 }
 
 static void kernel_post(struct de_kernel *kernel, uint64_t incarnation, uint64_t time_ns,
                         uint32_t kind, uint32_t entity, uint64_t content, void *data)
 {
-    struct de_sim_event event = {0};
+    struct de_sim_event event;
+    uint64_t tie;
 
     DE_ASSERT(kind < DE_KERNEL_KINDS_MAX && kernel->handlers[kind].run != NULL);
     DE_ASSERT(entity < DE_KERNEL_ENTITIES_MAX);
     event.time_ns = time_ns > kernel->now_ns ? time_ns : kernel->now_ns;
     /* Addressed by what the event is, not by when it was posted: a fault taken out elsewhere does
      * not turn this tie. */
-    event.tie = de_dice_draw(kernel->seed ^ de_sim_mix(event.time_ns), DE_DICE_TIE,
-                             (uint64_t)kind << 32 | entity, content);
+    tie = de_dice_draw(kernel->seed ^ de_sim_mix(event.time_ns), DE_DICE_TIE,
+                       (uint64_t)kind << 32 | entity, content);
     event.sequence = kernel->sequence++;
     event.incarnation = incarnation;
     event.content = content;
     event.data = data;
     event.kind = kind;
     event.entity = entity;
-    heap_push(kernel, &event);
+    heap_push(kernel, &event, tie);
 }
 
 void de_kernel_post(struct de_kernel *kernel, uint64_t time_ns, uint32_t kind, uint32_t entity,

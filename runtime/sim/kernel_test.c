@@ -54,12 +54,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool in_order(const struct de_sim_event *a, const struct de_sim_event *b)
+static bool in_order(const struct de_kernel *kernel, const struct de_kernel_cell *a,
+                     const struct de_kernel_cell *b)
 {
     if (a->time_ns != b->time_ns) {
         return a->time_ns < b->time_ns;
     }
-    return a->tie != b->tie ? a->tie < b->tie : a->sequence < b->sequence;
+    return a->tie != b->tie ? a->tie < b->tie
+                            : kernel->events[a->slot].sequence < kernel->events[b->slot].sequence;
 }
 
 /* A naive model: whatever is pending, the next to run is the smallest of it. */
@@ -78,13 +80,15 @@ static void test_runs_what_a_naive_search_would_run(void **state)
                            (uint32_t)de_random_below(&random, 5), posted, NULL);
             pending[posted++] = true;
         } else if (log->kernel.count > 0) {
-            struct de_sim_event best = log->kernel.heap[0];
+            const struct de_kernel_cell *first = &log->kernel.heap[0];
+            struct de_sim_event best;
 
             for (size_t i = 1; i < log->kernel.count; i++) {
-                if (in_order(&log->kernel.heap[i], &best)) {
-                    best = log->kernel.heap[i];
+                if (in_order(&log->kernel, &log->kernel.heap[i], first)) {
+                    first = &log->kernel.heap[i];
                 }
             }
+            best = log->kernel.events[first->slot];
             assert_true(de_kernel_run_one(&log->kernel, UINT64_MAX));
             assert_int_equal(log->ran[log->ran_count - 1].content, best.content);
             assert_true(pending[best.content]);

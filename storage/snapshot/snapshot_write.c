@@ -77,7 +77,7 @@ int de_snapshot_create(void *object, const struct dengine_snapshot_meta *meta,
     if (made == NULL) {
         return de_snapshot_say(store, DENGINE_E_NO_MEMORY, "no memory for writing a snapshot");
     }
-    memset(made, 0, sizeof(*made));
+    memset(made, 0, offsetof(struct dengine_snapshot_writer, block)); /* which is filled later */
     made->index = meta->index;
     store->writer = made;
     error = de_snapshot_file_create(store, &made->file, DE_SNAPSHOT_WRITE_NAME);
