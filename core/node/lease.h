@@ -8,8 +8,9 @@
  *   3. answer from the view if de_node_lease_covers(); else take a quorum round
  *
  * The view comes first. A thread may be paused anywhere; if it checked the lease and then opened
- * the view, a new leader could be elected in between, and the view, though newer than the check,
- * would lack what that leader has acknowledged since.
+ * the view, this node could be deposed in between, and follow the new leader. What that one commits
+ * its followers may apply before it does so itself: the view would show an entry that the next read
+ * by lease, at the new leader, does not show yet.
  *
  * Claim: the view holds every write that was acknowledged, and all that another linearizable read
  * has shown, before this read began. At the time of step 2 nobody else was leader, for a quorum had

@@ -62,6 +62,7 @@ static void draw_clocks(struct de_dice *dice, const struct de_scenario *scenario
 
 static void make_hasty(struct de_dice *dice, struct de_cluster *cluster)
 {
+    static const uint32_t held_up[] = {0, 2000, 10000, 50000};
     struct de_raft_options *raft = &cluster->raft;
 
     raft->election_timeout_min_ns *= 2;
@@ -76,6 +77,8 @@ static void make_hasty(struct de_dice *dice, struct de_cluster *cluster)
     cluster->workload.open_ends_max = 24;
     cluster->workload.divided = de_dice_chance(dice, 700000);
     cluster->workload.keys = 1 + (uint32_t)de_dice_below(dice, 2);
+    /* A leader that is behind with applying is what shows who reads from another node's state. */
+    cluster->applier_held_up_ppm = pick(dice, held_up, DE_ARRAY_SIZE(held_up));
 }
 
 /* The first members of a cluster that changes: often few. */

@@ -34,6 +34,7 @@ struct de_cluster {
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
     uint32_t site_ppm[DE_SITES]; /* how often rare things are done (core/base/site.h) */
+    uint32_t applier_held_up_ppm; /* see host.h */
 };
 
 void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scenario, uint64_t seed);

@@ -70,12 +70,13 @@ struct de_host_shared {
     struct de_membership initial_membership;
     uint32_t segment_bytes; /* of the log store */
     uint32_t flush_interval_ms;
-    uint64_t flush_bytes;     /* 0: no log store reports early */
-    bool no_forwarding;       /* followers refuse requests */
-    bool no_rejoin;           /* replicas are not told that they may have forgotten entries */
-    uint32_t clock_ppm;       /* clocks run off by at most this */
-    uint64_t disk_latency_ns; /* about one sync */
-    uint64_t cpu_latency_ns;  /* about one hop between threads */
+    uint64_t flush_bytes;         /* 0: no log store reports early */
+    bool no_forwarding;           /* followers refuse requests */
+    bool no_rejoin;               /* replicas are not told that they may have forgotten entries */
+    uint32_t clock_ppm;           /* clocks run off by at most this */
+    uint64_t disk_latency_ns;     /* about one sync */
+    uint64_t cpu_latency_ns;      /* about one hop between threads */
+    uint32_t applier_held_up_ppm; /* of the work of appliers waits for an eighth of an election */
     /* A node has become leader; called inside a step, so only post events. */
     void (*elected)(void *context, uint32_t id, uint64_t term);
     /* A host crashed where a trap (below) was set, or has stopped because of its disk. */

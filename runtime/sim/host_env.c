@@ -98,11 +98,22 @@ static void env_persist(void *context, struct de_persist_job *job)
     writer_start(host);
 }
 
+/* A thread that has work may not run for a while. */
+static uint64_t applier_delay(struct de_host *host)
+{
+    const uint32_t ppm = host->shared->applier_held_up_ppm;
+
+    if (ppm > 0 && de_host_delay(host, UINT64_C(1) << 32) % DE_DICE_CERTAIN_PPM < ppm) {
+        return de_host_delay(host, host->shared->raft.election_timeout_min_ns / 8);
+    }
+    return de_host_hop(host);
+}
+
 static void env_apply(void *context, struct de_apply_job *job)
 {
     struct de_host *host = context;
 
-    de_host_post(host, de_host_hop(host), DE_HOST_APPLY_RUN, 0, job);
+    de_host_post(host, applier_delay(host), DE_HOST_APPLY_RUN, 0, job);
 }
 
 static void env_read_log(void *context, struct de_log_read_job *job)

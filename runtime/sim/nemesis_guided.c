@@ -92,14 +92,16 @@ void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term)
 
 enum stale_phase { STALE_HOLDS = 0, STALE_CUTS = 1, STALE_LETS_GO = 2 };
 
-static void hold_answers(struct de_nemesis_work *work, uint64_t delay_ns)
+static void hold_answers(struct de_nemesis_work *work, uint64_t nodes, uint64_t delay_ns)
 {
     struct de_nemesis *nemesis = work->nemesis;
 
     DE_ASSERT(work->state->active);
     for (uint32_t id = 1; id <= nemesis->nodes; id++) {
-        de_network_clog(nemesis->network, id, work->state->target,
-                        nemesis->kernel->now_ns + delay_ns + DE_NS_PER_MS);
+        if ((nodes >> id & 1) != 0) {
+            de_network_clog(nemesis->network, id, work->state->target,
+                            nemesis->kernel->now_ns + delay_ns + DE_NS_PER_MS);
+        }
     }
     de_nemesis_step_later(work, delay_ns);
 }
@@ -120,30 +122,34 @@ static bool is_ready(const struct de_nemesis *nemesis, uint32_t leader)
 void de_start_stale(struct de_nemesis_work *work)
 {
     work->state->phase = STALE_HOLDS;
-    hold_answers(work, work->fault->a * DE_NS_PER_US);
+    hold_answers(work, de_nemesis_all(work->nemesis), work->fault->a * DE_NS_PER_US);
 }
 
 void de_step_stale(struct de_nemesis_work *work)
 {
     struct de_nemesis *nemesis = work->nemesis;
     uint64_t target = BIT(work->state->target);
+    uint64_t all = de_nemesis_all(nemesis);
     uint32_t leader = de_nemesis_leader(nemesis);
     struct de_dice dice;
 
     if (work->state->phase == STALE_LETS_GO) {
+        if (work->fault->b != 0) {
+            hold_answers(work, BIT(leader) & all, STALE_STEP_NS);
+        }
         return;
     }
     if (work->state->phase == STALE_HOLDS) {
         work->state->phase = STALE_CUTS;
-        de_nemesis_cut(nemesis, target, de_nemesis_all(nemesis) & ~target, true);
+        de_nemesis_cut(nemesis, target, all & ~target, true);
     }
     if (leader == work->state->target || !is_ready(nemesis, leader)) {
-        hold_answers(work, STALE_STEP_NS);
+        hold_answers(work, all, STALE_STEP_NS);
         return;
     }
     work->state->phase = STALE_LETS_GO;
     de_dice_init(&dice, nemesis->kernel->seed, DE_DICE_GUIDED, UINT64_C(1) << 61 | work->number);
-    hold_answers(work, de_dice_below(&dice, 100 * DE_NS_PER_MS));
+    hold_answers(work, all, de_dice_below(&dice, 100 * DE_NS_PER_MS));
 }
 
 void de_end_stale(struct de_nemesis_work *work)

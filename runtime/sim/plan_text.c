@@ -27,6 +27,7 @@
     X(scarce_ppm, cluster.scarce_ppm, 0, 900000)                                                   \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \
     X(cpu_latency_ns, cluster.cpu_latency_ns, 1, DE_NS_PER_S)                                      \
+    X(applier_held_up_ppm, cluster.applier_held_up_ppm, 0, 900000)                                 \
     X(cluster_id, cluster.raft.cluster_id, 1, UINT64_MAX)                                          \
     X(election_timeout_min_ns, cluster.raft.election_timeout_min_ns, 1, 3600 * DE_NS_PER_S)        \
     X(election_timeout_max_ns, cluster.raft.election_timeout_max_ns, 1, 3600 * DE_NS_PER_S)        \

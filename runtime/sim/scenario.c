@@ -23,7 +23,8 @@
 
 /* What makes a leader fall without its knowing, while clients still reach it. */
 #define LEASE_FAULTS                                                                               \
-    (FAULT(ISOLATE) | FAULT(MUTE) | FAULT(CLOG) | FAULT(TAIL) | FAULT(PAUSE) | FAULT(CHURN))
+    (FAULT(ISOLATE) | FAULT(MUTE) | FAULT(CLOG) | FAULT(TAIL) | FAULT(PAUSE) | FAULT(CHURN) |      \
+     FAULT(STALE))
 
 /* ---- parts of a row ---- */
 

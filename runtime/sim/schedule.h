@@ -79,7 +79,8 @@ extern "C" {
     X(CHURN, "churn", 8, CHURN, CHURN,                                                             \
       "each new leader is cut off within b us, with a friend if a & 1")                            \
     X(STALE, "stale", 5, USUAL, DELAY,                                                             \
-      "target hears no node; after a us none hears it; when another leads, all comes at once")
+      "target hears no node; after a us none hears it; when another leads, all comes at once; b: " \
+      "but what that one sends")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,

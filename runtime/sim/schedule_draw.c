@@ -214,8 +214,8 @@ static void parameters_CHURN(struct de_dice *dice, const struct de_schedule_opti
 static void parameters_DELAY(struct de_dice *dice, const struct de_schedule_options *options,
                              struct de_fault *fault)
 {
-    (void)options;
     fault->a = UINT64_C(1000) << de_dice_below(dice, 8);
+    fault->b = options->late_churn ? 1 : 0; /* so the old one does not learn of it */
 }
 
 static const struct {

@@ -105,6 +105,7 @@ static void fill_shared(struct world *world)
     shared->no_forwarding = !world->cluster.forwarding;
     shared->disk_latency_ns = world->cluster.disk_latency_ns;
     shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
+    shared->applier_held_up_ppm = world->cluster.applier_held_up_ppm;
     shared->elected = world_elected;
     shared->trapped = world_trapped;
     shared->context = world;
