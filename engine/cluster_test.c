@@ -44,6 +44,7 @@ static void remove_data(void)
     de_test_remove_tree("cluster.node1");
     de_test_remove_tree("cluster.node2");
     de_test_remove_tree("cluster.node3");
+    de_test_remove_tree("cluster.stranger");
 }
 
 static int setup(void **state)
@@ -305,6 +306,33 @@ static void closing_ends_what_is_under_way(void **state)
     assert_int_equal(__atomic_load_n(&get_status, __ATOMIC_ACQUIRE), DENGINE_E_SHUTDOWN);
 }
 
+/* It has the address and the id of a member, and another cluster's name. */
+static void a_server_of_another_cluster_is_refused(void **state)
+{
+    struct cluster *cluster = *state;
+    const uint32_t leader = put_somewhere(cluster, "k", "v");
+    const uint32_t away = (leader + 1) % NODES;
+    struct dengine_config *config =
+        de_test_cluster_config(away + 1, cluster->ports, NODES, "cluster.stranger");
+    struct dengine_status status;
+    struct dengine *stranger;
+
+    close_node(cluster, away);
+    assert_int_equal(dengine_config_set(config, "cluster.name", "another"), 0);
+    stranger = de_test_open(config);
+    dengine_config_free(config);
+    /* It hears nobody and elects nobody, for as long as several elections would take. */
+    assert_int_equal(dengine_wait_ready(stranger, 3000, NULL), DENGINE_E_TIMEOUT);
+    dengine_status(stranger, &status);
+    assert_int_equal(status.term, 0);
+    assert_int_equal(status.last_index, 0);
+    (void)put_somewhere(cluster, "k", "v");
+    assert_int_equal(dengine_close(stranger), 0);
+    open_node(cluster, away);
+    (void)put_somewhere(cluster, "k", "w");
+    wait_applied(cluster->engines[away], applied(cluster->engines[leader]));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -316,6 +344,7 @@ int main(void)
         CASE(without_a_quorum_calls_end_by_their_deadline),
         CASE(a_node_that_was_away_catches_up),
         CASE(closing_ends_what_is_under_way),
+        CASE(a_server_of_another_cluster_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
