@@ -149,6 +149,9 @@ static inline bool de_client_reads(uint32_t type)
            type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK || type == DE_CLIENT_LEASE_LIST;
 }
 
+/* Tells a remote client of a member, which it may know already. NO_MEMORY. */
+int de_client_know(struct dengine_client *client, const char *address);
+
 struct dengine_addresses;
 
 /* The server id, which lives at addresses and is the caller, wants to be a learner of the cluster;

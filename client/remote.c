@@ -175,6 +175,21 @@ void de_remote_leave_and_drop(struct de_remote *remote)
     }
 }
 
+int de_client_know(struct dengine_client *client, const char *address)
+{
+    struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
+    struct de_remote_endpoint *endpoint;
+    int err;
+
+    DE_ASSERT(address[0] != '\0');
+    de_remote_enter(remote);
+    err = de_remote_add_endpoint(remote, address, &endpoint);
+    remote->unsettled = true; /* a call may have waited for one more to ask */
+    de_remote_leave(remote);
+    /* One address more than we can remember: then it is found by asking around. */
+    return err == DENGINE_E_TOO_LARGE ? 0 : err;
+}
+
 static void stop_grpc(struct de_remote *remote)
 {
     grpc_event event;

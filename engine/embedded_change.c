@@ -1,4 +1,5 @@
-/* Changes of membership and leadership, asked for in the process itself. */
+/* Changes of membership and leadership, asked for in the process itself: of the node here when it
+ * leads, else of the one that does. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,13 +63,12 @@ static void change_of(const struct de_client_change *from, struct de_change *cha
     }
 }
 
-int de_embedded_start_change(struct dengine *engine, const struct de_client_call *from)
+static int start_here(struct dengine *engine, const struct de_client_call *from)
 {
     struct embedded_change *call = calloc(1, sizeof *call);
     const char *reason = "";
     int err = 0;
 
-    DE_ASSERT(from->change != NULL && from->change->kind != DE_CLIENT_JOIN);
     if (call == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
@@ -94,4 +94,18 @@ int de_embedded_start_change(struct dengine *engine, const struct de_client_call
     }
     de_replica_submit(engine->replica, &call->request);
     return 0;
+}
+
+/* A node that is alone so far is its own leader, or about to be. */
+int de_embedded_start_change(struct dengine *engine, const struct de_client_call *call)
+{
+    const uint64_t self = engine->plan.node_id;
+    struct dengine_cluster_status status;
+
+    DE_ASSERT(call->change != NULL && call->change->kind != DE_CLIENT_JOIN);
+    de_engine_members(engine, &status);
+    if (status.leader == self || (status.member_count == 1 && status.members[0].id == self)) {
+        return start_here(engine, call);
+    }
+    return de_elsewhere_start(&engine->elsewhere, &status, self, call);
 }

@@ -142,6 +142,7 @@ int de_engine_open(const struct dengine_config *config, const struct de_engine_s
     if (engine == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
+    de_elsewhere_init(&engine->elsewhere);
     if (services != NULL) {
         engine->services = *services;
     }
@@ -229,6 +230,7 @@ int dengine_close(struct dengine *engine)
         hand_over(engine);
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
     }
+    de_elsewhere_deinit(&engine->elsewhere);
     /* Threads of the services may still look at the replica, and hold views of the stores. */
     if (engine->services.answered != NULL) {
         engine->services.answered(engine->services.context);

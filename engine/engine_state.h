@@ -6,6 +6,7 @@
 
 #include "client/client_ops.h"
 #include "engine/admission.h"
+#include "engine/elsewhere.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "engine/stores.h"
@@ -30,6 +31,7 @@ struct dengine {
     struct de_watches *watches;
     struct de_admission admission;
     struct de_replica *replica;
+    struct de_elsewhere elsewhere;
 };
 
 /* Fills in engine->client. */

@@ -5,12 +5,14 @@
  * is one change; the leader carries out one at a time, and when a call returns 0 it is complete:
  * members that were to leave may be shut down. Ids are never used twice.
  *
- * Every call works on any client. A remote one looks for the leader, and tries again for as long as
- * it has time when the answer is BUSY (another change is under way, a learner has not caught up).
- * An embedded one works on the leader, and answers NOT_LEADER elsewhere; dengine_last_error() says
- * who leads, and in one sentence why a change was refused.
+ * Every call works on any client, also on that of an embedded engine which does not lead: it asks
+ * the leader, at the address that the members record for clients. A call of which the leader is
+ * somewhere else looks for it, and tries again for as long as it has time when the answer is BUSY
+ * (another change is under way, a learner has not caught up); of an engine that leads the caller is
+ * told BUSY at once. dengine_last_error() says in one sentence why a change was refused.
  *
- * Errors of all changes: INVALID (it makes no sense), BUSY, NOT_LEADER, NO_LEADER, UNAVAILABLE,
+ * Errors of all changes: INVALID (it makes no sense), BUSY, NOT_LEADER (of an embedded engine:
+ * leadership was lost just then; ask again), NO_LEADER, UNAVAILABLE,
  * TIMEOUT, SUPERSEDED (nothing was done), UNKNOWN (leadership was lost or the time was over
  * meanwhile: look at the members), NO_SPACE, SHUTDOWN, HALTED. options may be NULL.
  *
