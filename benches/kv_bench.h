@@ -22,6 +22,7 @@ struct de_kv_bench {
     uint32_t seconds; /* of each measurement of writes */
     uint32_t leases;  /* that live while nothing ends; a tenth of them end together */
     uint32_t watchers;
+    const char *only; /* lines whose names begin so; "": all */
     bool json;
 };
 
@@ -38,10 +39,14 @@ int de_kv_bench_open(const struct de_kv_bench *bench, const char *name, struct d
 /* Closes it and removes its files. */
 void de_kv_bench_close(const struct de_kv_bench *bench, const char *name, struct dengine *engine);
 
+/* Whether the line called name is to be measured. */
+bool de_kv_bench_wants(const struct de_kv_bench *bench, const char *name);
+
 /* One side of a comparison: does its work and says how long one operation took. */
 typedef int de_kv_bench_side(void *context, double *us);
 
-/* ours and limit in turn, bench->pairs times; prints the ratio limit / ours. */
+/* ours and limit in turn, bench->pairs times; prints the ratio limit / ours. Nothing when
+ * the line is not wanted. */
 int de_kv_bench_compare(const struct de_kv_bench *bench, const char *name, uint32_t batch,
                         de_kv_bench_side *ours, de_kv_bench_side *limit, void *context);
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "benches/bare_lmdb.h"
@@ -96,9 +97,15 @@ static void *get_copy(void *context)
     return NULL;
 }
 
-static void *get_bare(void *context)
+/* The compiler must not find out that nobody looks at a copy. */
+static void keep(void *copy)
 {
-    struct reader *reader = context;
+    __asm__ volatile("" : : "r"(copy) : "memory");
+}
+
+/* With copied, what dengine_get does with the value, too. */
+static void read_bare(struct reader *reader, bool copied)
+{
     struct read_bench *b = reader->bench;
     struct de_random random;
     int code = mdb_txn_begin(b->bare.env, NULL, MDB_RDONLY, &reader->txn);
@@ -115,10 +122,29 @@ static void *get_bare(void *context)
         mdb_txn_reset(reader->txn);
         code = mdb_txn_renew(reader->txn);
         code = code != 0 ? code : mdb_get(reader->txn, b->bare.dbi, &mdb_key, &data);
+        if (code == 0 && copied) {
+            void *copy = malloc(data.mv_size);
+
+            DE_ASSERT(copy != NULL);
+            memcpy(copy, data.mv_data, data.mv_size);
+            keep(copy);
+            free(copy);
+        }
         reader->bytes += data.mv_size - DE_KV_RECORD_HEADER_BYTES;
     }
     mdb_txn_abort(reader->txn);
     reader->err = code == 0 ? 0 : DENGINE_E_IO;
+}
+
+static void *get_bare(void *context)
+{
+    read_bare(context, false);
+    return NULL;
+}
+
+static void *get_bare_copy(void *context)
+{
+    read_bare(context, true);
     return NULL;
 }
 
@@ -174,7 +200,15 @@ static int side_bare(void *context, double *us)
     return in_threads(context, get_bare, us);
 }
 
+static int side_bare_copy(void *context, double *us)
+{
+    return in_threads(context, get_bare_copy, us);
+}
+
 /* ---- all keys ---- */
+
+/* As much as a page of a scan has. */
+static uint8_t room[1 << 20];
 
 struct sum {
     uint64_t keys;
@@ -235,9 +269,9 @@ static int side_scan_in_place(void *context, double *us)
     return err;
 }
 
-static int side_cursor(void *context, double *us)
+/* With copies, each pair is copied to memory that is used again for the next ones. */
+static int walk_bare(struct read_bench *b, bool copies, double *us)
 {
-    struct read_bench *b = context;
     const uint64_t begin_ns = thread_cpu_ns();
     MDB_cursor *cursor = NULL;
     MDB_txn *txn = NULL;
@@ -246,12 +280,20 @@ static int side_cursor(void *context, double *us)
     MDB_val key = {sizeof first, first};
     MDB_val data;
     int code = mdb_txn_begin(b->bare.env, NULL, MDB_RDONLY, &txn);
+    size_t at = 0;
 
     code = code != 0 ? code : mdb_cursor_open(txn, b->bare.dbi, &cursor);
     code = code != 0 ? code : mdb_cursor_get(cursor, &key, &data, MDB_SET_RANGE);
     while (code == 0) {
-        add(&sum, (const uint8_t *)data.mv_data + DE_KV_RECORD_HEADER_BYTES,
-            data.mv_size - DE_KV_RECORD_HEADER_BYTES);
+        const uint8_t *record = data.mv_data;
+
+        if (copies) {
+            at = at + key.mv_size + data.mv_size <= sizeof room ? at : 0;
+            memcpy(room + at, key.mv_data, key.mv_size);
+            record = memcpy(room + at + key.mv_size, data.mv_data, data.mv_size);
+            at += key.mv_size + data.mv_size;
+        }
+        add(&sum, record + DE_KV_RECORD_HEADER_BYTES, data.mv_size - DE_KV_RECORD_HEADER_BYTES);
         code = mdb_cursor_get(cursor, &key, &data, MDB_NEXT);
     }
     mdb_cursor_close(cursor);
@@ -259,6 +301,16 @@ static int side_cursor(void *context, double *us)
     DE_ASSERT_IMPLIES(code == MDB_NOTFOUND, sum.keys == b->bench->keys);
     *us = (double)(thread_cpu_ns() - begin_ns) / 1000.0 / b->bench->keys;
     return code == MDB_NOTFOUND ? 0 : DENGINE_E_IO;
+}
+
+static int side_cursor(void *context, double *us)
+{
+    return walk_bare(context, false, us);
+}
+
+static int side_cursor_copy(void *context, double *us)
+{
+    return walk_bare(context, true, us);
 }
 
 /* ---- */
@@ -269,19 +321,22 @@ static int measure_gets(struct read_bench *b)
         const char *name;
         enum dengine_consistency consistency;
         de_kv_bench_side *side;
+        de_kv_bench_side *limit;
     } reads[] = {
-        {"get-eventual", DENGINE_EVENTUAL, side_copy},
-        {"get-eventual-in-place", DENGINE_EVENTUAL, side_in_place},
-        {"get-lease", DENGINE_LEASE, side_copy},
-        {"get-lease-in-place", DENGINE_LEASE, side_in_place},
+        {"get-eventual", DENGINE_EVENTUAL, side_copy, side_bare},
+        {"get-eventual-vs-copy", DENGINE_EVENTUAL, side_copy, side_bare_copy},
+        {"get-eventual-in-place", DENGINE_EVENTUAL, side_in_place, side_bare},
+        {"get-lease", DENGINE_LEASE, side_copy, side_bare},
+        {"get-lease-vs-copy", DENGINE_LEASE, side_copy, side_bare_copy},
+        {"get-lease-in-place", DENGINE_LEASE, side_in_place, side_bare},
     };
     int err = 0;
 
     for (size_t i = 0; i < DE_ARRAY_SIZE(reads) && err == 0; i++) {
         b->consistency = reads[i].consistency;
         for (b->threads = 1; b->threads <= THREADS_MAX && err == 0; b->threads++) {
-            err = de_kv_bench_compare(b->bench, reads[i].name, b->threads, reads[i].side, side_bare,
-                                      b);
+            err = de_kv_bench_compare(b->bench, reads[i].name, b->threads, reads[i].side,
+                                      reads[i].limit, b);
         }
     }
     return err;
@@ -307,6 +362,9 @@ int de_kv_bench_reads(const struct de_kv_bench *bench)
     err = err != 0 ? err : measure_gets(&b);
     err = err != 0 ? err
                    : de_kv_bench_compare(bench, "scan", bench->keys, side_scan, side_cursor, &b);
+    err = err != 0 ? err
+                   : de_kv_bench_compare(bench, "scan-vs-copy", bench->keys, side_scan,
+                                         side_cursor_copy, &b);
     err = err != 0 ? err
                    : de_kv_bench_compare(bench, "scan-in-place", bench->keys, side_scan_in_place,
                                          side_cursor, &b);

@@ -375,12 +375,21 @@ static int measure_wake(const struct de_kv_bench *bench)
 
 int de_kv_bench_watches(const struct de_kv_bench *bench)
 {
-    int err = measure_callback(bench);
+    const uint32_t counts[] = {bench->watchers / 10, bench->watchers};
+    int err = 0;
 
     DE_ASSERT(bench->watchers > 0);
-    err = err != 0 ? err : measure_wake(bench);
-    err = err != 0 ? err : measure_applies(bench, bench->watchers / 10);
-    err = err != 0 ? err : measure_applies(bench, bench->watchers);
-    err = err != 0 ? err : measure_writes(bench, bench->watchers / 10);
-    return err != 0 ? err : measure_writes(bench, bench->watchers);
+    if (de_kv_bench_wants(bench, "watch-apply-callback")) {
+        err = measure_callback(bench);
+    }
+    if (err == 0 && de_kv_bench_wants(bench, "watch-callback-thread")) {
+        err = measure_wake(bench);
+    }
+    for (size_t i = 0; i < 2 && err == 0 && de_kv_bench_wants(bench, "apply-watched"); i++) {
+        err = measure_applies(bench, counts[i]);
+    }
+    for (size_t i = 0; i < 2 && err == 0 && de_kv_bench_wants(bench, "write-watched"); i++) {
+        err = measure_writes(bench, counts[i]);
+    }
+    return err;
 }

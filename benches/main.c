@@ -51,11 +51,12 @@ static const char usage[] =
     "  --pairs N          how often each measurement is repeated, 1..99 (5)\n"
     "  --seconds N        embedded: length of each measurement, 1..600 (1)\n"
     "  --seed N           embedded: of the keys drawn (1)\n"
-    "  --only PART        store: only the part log, state or snapshot\n"
     "  --groups N         store: groups in each measurement of the log (1000)\n"
     "  --log-mib N        store: size of the log that is recovered (1024)\n"
     "  --leases N         kv: leases that live; a tenth of them end together (100000)\n"
     "  --watchers N       kv: watchers of other keys (10000)\n"
+    "  --only NAME        store: only the part log, state or snapshot; kv: only lines whose names\n"
+    "                     begin so, such as scan\n"
     "  --json             one JSON object a line instead of text\n"
     "  --help, --version\n"
     "\n"
@@ -122,9 +123,8 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
         return parse_number("groups", text, 1, 1000000, &store->groups);
     case 'o':
         store->only = text;
-        return de_store_bench_has(text)
-                   ? 0
-                   : fail("--only takes log, state or snapshot, not '%s'", text);
+        kv->only = text;
+        return 0;
     case 'l':
         return parse_number("log-mib", text, 64, 65536, &store->log_mib);
     case 'L':
@@ -165,6 +165,9 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
         store->pairs = bench->pairs;
         store->keys = keys == 0 ? 100000 : keys;
         store->json = bench->json;
+        if (store->only != NULL && !de_store_bench_has(store->only)) {
+            return fail("--only takes log, state or snapshot, not '%s'", store->only);
+        }
         return de_store_bench_run(store);
     }
     if (strcmp(what, "kv") == 0) {
@@ -213,7 +216,7 @@ int main(int argc, char **argv)
         .seed = 1,
     };
     struct de_store_bench store = {.groups = 1000, .log_mib = 1024};
-    struct de_kv_bench kv = {.leases = 100000, .watchers = 10000};
+    struct de_kv_bench kv = {.leases = 100000, .watchers = 10000, .only = ""};
     int option;
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {

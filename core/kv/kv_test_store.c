@@ -297,6 +297,21 @@ static int op_cursor_previous(void *object, struct dengine_kv_cursor *cursor,
     return cursor_move(object, cursor, cursor->at - 1, pair);
 }
 
+static int op_cursor_read(void *object, struct dengine_kv_cursor *cursor, bool reverse,
+                          struct dengine_kv_pair *pairs, size_t room, size_t *count)
+{
+    int rc = 0;
+
+    DE_ASSERT(room > 0);
+    *count = 0;
+    while (rc == 0 && *count < room) {
+        rc = reverse ? op_cursor_previous(object, cursor, &pairs[*count])
+                     : op_cursor_next(object, cursor, &pairs[*count]);
+        *count += rc == 0;
+    }
+    return rc == DENGINE_E_NOT_FOUND && *count > 0 ? 0 : rc;
+}
+
 static void op_cursor_close(void *object, struct dengine_kv_cursor *cursor)
 {
     (void)object;
@@ -414,9 +429,12 @@ struct dengine_kv_store test_store_table(struct test_store *store)
         .message = op_message,
         .close = op_close,
     };
-    struct dengine_kv_store table = {&ops, store};
 
-    return table;
+    store->ops = ops;
+    if (store->reads_several) {
+        store->ops.cursor_read = op_cursor_read;
+    }
+    return (struct dengine_kv_store){&store->ops, store};
 }
 
 void test_store_set(struct test_store *store, struct dengine_slice key, struct dengine_slice value)

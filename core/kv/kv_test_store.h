@@ -28,8 +28,10 @@ struct test_store {
     bool replacing;
     size_t views;
     size_t commits;
-    size_t calls;   /* of operations that may fail */
-    size_t fail_at; /* the call of this number fails with IO; SIZE_MAX: none */
+    size_t calls;       /* of operations that may fail */
+    size_t fail_at;     /* the call of this number fails with IO; SIZE_MAX: none */
+    bool reads_several; /* has a cursor_read; set before test_store_table */
+    struct dengine_kv_store_ops ops;
 };
 
 void test_store_init(struct test_store *store);

@@ -34,50 +34,61 @@ static int order(struct dengine_slice a, struct dengine_slice b)
     return bytes != 0 ? bytes : (a.size > b.size) - (a.size < b.size);
 }
 
+/* So many pairs are asked of the store at once, if it can give several. */
+#define PAIRS_AT_ONCE 32u
+
+/* A walk over a range, ahead of its user by the pairs that it has already come to. */
 struct walk {
     struct dengine_kv_store store;
     struct dengine_kv_cursor *cursor;
-    struct dengine_kv_pair pair;
     const struct de_kv_scan *scan;
+    size_t at; /* the first pair that was not handed out yet */
+    size_t count;
+    bool ended; /* the cursor has nothing behind these pairs, or it is not in the range */
+    struct dengine_kv_pair pairs[PAIRS_AT_ONCE];
 };
 
-/* Below the first key of the range, or of another name space. */
-static bool before(const struct walk *walk, struct dengine_slice key)
+/* A walk leaves its range only at the end that it goes to. */
+static bool inside(const struct walk *walk, const struct dengine_kv_pair *pair)
 {
-    const int sign = order(key, walk->scan->from);
+    const struct de_kv_scan *scan = walk->scan;
+    const uint8_t *bytes = pair->key.data;
+    struct dengine_slice key;
+    int sign;
 
-    DE_ASSERT(key.size >= 1);
-    DE_ASSERT(walk->scan != NULL);
-    return sign < 0 || (sign == 0 && walk->scan->from_excluded);
-}
-
-static bool behind(const struct walk *walk, struct dengine_slice key)
-{
-    DE_ASSERT(key.size >= 1);
-    DE_ASSERT(walk->scan != NULL);
-    return walk->scan->end.size > 0 && order(key, walk->scan->end) >= 0;
-}
-
-/* The key of a user that the walk stands on; NOT_FOUND when it has left the range. */
-static int look(const struct walk *walk, int rc, struct dengine_slice *key)
-{
-    const uint8_t *at = walk->pair.key.data;
-
-    DE_ASSERT_IMPLIES(rc == 0, at != NULL && walk->pair.key.size >= 1);
-    if (rc != 0 || at[0] != DE_KV_SPACE_USER) {
-        return rc != 0 ? rc : DENGINE_E_NOT_FOUND;
+    DE_ASSERT(bytes != NULL && pair->key.size >= 1);
+    if (bytes[0] != DE_KV_SPACE_USER) {
+        return false;
     }
-    DE_ASSERT(walk->pair.key.size > 1);
-    *key = dengine_bytes(at + 1, walk->pair.key.size - 1);
-    /* A walk leaves its range only at the end that it goes to. */
-    return (walk->scan->reverse ? before(walk, *key) : behind(walk, *key)) ? DENGINE_E_NOT_FOUND
-                                                                           : 0;
+    DE_ASSERT(pair->key.size > 1);
+    key = dengine_bytes(bytes + 1, pair->key.size - 1);
+    if (!scan->reverse) {
+        return scan->end.size == 0 || order(key, scan->end) < 0;
+    }
+    sign = order(key, scan->from);
+    return sign > 0 || (sign == 0 && !scan->from_excluded);
 }
 
-static int walk_first(struct walk *walk, struct dengine_slice *key)
+/* The cursor has given count pairs. Keys ascend or descend: if the last one is in the range, all
+ * are. */
+static int took(struct walk *walk, int rc, size_t count)
+{
+    DE_ASSERT(walk->at == walk->count);
+    DE_ASSERT(count <= PAIRS_AT_ONCE);
+    walk->at = 0;
+    walk->count = rc == 0 ? count : 0;
+    while (walk->count > 0 && !inside(walk, &walk->pairs[walk->count - 1])) {
+        walk->count--;
+        walk->ended = true;
+    }
+    return rc == 0 && walk->count == 0 ? DENGINE_E_NOT_FOUND : rc;
+}
+
+static int walk_first(struct walk *walk)
 {
     const struct dengine_kv_store_ops *ops = walk->store.ops;
     const struct de_kv_scan *scan = walk->scan;
+    struct dengine_kv_pair *first = &walk->pairs[0];
     uint8_t buffer[DENGINE_KV_KEY_MAX];
     struct dengine_slice to = {NULL, 0}; /* the last name space: nothing lies behind it */
     int rc;
@@ -85,28 +96,70 @@ static int walk_first(struct walk *walk, struct dengine_slice *key)
     DE_ASSERT(walk->cursor != NULL);
     if (scan->reverse) {
         to = scan->end.size > 0 ? de_kv_user_key(scan->end, buffer) : to;
-        rc = ops->cursor_seek_before(walk->store.object, walk->cursor, to, &walk->pair);
-        return look(walk, rc, key);
+        return took(walk, ops->cursor_seek_before(walk->store.object, walk->cursor, to, first), 1);
     }
     rc = ops->cursor_seek(walk->store.object, walk->cursor, de_kv_user_key(scan->from, buffer),
-                          &walk->pair);
-    if (rc == 0 && scan->from_excluded && walk->pair.key.size == scan->from.size + 1 &&
-        memcmp(walk->pair.key.data, buffer, walk->pair.key.size) == 0) {
-        rc = ops->cursor_next(walk->store.object, walk->cursor, &walk->pair);
+                          first);
+    if (rc == 0 && scan->from_excluded && first->key.size == scan->from.size + 1 &&
+        memcmp(first->key.data, buffer, first->key.size) == 0) {
+        rc = ops->cursor_next(walk->store.object, walk->cursor, first);
     }
-    DE_ASSERT_IMPLIES(rc == 0, walk->pair.key.size > 1);
-    return look(walk, rc, key);
+    DE_ASSERT_IMPLIES(rc == 0, first->key.size > 1);
+    return took(walk, rc, 1);
 }
 
-static int walk_on(struct walk *walk, struct dengine_slice *key)
+/* When all pairs were handed out: the next ones, of which `most` are wanted. NOT_FOUND: the range
+ * ends here. */
+static int walk_on(struct walk *walk, uint64_t most)
 {
     const struct dengine_kv_store_ops *ops = walk->store.ops;
-    int rc = walk->scan->reverse
-                 ? ops->cursor_previous(walk->store.object, walk->cursor, &walk->pair)
-                 : ops->cursor_next(walk->store.object, walk->cursor, &walk->pair);
+    const size_t room = most < PAIRS_AT_ONCE ? (size_t)most : PAIRS_AT_ONCE;
+    void *store = walk->store.object;
+    size_t count = 1;
+    int rc;
 
     DE_ASSERT(walk->cursor != NULL);
-    return look(walk, rc, key);
+    DE_ASSERT(most > 0);
+    if (walk->at < walk->count || walk->ended) {
+        return walk->at < walk->count ? 0 : DENGINE_E_NOT_FOUND;
+    }
+    if (ops->cursor_read != NULL) {
+        rc = ops->cursor_read(store, walk->cursor, walk->scan->reverse, walk->pairs, room, &count);
+        DE_ASSERT_IMPLIES(rc == 0, count > 0 && count <= room);
+        walk->ended = count < room;
+    } else {
+        rc = walk->scan->reverse ? ops->cursor_previous(store, walk->cursor, walk->pairs)
+                                 : ops->cursor_next(store, walk->cursor, walk->pairs);
+    }
+    return took(walk, rc, count);
+}
+
+/* Shows the pairs that the walk has, up to `most` of them. */
+static int show(struct walk *walk, uint64_t most,
+                int (*visit)(void *context, struct dengine_slice key,
+                             const struct de_kv_record *record),
+                void *context, uint64_t *visited)
+{
+    const size_t have = walk->count - walk->at;
+    const size_t end = most < have ? walk->at + (size_t)most : walk->count;
+    struct de_kv_record record;
+    int rc = 0;
+
+    DE_ASSERT(walk->at < walk->count);
+    DE_ASSERT(most > 0);
+    if (visit == NULL) {
+        *visited += end - walk->at;
+        walk->at = end;
+    }
+    while (walk->at < end && rc == 0) {
+        const struct dengine_kv_pair *pair = &walk->pairs[walk->at++];
+        const uint8_t *key = pair->key.data;
+
+        (*visited)++;
+        rc = de_kv_record_decode(pair->value, &record);
+        rc = rc == 0 ? visit(context, dengine_bytes(key + 1, pair->key.size - 1), &record) : rc;
+    }
+    return rc;
 }
 
 int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
@@ -114,10 +167,8 @@ int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
                                  const struct de_kv_record *record),
                     void *context, uint64_t *count, bool *more)
 {
-    struct walk walk = {.store = view->kv->store, .scan = scan};
     const uint64_t limit = scan->limit != 0 ? scan->limit : UINT64_MAX;
-    struct dengine_slice key = {NULL, 0};
-    uint64_t visited = 0;
+    struct walk walk;
     int stop = 0;
     int rc;
 
@@ -127,28 +178,23 @@ int de_kv_view_scan(struct de_kv_view *view, const struct de_kv_scan *scan,
     if (scan->from.size > DE_KV_USER_KEY_MAX || scan->end.size > DE_KV_USER_KEY_MAX) {
         return DENGINE_E_TOO_LARGE;
     }
+    walk.store = view->kv->store;
+    walk.scan = scan;
+    walk.at = walk.count = 0;
+    walk.ended = false;
     rc = walk.store.ops->cursor_open(walk.store.object, view->view, &walk.cursor);
     if (rc != 0) {
         return rc;
     }
-    rc = walk_first(&walk, &key);
-    while (rc == 0 && visited < limit) {
-        struct de_kv_record record;
-
-        visited++;
-        if (visit != NULL) {
-            rc = de_kv_record_decode(walk.pair.value, &record);
-            stop = rc == 0 ? visit(context, key, &record) : 0;
-            if (rc != 0 || stop != 0) {
-                break;
-            }
-        }
-        rc = walk_on(&walk, &key);
+    rc = walk_first(&walk);
+    while (rc == 0 && stop == 0 && *count < limit) {
+        stop = show(&walk, limit - *count, visit, context, count);
+        /* One more than is wanted: it tells whether there are more. */
+        rc = stop != 0 ? 0 : walk_on(&walk, limit - *count + (limit != UINT64_MAX));
     }
     walk.store.ops->cursor_close(walk.store.object, walk.cursor);
-    DE_ASSERT(visited <= limit);
-    *count = visited;
-    *more = rc == 0 && stop == 0 && visited == limit;
+    DE_ASSERT(*count <= limit);
+    *more = rc == 0 && stop == 0 && *count == limit;
     if (stop != 0) {
         return stop;
     }

@@ -72,6 +72,12 @@ struct dengine_kv_store_ops {
     int (*cursor_next)(void *store, struct dengine_kv_cursor *cursor, struct dengine_kv_pair *pair);
     int (*cursor_previous)(void *store, struct dengine_kv_cursor *cursor,
                            struct dengine_kv_pair *pair);
+    /* As cursor_next, or cursor_previous with reverse, up to room times in one call: pairs get what
+     * it comes to, *count says how many these are. Fewer than room: it came to the end, and must be
+     * placed anew before it can step; NOT_FOUND: it was there. room is at least 1. For stores that
+     * step faster than they are called; NULL: the caller steps. */
+    int (*cursor_read)(void *store, struct dengine_kv_cursor *cursor, bool reverse,
+                       struct dengine_kv_pair *pairs, size_t room, size_t *count);
     void (*cursor_close)(void *store, struct dengine_kv_cursor *cursor);
 
     /* Replaces the whole map, of any size, in bounded memory: begin, put keys in ascending order,

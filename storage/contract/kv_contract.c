@@ -592,6 +592,7 @@ const struct dengine_kv_contract_case *dengine_kv_contract_cases(size_t *count)
         {"a_cursor_walks_both_ways", de_kv_case_cursor},
         {"a_cursor_that_finds_nothing_is_placed_anew", de_kv_case_cursor_ends},
         {"cursors_match_the_model", de_kv_case_cursor_random},
+        {"cursors_read_as_they_step", de_kv_case_cursor_read},
         {"a_replacement_takes_the_place_of_the_map", de_kv_case_replace},
         {"a_replacement_given_up_leaves_the_map", de_kv_case_replace_abort},
         {"an_empty_replacement_empties_the_map", de_kv_case_replace_empty},

@@ -22,6 +22,8 @@ bool de_kv_case_cursor_ends(const struct dengine_kv_contract *contract,
                             struct dengine_contract_report *report);
 bool de_kv_case_cursor_random(const struct dengine_kv_contract *contract,
                               struct dengine_contract_report *report);
+bool de_kv_case_cursor_read(const struct dengine_kv_contract *contract,
+                            struct dengine_contract_report *report);
 
 /* kv_contract_replace.c */
 bool de_kv_case_replace(const struct dengine_kv_contract *contract,

@@ -223,3 +223,64 @@ bool de_kv_case_cursor_random(const struct dengine_kv_contract *contract,
     contract->destroy(contract->context, &store);
     return true;
 }
+
+/* Reads room pairs after *at, which is where the cursor is, and moves *at to the last of them; -1:
+ * the cursor is on nothing. */
+static bool read_several(struct dengine_kv_store store, struct dengine_kv_cursor *cursor,
+                         bool reverse, size_t room, int *at, struct dengine_contract_report *report)
+{
+    const int step = reverse ? -2 : 2;
+    struct dengine_kv_pair pairs[100];
+    size_t left = (size_t)(reverse ? *at / 2 : (NUMBERS - 2 - *at) / 2);
+    size_t count = 0;
+    int error = store.ops->cursor_read(store.object, cursor, reverse, pairs, room, &count);
+
+    if (left == 0) {
+        *at = -1;
+        CHECK(error == DENGINE_E_NOT_FOUND);
+        return true;
+    }
+    CHECK_OK(error);
+    CHECK(count == (left < room ? left : room));
+    for (size_t i = 0; i < count; i++) {
+        char text[8];
+
+        *at += step;
+        (void)number_key(*at, text);
+        CHECK(is_pair(pairs[i], text, text));
+    }
+    *at = count < room ? -1 : *at;
+    return true;
+}
+
+bool de_kv_case_cursor_read(const struct dengine_kv_contract *contract,
+                            struct dengine_contract_report *report)
+{
+    struct dengine_kv_store store;
+    struct dengine_kv_view *view;
+    struct dengine_kv_cursor *cursor;
+    struct de_random random;
+    int at = -1;
+
+    de_random_init(&random, 11);
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(fill(store));
+    CHECK_OK(store.ops->view_open(store.object, &view));
+    CHECK_OK(store.ops->cursor_open(store.object, view, &cursor));
+    for (int i = 0; i < 5000 && store.ops->cursor_read != NULL; i++) {
+        const size_t room = 1 + (size_t)de_random_below(&random, 100);
+
+        if (at < 0 || de_random_below(&random, 3) == 0) {
+            if (!random_move(store, cursor, &random, &at, report)) {
+                return false;
+            }
+        } else if (!read_several(store, cursor, de_random_below(&random, 2) == 0, room, &at,
+                                 report)) {
+            return false;
+        }
+    }
+    store.ops->cursor_close(store.object, cursor);
+    store.ops->view_close(store.object, view);
+    contract->destroy(contract->context, &store);
+    return true;
+}

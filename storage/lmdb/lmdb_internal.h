@@ -84,6 +84,8 @@ int de_lmdb_cursor_next(void *store, struct dengine_kv_cursor *cursor,
                         struct dengine_kv_pair *pair);
 int de_lmdb_cursor_previous(void *store, struct dengine_kv_cursor *cursor,
                             struct dengine_kv_pair *pair);
+int de_lmdb_cursor_read(void *store, struct dengine_kv_cursor *cursor, bool reverse,
+                        struct dengine_kv_pair *pairs, size_t room, size_t *count);
 void de_lmdb_cursor_close(void *store, struct dengine_kv_cursor *cursor);
 
 /* lmdb_file.c */

@@ -266,6 +266,7 @@ const struct dengine_kv_store_ops de_lmdb_kv_ops = {
     .cursor_seek_before = de_lmdb_cursor_seek_before,
     .cursor_next = de_lmdb_cursor_next,
     .cursor_previous = de_lmdb_cursor_previous,
+    .cursor_read = de_lmdb_cursor_read,
     .cursor_close = de_lmdb_cursor_close,
     .replace_begin = de_lmdb_replace_begin,
     .replace_put = de_lmdb_replace_put,
