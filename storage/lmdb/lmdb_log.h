@@ -2,7 +2,7 @@
  *
  * Each call of write is one transaction, durable when it returns: LMDB syncs the pages, then the
  * page that makes them count, so a write costs two flushes where the write-ahead log has one.
- * lmdb_log.c has the layout. The map grows by itself.
+ * lmdb_log_record.c has the layout. The map grows by itself.
  *
  * Threads: as log_store.h says, one. */
 #ifndef DE_STORAGE_LMDB_LMDB_LOG_H
