@@ -43,6 +43,9 @@ struct dengine_dir_ops {
                  const struct dengine_slice *buffers, size_t count);
     /* Makes the file's data and size durable (fdatasync). */
     int (*sync)(void *dir, struct dengine_file *file);
+    /* May be NULL. A hint that a sync will follow: begins to write what has not been written yet,
+     * and does not wait for it. What fails on the way, sync reports. */
+    void (*begin_sync)(void *dir, struct dengine_file *file);
     int (*size)(void *dir, struct dengine_file *file, uint64_t *size_bytes);
     /* Cuts or extends (with zeros). */
     int (*truncate)(void *dir, struct dengine_file *file, uint64_t size_bytes);

@@ -341,8 +341,18 @@ static int dir_list(void *dir, int (*visit)(void *context, const char *name), vo
 struct dengine_dir de_disk_dir(struct de_disk *disk)
 {
     static const struct dengine_dir_ops ops = {
-        dir_open,     dir_close,    dir_read,   dir_write,  dir_sync,     dir_size,
-        dir_truncate, dir_allocate, dir_rename, dir_remove, dir_sync_dir, dir_list,
+        .open = dir_open,
+        .close = dir_close,
+        .read = dir_read,
+        .write = dir_write,
+        .sync = dir_sync,
+        .size = dir_size,
+        .truncate = dir_truncate,
+        .allocate = dir_allocate,
+        .rename = dir_rename,
+        .remove = dir_remove,
+        .sync_dir = dir_sync_dir,
+        .list = dir_list,
     };
     struct dengine_dir dir = {&ops, disk};
 

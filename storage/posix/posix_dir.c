@@ -228,6 +228,15 @@ static int posix_write(void *dir, struct dengine_file *file, uint64_t offset,
     return error;
 }
 
+/* Nothing depends on it, so nothing is to be done when it fails: an error of the device is kept for
+ * the sync. */
+static void posix_begin_sync(void *dir, struct dengine_file *file)
+{
+    DE_ASSERT(dir != NULL);
+    DE_ASSERT(file_fd(file) >= 0);
+    (void)sync_file_range(file_fd(file), 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static int posix_sync(void *dir, struct dengine_file *file)
 {
     DE_ASSERT(dir != NULL);
@@ -424,6 +433,7 @@ static const struct dengine_dir_ops posix_ops = {
     .read = posix_read,
     .write = posix_write,
     .sync = posix_sync,
+    .begin_sync = posix_begin_sync,
     .size = posix_size,
     .truncate = posix_truncate,
     .allocate = posix_allocate,

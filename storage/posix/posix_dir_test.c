@@ -78,6 +78,25 @@ static void write_then_read_gives_the_bytes(void **state)
     f->dir.ops->close(f->dir.object, file);
 }
 
+/* A hint: the bytes are the same with and without it, and the sync is still needed. */
+static void a_sync_may_be_begun_before(void **state)
+{
+    struct fixture *f = *state;
+    struct dengine_slice text = dengine_str("text");
+    struct dengine_file *file = open_file(f, "a", DENGINE_FILE_CREATE);
+    char back[5] = "";
+
+    f->dir.ops->begin_sync(f->dir.object, file);
+    for (uint64_t at = 0; at < 100; at += 4) {
+        assert_int_equal(f->dir.ops->write(f->dir.object, file, at, &text, 1), 0);
+        f->dir.ops->begin_sync(f->dir.object, file);
+    }
+    assert_int_equal(f->dir.ops->sync(f->dir.object, file), 0);
+    assert_int_equal(f->dir.ops->read(f->dir.object, file, 96, back, 4), 0);
+    assert_string_equal(back, "text");
+    f->dir.ops->close(f->dir.object, file);
+}
+
 static void a_write_of_many_buffers_is_whole(void **state)
 {
     struct fixture *f = *state;
@@ -239,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(write_then_read_gives_the_bytes),
+        TEST(a_sync_may_be_begun_before),
         TEST(a_write_of_many_buffers_is_whole),
         TEST(modes_say_what_must_exist),
         TEST(allocate_fills_with_zeros),

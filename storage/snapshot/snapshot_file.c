@@ -32,6 +32,7 @@ int de_snapshot_file_create(struct de_snapshot_store *store, struct de_snapshot_
     file->name = name;
     file->bytes = 0;
     file->unsynced = 0;
+    file->unbegun = 0;
     error = dir.ops->open(dir.object, name, DENGINE_FILE_CREATE, &file->file);
     if (error != 0) {
         file->file = NULL;
@@ -56,10 +57,15 @@ int de_snapshot_file_append(struct de_snapshot_store *store, struct de_snapshot_
     for (size_t i = 0; i < count; i++) {
         file->bytes += buffers[i].size;
         file->unsynced += buffers[i].size;
+        file->unbegun += buffers[i].size;
     }
     if (file->unsynced >= DE_SNAPSHOT_SYNC_BYTES) {
         error = dir.ops->sync(dir.object, file->file);
         file->unsynced = 0;
+        file->unbegun = 0;
+    } else if (file->unbegun >= DE_SNAPSHOT_BEGIN_BYTES && dir.ops->begin_sync != NULL) {
+        dir.ops->begin_sync(dir.object, file->file);
+        file->unbegun = 0;
     }
     return error == 0 ? 0 : fail(store, error, "syncing", file->name);
 }

@@ -16,6 +16,8 @@ extern "C" {
 #define DE_SNAPSHOT_RECEIVE_NAME "snapshot.part"
 /* A growing file is synced whenever so much has been written. */
 #define DE_SNAPSHOT_SYNC_BYTES (UINT64_C(16) << 20)
+/* And told to be on its way whenever so much has been: the sync then finds little left to do. */
+#define DE_SNAPSHOT_BEGIN_BYTES (UINT64_C(2) << 20)
 
 /* A finished snapshot. */
 struct de_snapshot_kept {
@@ -58,6 +60,7 @@ struct de_snapshot_file {
     const char *name;
     uint64_t bytes;    /* written */
     uint64_t unsynced; /* of them */
+    uint64_t unbegun;  /* of them, not on their way either */
 };
 
 int de_snapshot_file_create(struct de_snapshot_store *store, struct de_snapshot_file *file,
