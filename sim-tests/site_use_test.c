@@ -31,7 +31,7 @@ static void draw(struct de_plan *plan, const char *scenario, uint64_t seed, uint
 
 static void test_every_site_is_taken_and_breaks_nothing(void **state)
 {
-    static const char *const names[] = {"snapshot", "forward", "watch", "member"};
+    static const char *const names[] = {"snapshot", "forward", "watch", "member", "scan"};
     uint64_t taken[DE_SITES] = {0};
 
     (void)state;

@@ -51,6 +51,7 @@ extern "C" {
     /* core/kv */                                                                                  \
     X(SHORT_SAVE, "short-save", "a snapshot of the state comes in slices of some bytes")           \
     X(SHORT_RING, "short-ring", "the past that watchers may begin in is forgotten")                \
+    X(SHORT_PAGE, "short-page", "a page of a scan ends after one pair")                            \
     X(FULL_QUEUE, "full-queue", "a watcher that is behind counts as too far behind")               \
     /* storage/wal */                                                                              \
     X(EARLY_SEGMENT, "early-segment", "the log goes on in the next segment")                       \

@@ -49,6 +49,9 @@ int de_kv_view_page(struct de_kv_view *view, const struct de_kv_scan *scan, stru
     if (bounded.limit == 0 || bounded.limit > most) {
         bounded.limit = most;
     }
+    if (de_site(view->kv->sites, DE_SITE_SHORT_PAGE)) {
+        bounded.limit = 1;
+    }
     rc = de_kv_view_scan(view, &bounded, take, page, &visited, &page->more);
     page->total = page->count_only ? visited : page->count;
     if (rc == FULL) {

@@ -181,6 +181,19 @@ static void draw_service(const struct de_scenario *scenario, uint64_t seed,
     service->bank = scenario->bank;
 }
 
+static void draw_ranges(const struct de_scenario *scenario, uint64_t seed,
+                        struct de_range_options *ranges)
+{
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_RANGE, 0);
+    if (scenario->range_clients > 0) {
+        ranges->clients = (uint32_t)de_dice_between(&dice, 2, scenario->range_clients);
+    }
+    ranges->think_ns = DE_NS_PER_MS * (UINT64_C(8) << de_dice_below(&dice, 4));
+    ranges->lease_ppm = scenario->lease_ppm;
+}
+
 /* From dice of its own as well. */
 static void draw_flushes(const struct de_scenario *scenario, uint64_t seed,
                          struct de_cluster *cluster)
@@ -265,6 +278,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     draw_network(&dice, &cluster->network);
     draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
     draw_service(scenario, seed, &cluster->service);
+    draw_ranges(scenario, seed, &cluster->ranges);
     draw_flushes(scenario, seed, cluster);
     if (scenario->hasty) {
         make_hasty(&more, cluster);

@@ -1,7 +1,9 @@
-/* A read by lease, as a thread of production does it: on its own, beside the loop.
+/* A read by lease, or an eventual one, as a thread of production does it: on its own, beside the
+ * loop.
  *
  * The order is core/node/lease.h's: open the view, then look at the lease and the clock, then
- * answer. Between the two the thread may be held up for long, while the loop goes on. */
+ * answer. Between the two the thread may be held up for long, while the loop goes on. An eventual
+ * read looks at neither. */
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host_request.h"
@@ -56,8 +58,8 @@ void de_host_lease_checked(struct de_host_request *request)
 
     DE_ASSERT(host->reads_open > 0);
     host->reads_open--;
-    if (lease_covers(request)) {
-        host->lease_reads++;
+    if (request->eventual || lease_covers(request)) {
+        host->lease_reads += request->eventual ? 0 : 1;
         de_host_request_answer(request, &request->view);
         close_view(request);
         return;

@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "runtime/sim/host_request.h"
+#include "runtime/sim/range.h"
 #include "runtime/sim/rpc.h"
 
 static void request_reply(struct de_host_request *request, const struct de_rpc_reply *reply)
@@ -48,12 +49,33 @@ static void write_done(struct de_request *base, int status, const struct dengine
     request_reply(request, &reply);
 }
 
+static void answer_range(struct de_host_request *request, struct de_kv_view *view)
+{
+    struct de_rpc_reply reply = {.attempt = request->attempt, .leader = request->host->leader};
+    struct de_range_query query;
+    const bool good = de_range_query_decode(request->base.command, &query);
+    uint8_t *bytes;
+    size_t size;
+
+    DE_ASSERT(good); /* our own clients' */
+    de_range_read(view, &query, &bytes, &size);
+    reply.value = dengine_bytes(bytes, size);
+    request_end(request);
+    request_reply(request, &reply);
+    de_sim_free(bytes);
+}
+
 void de_host_request_answer(struct de_host_request *request, struct de_kv_view *view)
 {
     struct de_rpc_reply reply = {0};
     struct de_kv_record record;
-    int err = de_kv_view_get(view, request->base.command, &record);
+    int err;
 
+    if (request->ranged) {
+        answer_range(request, view);
+        return;
+    }
+    err = de_kv_view_get(view, request->base.command, &record);
     request_end(request);
     reply.attempt = request->attempt;
     reply.leader = request->host->leader;
@@ -142,6 +164,14 @@ static bool fill(struct de_host_request *request, const struct de_rpc_request *w
         request->base.type = DE_REQUEST_READ;
         request->base.done = read_done;
         return true;
+    case DE_RPC_RANGE:
+    case DE_RPC_LEASE_RANGE:
+    case DE_RPC_EVENTUAL_RANGE:
+        request->base.type = DE_REQUEST_READ;
+        request->base.done = read_done;
+        request->ranged = true;
+        request->eventual = wanted->type == DE_RPC_EVENTUAL_RANGE;
+        return true;
     case DE_REQUEST_READ:
         request->base.done = read_done;
         return true;
@@ -190,7 +220,8 @@ void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice
     }
     request->next = host->requests;
     host->requests = request;
-    if (wanted.type == DE_RPC_LEASE_READ) {
+    if (wanted.type == DE_RPC_LEASE_READ || wanted.type == DE_RPC_LEASE_RANGE ||
+        request->eventual) {
         de_host_lease_read(request);
     } else {
         de_host_request_submit(request);

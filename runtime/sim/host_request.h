@@ -16,6 +16,8 @@ struct de_host_request {
     uint32_t client;
     uint64_t attempt;
     bool ended;
+    bool ranged;             /* a read of a range */
+    bool eventual;           /* ... of whatever has been applied */
     struct de_change change; /* CHANGE */
     struct de_kv_view view;  /* a read by lease */
     bool view_open;
@@ -29,7 +31,7 @@ void de_host_request_answer(struct de_host_request *request, struct de_kv_view *
 
 /* ---- host_read.c ---- */
 
-/* Begins a read by lease. */
+/* Begins a read that need not ask anybody: by lease, or an eventual one. */
 void de_host_lease_read(struct de_host_request *request);
 /* Its thread goes on. */
 void de_host_lease_checked(struct de_host_request *request);

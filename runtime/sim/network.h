@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define DE_NETWORK_ENDPOINTS_MAX 32u
+#define DE_NETWORK_ENDPOINTS_MAX 36u
 
 /* Bytes under way, shared by all copies of them. */
 struct de_packet;

@@ -27,6 +27,10 @@ struct de_packet;
 #define DE_RPC_LEASE_READ 32u
 /* And a question that a host answers at once: whom it takes for the leader. */
 #define DE_RPC_LEADER 33u
+/* Reads of ranges (range.h): linearizable, by lease, and of whatever the host has applied. */
+#define DE_RPC_RANGE          34u
+#define DE_RPC_LEASE_RANGE    35u
+#define DE_RPC_EVENTUAL_RANGE 36u
 /* Bytes of an encoded change, at most. */
 #define DE_RPC_CHANGE_BYTES 1024u
 
@@ -34,7 +38,7 @@ struct de_rpc_request {
     uint8_t type;
     uint64_t attempt;
     uint64_t target;           /* of a TRANSFER */
-    struct dengine_slice body; /* an encoded kv command, or the key to read; borrowed */
+    struct dengine_slice body; /* an encoded kv command or query, or the key to read; borrowed */
 };
 
 struct de_rpc_reply {

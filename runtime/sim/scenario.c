@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/sim/kernel.h"
+#include "runtime/sim/range_clients.h"
 #include "runtime/sim/schedule.h"
 #include "runtime/sim/service.h"
 
@@ -155,6 +156,16 @@ static const struct de_scenario scenarios[] = {
      MIX(50, 5, 30),
      FAULTS(USUAL_FAULTS, 350),
      .service_clients = 2,
+     .snapshots = true,
+     .forwarding = true},
+    {.name = "scan",
+     .text = "scans page by page, keys read together, range deletes and batches, at their revision",
+     CLIENTS(1, 3),
+     MIX(60, 10, 5),
+     FAULTS(CLOCKED_FAULTS, 400),
+     LEASE_READS(25),
+     ROAMING_CLIENTS(30),
+     .range_clients = DE_RANGE_CLIENTS_MAX,
      .snapshots = true,
      .forwarding = true},
     {.name = "negative-unfenced-lock",

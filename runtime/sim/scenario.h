@@ -32,6 +32,8 @@ struct de_scenario {
     uint32_t service_clients; /* at most */
     bool unfenced;
     bool bank;
+    /* Clients of ranges (range_clients.h). */
+    uint32_t range_clients; /* at most; 0: none */
     /* The operator (admin.h). */
     uint32_t spares;       /* servers that may join */
     uint64_t admin_gap_ns; /* mean time between its requests; 0 = there is none */

@@ -25,6 +25,7 @@ struct world {
     struct de_recorder recorder;
     struct de_workload workload;
     struct de_service service;
+    struct de_range_clients ranges;
     struct de_admin admin;
     struct de_nemesis nemesis;
     struct de_host_shared shared;
@@ -41,6 +42,8 @@ static void world_deliver(void *context, uint32_t from, uint32_t to, struct deng
 
     if (to == DE_ADMIN_ENDPOINT) {
         de_admin_receive(&world->admin, bytes);
+    } else if (to >= DE_RANGE_ENDPOINT) {
+        de_range_clients_receive(&world->ranges, to, bytes);
     } else if (to >= DE_SERVICE_ENDPOINT) {
         de_service_receive(&world->service, to, bytes);
     } else if (to >= DE_WORKLOAD_ENDPOINT) {
@@ -151,6 +154,9 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_service_init(&world->service, &world->kernel, &world->network, &result->verdict,
                     &world->cluster.service, &world->cluster.workload,
                     world->cluster.raft.drift_ppm);
+    world->cluster.ranges.short_pages = world->cluster.site_ppm[DE_SITE_SHORT_PAGE] > 0;
+    de_range_clients_init(&world->ranges, &world->kernel, &world->network, &result->verdict,
+                          &world->cluster.ranges, &world->cluster.workload, &world->oracle);
     de_admin_init(&world->admin, &world->kernel, &world->network, &world->oracle, world->hosts,
                   world->cluster.nodes, &world->workload.present);
     for (uint32_t id = world->cluster.members + 1; id <= world->cluster.nodes; id++) {
@@ -173,6 +179,7 @@ static void world_deinit(struct world *world)
     de_kernel_deinit(&world->kernel);
     de_nemesis_deinit(&world->nemesis);
     de_workload_deinit(&world->workload);
+    de_range_clients_deinit(&world->ranges);
     de_recorder_deinit(&world->recorder);
     de_oracle_deinit(&world->oracle);
 }
@@ -205,7 +212,8 @@ static bool serves(struct world *world)
 
 static bool idle(struct world *world)
 {
-    return de_workload_idle(&world->workload) && de_service_idle(&world->service);
+    return de_workload_idle(&world->workload) && de_service_idle(&world->service) &&
+           de_range_clients_idle(&world->ranges);
 }
 
 static bool all_read(struct world *world)
@@ -356,6 +364,7 @@ static void run_healed(struct world *world)
     }
     de_workload_stop(&world->workload);
     de_service_stop(&world->service);
+    de_range_clients_stop(&world->ranges);
     if (!run_until(world, world->kernel.now_ns + bound_ns, idle)) {
         liveness(world, "answers", "a client's operation does not end after a quorum was healed");
     }
@@ -461,6 +470,7 @@ static void fill_result(struct world *world)
     result->admin_done = world->admin.done;
     result->admin_refused = world->admin.refused;
     result->configurations = world->oracle.config_count;
+    result->pages = world->ranges.pages;
     result->ops_failed = world->workload.failed;
     result->ops_unknown = world->workload.unknown;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
@@ -515,23 +525,42 @@ void de_run(const struct de_run_options *options, struct de_run_result *result)
 const char *de_run_event_name(uint32_t kind)
 {
     static const char *const names[] = {
-        "none",          "timer",
-        "flush",         "persist",
-        "persisted",     "apply",
-        "applied",       "log-read",
-        "log-was-read",  "unreachable",
-        "client-next",   "client-timeout",
-        "client-retry",  "fault-start",
-        "fault-end",     "restart",
-        "churn",         "deliver",
-        "deliver-held",  "deliver-replayed",
-        "fault-step",    "look",
-        "task",          "task-done",
-        "service-next",  "service-timeout",
-        "log-flush",     "log-flushed",
-        "lease-read",    "admin-next",
-        "admin-timeout", "admin-retry",
+        "none",
+        "timer",
+        "flush",
+        "persist",
+        "persisted",
+        "apply",
+        "applied",
+        "log-read",
+        "log-was-read",
+        "unreachable",
+        "client-next",
+        "client-timeout",
+        "client-retry",
+        "fault-start",
+        "fault-end",
+        "restart",
+        "churn",
+        "deliver",
+        "deliver-held",
+        "deliver-replayed",
+        "fault-step",
+        "look",
+        "task",
+        "task-done",
+        "service-next",
+        "service-timeout",
+        "log-flush",
+        "log-flushed",
+        "lease-read",
+        "admin-next",
+        "admin-timeout",
+        "admin-retry",
         "admin-start",
+        [DE_RANGE_NEXT] = "range-next",
+        [DE_RANGE_TIMEOUT] = "range-timeout",
+        [DE_RANGE_RETRY] = "range-retry",
     };
 
     return kind < DE_ARRAY_SIZE(names) && names[kind] != NULL ? names[kind] : "none";

@@ -47,6 +47,7 @@ struct de_run_result {
     uint64_t admin_done;            /* changes of the membership and transfers */
     uint64_t admin_refused;         /* or failed */
     uint64_t configurations;        /* committed */
+    uint64_t pages;                 /* of ranges, each right */
     uint64_t sites_taken[DE_SITES]; /* how often the rare thing was done (core/base/site.h) */
 };
 
