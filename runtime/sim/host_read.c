@@ -58,8 +58,13 @@ void de_host_lease_checked(struct de_host_request *request)
 
     DE_ASSERT(host->reads_open > 0);
     host->reads_open--;
-    if (request->eventual || lease_covers(request)) {
-        host->lease_reads += request->eventual ? 0 : 1;
+    if (request->eventual) {
+        de_host_request_answer(request, &request->view);
+        close_view(request);
+        return;
+    }
+    if (lease_covers(request)) {
+        host->lease_reads++;
         de_host_request_answer(request, &request->view);
         close_view(request);
         return;

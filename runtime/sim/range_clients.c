@@ -22,30 +22,36 @@ static void client_dice(const struct de_range_clients *ranges, const struct de_r
                  (uint64_t)client->endpoint << 56 | purpose << 48 | client->operations);
 }
 
-static void fail(struct de_range_clients *ranges, const struct de_range_client *client,
-                 const char *oracle, const char *what)
+/* What was asked for, for people. */
+static void describe(const struct de_range_client *client, char *text, size_t size)
 {
+    const struct de_range_query *query = &client->query;
     char from[DE_RANGE_TEXT_MAX];
     char end[DE_RANGE_TEXT_MAX];
 
     if (client->kind == DE_RANGE_WRITE) {
-        de_verdict_fail(ranges->verdict, DE_VERDICT_CORRECTNESS, ranges->kernel->now_ns, oracle,
-                        "client %u: a write %s", client->endpoint, what);
-        return;
+        (void)snprintf(text, size, "a write");
+    } else if (query->named) {
+        (void)snprintf(text, size, "a read of %" PRIu32 " keys", query->name_count);
+    } else {
+        (void)snprintf(text, size, "page %" PRIu32 " of a%s%s%s from %s%s to %s, limit %" PRIu32,
+                       client->pages + 1, query->reverse ? " backward" : "",
+                       query->keys_only ? " keys-only" : "", query->count_only ? " count" : " scan",
+                       query->from_excluded ? "behind " : "", de_range_text(query->from, from),
+                       query->end.size > 0 ? de_range_text(query->end, end) : "the last",
+                       query->limit);
     }
+}
+
+static void fail(struct de_range_clients *ranges, const struct de_range_client *client,
+                 const char *oracle, const char *what)
+{
+    static const char *const kinds[] = {"", " (linearizable)", " (by lease)", " (eventual)"};
+    char asked[120];
+
+    describe(client, asked, sizeof(asked));
     de_verdict_fail(ranges->verdict, DE_VERDICT_CORRECTNESS, ranges->kernel->now_ns, oracle,
-                    "client %u: page %u of a%s read%s%s%s of %s%s to %s, limit %u, %s",
-                    client->endpoint, client->pages + 1,
-                    client->kind == DE_RANGE_READ_BY_LEASE   ? " leased"
-                    : client->kind == DE_RANGE_READ_EVENTUAL ? "n eventual"
-                                                             : " linearizable",
-                    client->query.reverse ? " backwards" : "",
-                    client->query.count_only ? " (count)" : "",
-                    client->query.keys_only ? " (keys)" : "",
-                    client->query.named ? "keys named" : de_range_text(client->query.from, from),
-                    client->query.from_excluded ? " (not itself)" : "",
-                    client->query.end.size > 0 ? de_range_text(client->query.end, end) : "the last",
-                    client->query.limit, what);
+                    "client %u: %s%s %s", client->endpoint, asked, kinds[client->kind], what);
 }
 
 /* ---- writes ---- */

@@ -41,6 +41,7 @@ class Arguments(unittest.TestCase):
                                  "stale-leader", "disk", "memfirst", "chaos", "member",
                                  "member-memfirst",
                                  "transfer", "retry", "lease-read", "forward", "txn", "watch",
+                                 "scan",
                                  "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
