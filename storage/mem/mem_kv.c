@@ -243,6 +243,23 @@ static int mem_cursor_previous(void *store, struct dengine_kv_cursor *cursor,
     return de_mem_cursor_previous(cursor_of(cursor), pair);
 }
 
+static int mem_cursor_read(void *store, struct dengine_kv_cursor *cursor, bool reverse,
+                           struct dengine_kv_pair *pairs, size_t room, size_t *count)
+{
+    struct de_mem_cursor *mine = cursor_of(cursor);
+    int error = 0;
+
+    DE_ASSERT(store != NULL && pairs != NULL);
+    DE_ASSERT(room > 0);
+    *count = 0;
+    while (*count < room && error == 0) {
+        error = reverse ? de_mem_cursor_previous(mine, &pairs[*count])
+                        : de_mem_cursor_next(mine, &pairs[*count]);
+        *count += error == 0 ? 1 : 0;
+    }
+    return error == DENGINE_E_NOT_FOUND && *count > 0 ? 0 : error;
+}
+
 static void mem_cursor_close(void *store, struct dengine_kv_cursor *cursor)
 {
     const struct mem_kv *kv = store;
@@ -349,6 +366,7 @@ static const struct dengine_kv_store_ops mem_ops = {
     .cursor_seek_before = mem_cursor_seek_before,
     .cursor_next = mem_cursor_next,
     .cursor_previous = mem_cursor_previous,
+    .cursor_read = mem_cursor_read,
     .cursor_close = mem_cursor_close,
     .replace_begin = mem_replace_begin,
     .replace_put = mem_replace_put,
