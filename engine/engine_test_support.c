@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#define READY_MS 20000 /* the longest that an engine of its own may take on a loaded machine */
+
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
     (void)info;
@@ -86,4 +88,22 @@ struct dengine *de_test_open(const struct dengine_config *config)
         fail_msg("%s", dengine_open_message());
     }
     return engine;
+}
+
+struct dengine *de_test_open_new(const char *directory)
+{
+    struct dengine *engine;
+
+    de_test_remove_tree(directory);
+    if (dengine_open(directory, &engine) != 0) {
+        fail_msg("%s", dengine_open_message());
+    }
+    assert_int_equal(dengine_wait_ready(engine, READY_MS, NULL), 0);
+    return engine;
+}
+
+void de_test_close_and_remove(struct dengine *engine, const char *directory)
+{
+    assert_int_equal(dengine_close(engine), 0);
+    de_test_remove_tree(directory);
 }

@@ -24,6 +24,10 @@ struct dengine_config *de_test_cluster_config(uint32_t id, const uint16_t *ports
 /* Opens; prints the message when it fails. */
 struct dengine *de_test_open(const struct dengine_config *config);
 
+/* A cluster of one in a directory that is made anew, ready; and its end, with the directory. */
+struct dengine *de_test_open_new(const char *directory);
+void de_test_close_and_remove(struct dengine *engine, const char *directory);
+
 #ifdef __cplusplus
 }
 #endif

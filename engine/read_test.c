@@ -11,8 +11,7 @@
 
 #include "engine/engine_test_support.h"
 
-#define DIRECTORY   "read.data"
-#define PATIENCE_MS 20000
+#define DIRECTORY "read.data"
 
 static struct dengine *engine;
 static struct dengine_client *client;
@@ -20,19 +19,15 @@ static struct dengine_client *client;
 static int setup(void **state)
 {
     (void)state;
-    de_test_remove_tree(DIRECTORY);
-    if (dengine_open(DIRECTORY, &engine) != 0) {
-        fail_msg("%s", dengine_open_message());
-    }
+    engine = de_test_open_new(DIRECTORY);
     client = dengine_client_of(engine);
-    return dengine_wait_ready(engine, PATIENCE_MS, NULL);
+    return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    assert_int_equal(dengine_close(engine), 0);
-    de_test_remove_tree(DIRECTORY);
+    de_test_close_and_remove(engine, DIRECTORY);
     return 0;
 }
 

@@ -9,38 +9,11 @@
 
 #include "core/base/random.h"
 #include "core/kv/kv.h"
-#include "core/kv/kv_test_store.h"
+#include "core/kv/kv_test_machine.h"
 #include "core/kv/record.h"
 #include "tests/support/test_support.h"
 
-struct fixture {
-    struct test_store store;
-    struct de_test_heap heap;
-    struct de_kv *kv;
-    struct dengine_state_machine machine;
-};
-
-static void open_kv(struct fixture *f)
-{
-    assert_int_equal(de_kv_new(test_store_table(&f->store), &f->heap.allocator, &f->kv), 0);
-    f->machine = de_kv_state_machine(f->kv);
-}
-
-static void setup(struct fixture *f)
-{
-    test_store_init(&f->store);
-    de_test_heap_init(&f->heap);
-    open_kv(f);
-}
-
-static void teardown(struct fixture *f)
-{
-    de_kv_free(f->kv);
-    test_store_deinit(&f->store);
-    assert_int_equal(f->heap.blocks, 0);
-}
-
-static int apply(struct fixture *f, uint64_t index, const struct de_kv_command *command,
+static int apply(struct test_machine *f, uint64_t index, const struct de_kv_command *command,
                  struct dengine_result *result)
 {
     uint8_t bytes[1024];
@@ -70,7 +43,8 @@ static struct de_kv_command cas_of(const char *key, const char *expected, const 
 }
 
 /* One command as one entry. */
-static struct dengine_result run(struct fixture *f, uint64_t index, struct de_kv_command command)
+static struct dengine_result run(struct test_machine *f, uint64_t index,
+                                 struct de_kv_command command)
 {
     struct dengine_result result = {.status = -1};
 
@@ -81,7 +55,7 @@ static struct dengine_result run(struct fixture *f, uint64_t index, struct de_kv
 }
 
 /* The record's numbers, and its value as a string in a static-sized buffer; 0 or NOT_FOUND. */
-static int look(struct fixture *f, const char *key, struct de_kv_record *record, char *value)
+static int look(struct test_machine *f, const char *key, struct de_kv_record *record, char *value)
 {
     struct de_kv_view view;
     int rc;
@@ -101,13 +75,13 @@ static int look(struct fixture *f, const char *key, struct de_kv_record *record,
 
 static void test_put_counts_revisions_and_versions(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_record record;
     char value[64];
     struct dengine_result result;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(look(&f, "a", &record, value), DENGINE_E_NOT_FOUND);
     result = run(&f, 5, put_of("a", "one"));
     assert_int_equal(result.status, 0);
@@ -120,33 +94,33 @@ static void test_put_counts_revisions_and_versions(void **state)
     assert_int_equal(record.mod_revision, 8);
     assert_int_equal(record.version, 2);
     assert_int_equal(record.lease, 0);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_delete_of_an_absent_key_succeeds_and_changes_nothing(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct dengine_result result;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     (void)run(&f, 1, put_of("a", "x"));
     result = run(&f, 2, delete_of("b"));
     assert_int_equal(result.status, 0);
     assert_true(result.succeeded);
     assert_int_equal(result.revision, 2);
     assert_int_equal(f.store.committed.count, 2); /* "a" and our own mark */
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_a_key_put_after_delete_starts_anew(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_record record;
     char value[64];
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     (void)run(&f, 1, put_of("a", "x"));
     (void)run(&f, 2, delete_of("a"));
     assert_int_equal(look(&f, "a", &record, value), DENGINE_E_NOT_FOUND);
@@ -155,17 +129,17 @@ static void test_a_key_put_after_delete_starts_anew(void **state)
     assert_string_equal(value, "");
     assert_int_equal(record.create_revision, 3);
     assert_int_equal(record.version, 1);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_cas_compares_value_or_absence(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_record record;
     char value[64];
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_false(run(&f, 1, cas_of("a", "x", "y")).succeeded);
     assert_false(run(&f, 2, cas_of("a", "", "y")).succeeded); /* empty is not absent */
     assert_true(run(&f, 3, cas_of("a", NULL, "y")).succeeded);
@@ -177,13 +151,13 @@ static void test_cas_compares_value_or_absence(void **state)
     assert_int_equal(record.create_revision, 3);
     assert_int_equal(record.mod_revision, 6);
     assert_int_equal(record.version, 2);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* Zoo 51: two CAS of one batch from the same old value; only the first may win. */
 static void test_cas_sees_its_own_batch(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_command first = cas_of("a", NULL, "first");
     struct de_kv_command second = cas_of("a", NULL, "second");
     struct de_kv_command third = cas_of("a", "first", "third");
@@ -192,7 +166,7 @@ static void test_cas_sees_its_own_batch(void **state)
     char value[64];
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
     assert_int_equal(apply(&f, 7, &first, &result), 0);
     assert_true(result.succeeded);
@@ -206,7 +180,7 @@ static void test_cas_sees_its_own_batch(void **state)
     assert_string_equal(value, "third");
     assert_int_equal(record.create_revision, 7);
     assert_int_equal(record.version, 2);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* Zoo 32: a crash at any point leaves data and applied index of the same batch. */
@@ -214,7 +188,7 @@ static void test_applied_index_is_atomic_with_data(void **state)
 {
     (void)state;
     for (size_t fail_at = 0; fail_at < 12; fail_at++) {
-        struct fixture f;
+        struct test_machine f;
         struct de_kv_command a = put_of("a", "new");
         struct de_kv_command b = put_of("b", "new");
         struct dengine_result result;
@@ -224,7 +198,7 @@ static void test_applied_index_is_atomic_with_data(void **state)
         char value[64];
         int rc;
 
-        setup(&f);
+        test_machine_setup(&f);
         (void)run(&f, 1, put_of("a", "old"));
         f.store.calls = 0;
         f.store.fail_at = fail_at;
@@ -243,27 +217,27 @@ static void test_applied_index_is_atomic_with_data(void **state)
         }
         de_kv_free(f.kv);
         f.store.fail_at = SIZE_MAX;
-        open_kv(&f);
+        test_machine_open(&f);
         assert_int_equal(f.machine.ops->applied(f.machine.object, &index, &term), 0);
         assert_int_equal(index, rc == 0 ? 3 : 1);
         assert_int_equal(term, rc == 0 ? 4 : 1);
         assert_int_equal(look(&f, "a", &record, value), 0);
         assert_string_equal(value, rc == 0 ? "new" : "old");
         assert_int_equal(look(&f, "b", &record, value), rc == 0 ? 0 : DENGINE_E_NOT_FOUND);
-        teardown(&f);
+        test_machine_teardown(&f);
     }
 }
 
 static void test_a_malformed_command_is_answered_invalid(void **state)
 {
     const struct dengine_position at = {2, 1, 0};
-    struct fixture f;
+    struct test_machine f;
     struct dengine_result result;
     uint64_t index = 0;
     uint64_t term = 0;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
     assert_int_equal(f.machine.ops->apply(f.machine.object, &at, dengine_str("nonsense"), &result),
                      0);
@@ -273,32 +247,32 @@ static void test_a_malformed_command_is_answered_invalid(void **state)
     assert_int_equal(f.store.committed.count, 1);
     assert_int_equal(f.machine.ops->applied(f.machine.object, &index, &term), 0);
     assert_int_equal(index, 2);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_an_entry_without_commands_moves_the_applied_index(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_view view;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
     assert_int_equal(f.machine.ops->commit(f.machine.object, 9, 2), 0);
     assert_int_equal(de_kv_view_open(f.kv, &view), 0);
     assert_int_equal(view.revision, 9);
     de_kv_view_close(&view);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_a_view_does_not_move(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_view view;
     struct de_kv_record record;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     (void)run(&f, 1, put_of("a", "old"));
     assert_int_equal(de_kv_view_open(f.kv, &view), 0);
     (void)run(&f, 2, put_of("a", "new"));
@@ -307,7 +281,7 @@ static void test_a_view_does_not_move(void **state)
     assert_memory_equal(record.value.data, "old", 3);
     assert_int_equal(de_kv_view_get(&view, dengine_str(""), &record), DENGINE_E_NOT_FOUND);
     de_kv_view_close(&view);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 struct seen {
@@ -328,12 +302,12 @@ static int note_key(void *context, struct dengine_slice key, const struct de_kv_
 static void test_iteration_shows_user_keys_in_order(void **state)
 {
     static uint8_t long_key[DE_KV_USER_KEY_MAX + 1];
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_view view;
     struct seen seen = {.stop_at = SIZE_MAX};
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     (void)run(&f, 1, put_of("c", ""));
     (void)run(&f, 2, put_of("a", ""));
     (void)run(&f, 3, put_of("b", ""));
@@ -350,10 +324,10 @@ static void test_iteration_shows_user_keys_in_order(void **state)
         de_kv_view_iterate(&view, dengine_bytes(long_key, sizeof long_key), note_key, &seen),
         DENGINE_E_TOO_LARGE);
     de_kv_view_close(&view);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
-static uint64_t digest_of(struct fixture *f)
+static uint64_t digest_of(struct test_machine *f)
 {
     uint64_t digest = 0;
 
@@ -363,12 +337,12 @@ static uint64_t digest_of(struct fixture *f)
 
 static void test_digest_tells_states_apart(void **state)
 {
-    struct fixture f;
-    struct fixture g;
+    struct test_machine f;
+    struct test_machine g;
 
     (void)state;
-    setup(&f);
-    setup(&g);
+    test_machine_setup(&f);
+    test_machine_setup(&g);
     assert_true(digest_of(&f) == digest_of(&g));
     (void)run(&f, 1, put_of("ab", "c"));
     (void)run(&g, 1, put_of("a", "bc"));
@@ -388,8 +362,8 @@ static void test_digest_tells_states_apart(void **state)
 
         assert_int_equal(f.machine.ops->digest(f.machine.object, &digest), DENGINE_E_IO);
     }
-    teardown(&f);
-    teardown(&g);
+    test_machine_teardown(&f);
+    test_machine_teardown(&g);
 }
 
 static void test_a_foreign_store_is_refused(void **state)
@@ -433,7 +407,7 @@ static void test_a_foreign_store_is_refused(void **state)
 
 static void test_a_damaged_record_stops_the_machine(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_command command = put_of("a", "y");
     struct dengine_result result;
     uint8_t buffer[DENGINE_KV_KEY_MAX];
@@ -442,7 +416,7 @@ static void test_a_damaged_record_stops_the_machine(void **state)
     struct seen seen = {.stop_at = SIZE_MAX};
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     (void)run(&f, 1, put_of("a", "x"));
     test_store_set(&f.store, de_kv_user_key(dengine_str("a"), buffer), dengine_str("damaged"));
     assert_int_equal(de_kv_view_open(f.kv, &view), 0);
@@ -453,18 +427,18 @@ static void test_a_damaged_record_stops_the_machine(void **state)
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
     assert_int_equal(apply(&f, 2, &command, &result), DENGINE_E_CORRUPT);
     assert_string_equal(f.machine.ops->message(f.machine.object), "a stored record cannot be read");
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_no_memory_stops_the_machine_without_effect(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_command command = put_of("a", "y");
     struct dengine_result result;
     struct de_kv *kv = NULL;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     f.heap.resizes_max = f.heap.resizes;
     assert_int_equal(de_kv_new(test_store_table(&f.store), &f.heap.allocator, &kv),
                      DENGINE_E_NO_MEMORY);
@@ -472,17 +446,17 @@ static void test_no_memory_stops_the_machine_without_effect(void **state)
     assert_int_equal(apply(&f, 1, &command, &result), DENGINE_E_NO_MEMORY);
     assert_int_equal(f.machine.ops->commit(f.machine.object, 1, 1), DENGINE_E_NO_MEMORY);
     assert_int_equal(f.store.committed.count, 0);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_views_report_a_failing_store(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_kv_view view;
     struct de_kv *kv = NULL;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     f.store.fail_at = f.store.calls;
     assert_int_equal(de_kv_view_open(f.kv, &view), DENGINE_E_IO);
     f.store.fail_at = f.store.calls + 1;
@@ -490,17 +464,17 @@ static void test_views_report_a_failing_store(void **state)
     assert_int_equal(f.store.views, 0);
     f.store.fail_at = f.store.calls;
     assert_int_equal(de_kv_new(test_store_table(&f.store), &f.heap.allocator, &kv), DENGINE_E_IO);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_an_open_batch_is_dropped_by_free(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
-    teardown(&f); /* deinit of the store asserts that no transaction is open */
+    test_machine_teardown(&f); /* deinit of the store asserts that no transaction is open */
     de_kv_free(NULL);
 }
 
@@ -558,7 +532,7 @@ static bool draw(struct de_random *random, struct model_key *model, uint64_t ind
     }
 }
 
-static void compare_with_model(struct fixture *f, const struct model_key *model)
+static void compare_with_model(struct test_machine *f, const struct model_key *model)
 {
     for (size_t k = 0; k < MODEL_KEYS; k++) {
         const char name[2] = {(char)('a' + k), '\0'};
@@ -582,10 +556,10 @@ static void test_random_commands_agree_with_a_model(void **state)
     for (uint64_t seed = 0; seed < 200; seed++) {
         struct model_key model[MODEL_KEYS] = {{false, 0, 0, 0, 0}};
         struct de_random random;
-        struct fixture f;
+        struct test_machine f;
         uint64_t index = 0;
 
-        setup(&f);
+        test_machine_setup(&f);
         de_random_init(&random, seed);
         for (int batch = 0; batch < 30; batch++) {
             assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
@@ -611,7 +585,7 @@ static void test_random_commands_agree_with_a_model(void **state)
             assert_int_equal(f.machine.ops->commit(f.machine.object, index, 1), 0);
             compare_with_model(&f, model);
         }
-        teardown(&f);
+        test_machine_teardown(&f);
     }
 }
 

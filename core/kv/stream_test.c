@@ -12,7 +12,7 @@
 #include "core/base/codec.h"
 #include "core/base/random.h"
 #include "core/kv/kv.h"
-#include "core/kv/kv_test_store.h"
+#include "core/kv/kv_test_machine.h"
 #include "core/kv/record.h"
 #include "core/kv/stream.h"
 #include "tests/support/test_support.h"
@@ -23,34 +23,7 @@ enum {
     CAPACITY = 65536,
 };
 
-struct fixture {
-    struct test_store store;
-    struct de_test_heap heap;
-    struct de_kv *kv;
-    struct dengine_state_machine machine;
-};
-
-static void open_kv(struct fixture *f)
-{
-    assert_int_equal(de_kv_new(test_store_table(&f->store), &f->heap.allocator, &f->kv), 0);
-    f->machine = de_kv_state_machine(f->kv);
-}
-
-static void setup(struct fixture *f)
-{
-    test_store_init(&f->store);
-    de_test_heap_init(&f->heap);
-    open_kv(f);
-}
-
-static void teardown(struct fixture *f)
-{
-    de_kv_free(f->kv);
-    test_store_deinit(&f->store);
-    assert_int_equal(f->heap.blocks, 0);
-}
-
-static void put(struct fixture *f, uint64_t index, const char *key, struct dengine_slice value)
+static void put(struct test_machine *f, uint64_t index, const char *key, struct dengine_slice value)
 {
     const struct de_kv_command command = de_kv_put(dengine_str(key), value);
     const size_t capacity = de_kv_command_size(&command);
@@ -69,7 +42,7 @@ static void put(struct fixture *f, uint64_t index, const char *key, struct dengi
 }
 
 /* A few keys, one of them with a value that is larger than any buffer. The last index is 4. */
-static void fill(struct fixture *f)
+static void fill(struct test_machine *f)
 {
     uint8_t *big = malloc(VALUE_BIG);
 
@@ -84,7 +57,7 @@ static void fill(struct fixture *f)
     free(big);
 }
 
-static size_t read_all(struct fixture *f, struct dengine_machine_save *save, size_t capacity,
+static size_t read_all(struct test_machine *f, struct dengine_machine_save *save, size_t capacity,
                        uint8_t *stream)
 {
     size_t total = 0;
@@ -103,7 +76,7 @@ static size_t read_all(struct fixture *f, struct dengine_machine_save *save, siz
     }
 }
 
-static uint8_t *save(struct fixture *f, size_t capacity, size_t *size)
+static uint8_t *save(struct test_machine *f, size_t capacity, size_t *size)
 {
     uint8_t *stream = malloc(STREAM_MAX);
     struct dengine_machine_save *open = NULL;
@@ -121,7 +94,7 @@ static uint8_t *save(struct fixture *f, size_t capacity, size_t *size)
 }
 
 /* Feeds the stream in pieces; 0 or the first failure, after which the restore is ended. */
-static int restore(struct fixture *f, const uint8_t *stream, size_t size, size_t piece,
+static int restore(struct test_machine *f, const uint8_t *stream, size_t size, size_t piece,
                    uint64_t index, uint64_t term)
 {
     int rc = f->machine.ops->restore_begin(f->machine.object);
@@ -141,7 +114,7 @@ static int restore(struct fixture *f, const uint8_t *stream, size_t size, size_t
     return f->machine.ops->restore_commit(f->machine.object, index, term);
 }
 
-static uint64_t digest_of(struct fixture *f)
+static uint64_t digest_of(struct test_machine *f)
 {
     uint64_t digest = 0;
 
@@ -152,20 +125,20 @@ static uint64_t digest_of(struct fixture *f)
 static void test_a_restored_state_is_the_saved_one(void **state)
 {
     static const size_t pieces[] = {1, 7, 4096, STREAM_MAX};
-    struct fixture f;
+    struct test_machine f;
     uint8_t *stream;
     size_t size;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     stream = save(&f, CAPACITY, &size);
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-        struct fixture g;
+        struct test_machine g;
         uint64_t index = 0;
         uint64_t term = 0;
 
-        setup(&g);
+        test_machine_setup(&g);
         put(&g, 1, "gone", dengine_str("x"));
         assert_int_equal(restore(&g, stream, size, pieces[i], 4, 2), 0);
         assert_true(digest_of(&f) == digest_of(&g));
@@ -175,24 +148,24 @@ static void test_a_restored_state_is_the_saved_one(void **state)
         put(&g, 5, "after", dengine_str("y"));
         /* And so it is for who opens it again. */
         de_kv_free(g.kv);
-        open_kv(&g);
+        test_machine_open(&g);
         assert_int_equal(g.machine.ops->applied(g.machine.object, &index, &term), 0);
         assert_int_equal(index, 5);
-        teardown(&g);
+        test_machine_teardown(&g);
     }
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_the_stream_is_the_same_however_it_is_cut(void **state)
 {
     static const size_t capacities[] = {CAPACITY, CAPACITY + 1, 100003, 300000};
-    struct fixture f;
+    struct test_machine f;
     uint8_t *first;
     size_t first_size;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     first = save(&f, capacities[0], &first_size);
     for (size_t i = 1; i < sizeof capacities / sizeof capacities[0]; i++) {
@@ -204,12 +177,12 @@ static void test_the_stream_is_the_same_however_it_is_cut(void **state)
         free(stream);
     }
     free(first);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_a_save_shows_its_moment(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct dengine_machine_save *open = NULL;
     uint64_t index = 0;
     uint64_t term = 0;
@@ -219,7 +192,7 @@ static void test_a_save_shows_its_moment(void **state)
 
     (void)state;
     assert_non_null(stream);
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     before = save(&f, CAPACITY, &before_size);
     assert_int_equal(f.machine.ops->save_begin(f.machine.object, &open, &index, &term), 0);
@@ -232,19 +205,19 @@ static void test_a_save_shows_its_moment(void **state)
     f.machine.ops->save_end(f.machine.object, open);
     free(before);
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* A change of the format must be noticed and be given another version. */
 static void test_the_stream_is_laid_out_as_documented(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct de_reader reader;
     uint8_t *stream;
     size_t size;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     put(&f, 1, "k", dengine_str("v"));
     stream = save(&f, CAPACITY, &size);
     de_reader_init(&reader, stream, size);
@@ -265,11 +238,11 @@ static void test_the_stream_is_laid_out_as_documented(void **state)
     assert_int_equal(de_reader_left(&reader), 0);
     assert_false(reader.failed);
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* Feeds a stream that must not be taken, whole and byte by byte; nothing may change. */
-static void refuse(struct fixture *f, const uint8_t *stream, size_t size, int error)
+static void refuse(struct test_machine *f, const uint8_t *stream, size_t size, int error)
 {
     const uint64_t before = digest_of(f);
     struct de_kv_view view;
@@ -284,17 +257,17 @@ static void refuse(struct fixture *f, const uint8_t *stream, size_t size, int er
 
 static void test_a_stream_that_is_not_whole_is_refused(void **state)
 {
-    struct fixture f;
-    struct fixture g;
+    struct test_machine f;
+    struct test_machine g;
     uint8_t *stream;
     size_t size;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     put(&f, 3, "a", dengine_str("x"));
     put(&f, 4, "b", dengine_str("y"));
     stream = save(&f, CAPACITY, &size);
-    setup(&g);
+    test_machine_setup(&g);
     put(&g, 1, "old", dengine_str("z"));
     for (size_t cut = 0; cut < size; cut++) {
         refuse(&g, stream, cut, DENGINE_E_CORRUPT);
@@ -304,31 +277,31 @@ static void test_a_stream_that_is_not_whole_is_refused(void **state)
     assert_int_equal(restore(&g, stream, size, 5, 4, 2), 0);
     assert_true(digest_of(&f) == digest_of(&g));
     free(stream);
-    teardown(&f);
-    teardown(&g);
+    test_machine_teardown(&f);
+    test_machine_teardown(&g);
 }
 
 static void test_a_stream_of_another_index_is_refused(void **state)
 {
-    struct fixture f;
-    struct fixture g;
+    struct test_machine f;
+    struct test_machine g;
     uint8_t *stream;
     size_t size;
     uint64_t before;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     stream = save(&f, CAPACITY, &size);
-    setup(&g);
+    test_machine_setup(&g);
     before = digest_of(&g);
     assert_int_equal(restore(&g, stream, size, CAPACITY, 5, 2), DENGINE_E_CORRUPT);
     assert_int_equal(restore(&g, stream, size, CAPACITY, 4, 1), DENGINE_E_CORRUPT);
     assert_non_null(strstr(g.machine.ops->message(g.machine.object), "another log index"));
     assert_true(digest_of(&g) == before);
     free(stream);
-    teardown(&f);
-    teardown(&g);
+    test_machine_teardown(&f);
+    test_machine_teardown(&g);
 }
 
 /* A stream put together by hand. */
@@ -381,18 +354,18 @@ static void make_end(struct maker *maker, uint64_t count)
     assert_false(maker->writer.failed);
 }
 
-static void refuse_made(struct fixture *f, const struct maker *maker, int error)
+static void refuse_made(struct test_machine *f, const struct maker *maker, int error)
 {
     refuse(f, maker->bytes, maker->writer.size, error);
 }
 
 static void test_bad_records_are_refused(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct maker maker;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     put(&f, 1, "old", dengine_str("z"));
     make(&maker, 2);
     refuse_made(&f, &maker, DENGINE_E_VERSION);
@@ -436,17 +409,17 @@ static void test_bad_records_are_refused(void **state)
     make_state(&maker);
     make_end(&maker, 1);
     assert_int_equal(restore(&f, maker.bytes, maker.writer.size, 1, 4, 2), 0);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* A length alone must not make us allocate what it says. */
 static void test_lengths_out_of_bounds_are_refused(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     struct maker maker;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     put(&f, 1, "old", dengine_str("z"));
     make(&maker, 1);
     de_write_u16(&maker.writer, DENGINE_KV_KEY_MAX + 1);
@@ -466,21 +439,21 @@ static void test_lengths_out_of_bounds_are_refused(void **state)
     de_write_bytes(&maker.writer, "\1aXXXX", 6);
     refuse_made(&f, &maker, DENGINE_E_CORRUPT);
     assert_true(f.heap.blocks < 10);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 /* One flipped bit in a length or a count: taken never, and never a crash. (Keys and values are
  * guarded by the checksums of who keeps the stream.) */
 static void test_damage_never_crashes(void **state)
 {
-    struct fixture f;
-    struct fixture g;
+    struct test_machine f;
+    struct test_machine g;
     struct de_random random;
     uint8_t *stream;
     size_t size;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     put(&f, 3, "a", dengine_str("x"));
     put(&f, 4, "b", dengine_str("y"));
     stream = save(&f, CAPACITY, &size);
@@ -488,32 +461,32 @@ static void test_damage_never_crashes(void **state)
     for (size_t bit = 0; bit < 8 * size; bit++) {
         const size_t piece = (size_t)de_random_between(&random, 1, size);
 
-        setup(&g);
+        test_machine_setup(&g);
         stream[bit / 8] ^= (uint8_t)(1u << bit % 8);
         (void)restore(&g, stream, size, piece, 4, 2);
         stream[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        teardown(&g);
+        test_machine_teardown(&g);
     }
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_a_failing_store_leaves_the_old_state(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     uint8_t *stream;
     size_t size;
     int rc = DENGINE_E_IO;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     stream = save(&f, CAPACITY, &size);
     for (size_t at = 0; rc != 0; at++) {
-        struct fixture g;
+        struct test_machine g;
         uint64_t before;
 
-        setup(&g);
+        test_machine_setup(&g);
         put(&g, 1, "old", dengine_str("z"));
         before = digest_of(&g);
         g.store.calls = 0;
@@ -527,21 +500,21 @@ static void test_a_failing_store_leaves_the_old_state(void **state)
         g.store.fail_at = SIZE_MAX;
         assert_int_equal(digest_of(&g) == before, rc != 0);
         put(&g, 7, "later", dengine_str("w")); /* and it goes on */
-        teardown(&g);
+        test_machine_teardown(&g);
     }
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_a_save_reports_a_failing_store_and_ends_clean(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     uint8_t *stream = malloc(STREAM_MAX);
     bool passed = false;
 
     (void)state;
     assert_non_null(stream);
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     for (size_t at = 0; !passed; at++) {
         struct dengine_machine_save *open = NULL;
@@ -566,32 +539,32 @@ static void test_a_save_reports_a_failing_store_and_ends_clean(void **state)
     f.store.fail_at = SIZE_MAX;
     put(&f, 5, "later", dengine_str("w"));
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_without_memory_nothing_changes(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
     uint8_t *stream;
     size_t size;
     size_t failures = 0;
     int rc = DENGINE_E_NO_MEMORY;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     fill(&f);
     stream = save(&f, CAPACITY, &size);
     for (size_t at = 0; rc != 0; at++) {
-        struct fixture g;
+        struct test_machine g;
         const uint64_t none = 0;
 
-        setup(&g);
+        test_machine_setup(&g);
         g.heap.resizes_max = g.heap.resizes + at;
         rc = restore(&g, stream, size, 1000, 4, 2);
         failures += rc != 0;
         assert_true(rc == 0 || rc == DENGINE_E_NO_MEMORY);
         assert_int_equal(digest_of(&g) == none, rc != 0);
-        teardown(&g);
+        test_machine_teardown(&g);
     }
     assert_true(failures >= 3);
     f.heap.resizes_max = f.heap.resizes;
@@ -604,17 +577,17 @@ static void test_without_memory_nothing_changes(void **state)
                          DENGINE_E_NO_MEMORY);
     }
     free(stream);
-    teardown(&f);
+    test_machine_teardown(&f);
 }
 
 static void test_an_open_restore_is_dropped_by_free(void **state)
 {
-    struct fixture f;
+    struct test_machine f;
 
     (void)state;
-    setup(&f);
+    test_machine_setup(&f);
     assert_int_equal(f.machine.ops->restore_begin(f.machine.object), 0);
-    teardown(&f); /* deinit of the store asserts that no replacement is open */
+    test_machine_teardown(&f); /* deinit of the store asserts that no replacement is open */
 }
 
 int main(void)

@@ -32,6 +32,26 @@ void de_wal_kit_deinit(struct de_wal_kit *kit)
     free(kit->next);
 }
 
+int de_wal_kit_setup(void **state)
+{
+    struct de_wal_kit *kit = calloc(1, sizeof(*kit));
+
+    DE_ASSERT(kit != NULL);
+    de_wal_kit_init(kit);
+    *state = kit;
+    return de_wal_kit_open(kit);
+}
+
+int de_wal_kit_teardown(void **state)
+{
+    struct de_wal_kit *kit = *state;
+
+    DE_ASSERT(kit != NULL);
+    de_wal_kit_deinit(kit);
+    free(kit);
+    return 0;
+}
+
 int de_wal_kit_open(struct de_wal_kit *kit)
 {
     struct de_wal_options options;

@@ -35,6 +35,10 @@ struct de_wal_kit {
 void de_wal_kit_init(struct de_wal_kit *kit);
 void de_wal_kit_deinit(struct de_wal_kit *kit);
 
+/* For cmocka: *state is a new kit, its log open. */
+int de_wal_kit_setup(void **state);
+int de_wal_kit_teardown(void **state);
+
 /* Opens the log on what the directory holds; the message of a refusal is in kit->message. */
 int de_wal_kit_open(struct de_wal_kit *kit);
 void de_wal_kit_close(struct de_wal_kit *kit);

@@ -12,26 +12,6 @@
 
 static const char first_name[] = "wal-0000000000000001.seg";
 
-static int setup(void **state)
-{
-    struct de_wal_kit *kit = calloc(1, sizeof(*kit));
-
-    assert_non_null(kit);
-    de_wal_kit_init(kit);
-    assert_int_equal(de_wal_kit_open(kit), 0);
-    *state = kit;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct de_wal_kit *kit = *state;
-
-    de_wal_kit_deinit(kit);
-    free(kit);
-    return 0;
-}
-
 static void expect(struct de_wal_kit *kit, const struct de_log_model *model)
 {
     struct dengine_contract_report report = {""};
@@ -426,7 +406,7 @@ static void recycled_segments_show_nothing_old(void **state)
     assert_true(recycled > 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, de_wal_kit_setup, de_wal_kit_teardown)
 
 int main(void)
 {

@@ -6,26 +6,6 @@
 
 #include "storage/wal/wal_kit.h"
 
-static int setup(void **state)
-{
-    struct de_wal_kit *kit = calloc(1, sizeof(*kit));
-
-    assert_non_null(kit);
-    de_wal_kit_init(kit);
-    assert_int_equal(de_wal_kit_open(kit), 0);
-    *state = kit;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct de_wal_kit *kit = *state;
-
-    de_wal_kit_deinit(kit);
-    free(kit);
-    return 0;
-}
-
 static void expect(struct de_wal_kit *kit, const struct de_log_model *model)
 {
     struct dengine_contract_report report = {""};
@@ -330,7 +310,7 @@ static void wrong_options_are_refused(void **state)
     assert_non_null(strstr(kit->message, "multiple of 4096"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, de_wal_kit_setup, de_wal_kit_teardown)
 
 int main(void)
 {
