@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/base/assert.h"
 
@@ -25,8 +26,11 @@ const char *__tsan_default_suppressions(void)
 /* One attempt with a map of file->map_bytes; an LMDB code. */
 static int open_env(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *path)
 {
-    const unsigned flags =
-        (file->filling ? 0 : MDB_WRITEMAP) | MDB_NOSYNC | MDB_NOTLS | MDB_NOSUBDIR;
+    /* The system reads ahead where a page of the map is touched first. Behind what this process has
+     * written there is nothing to read, but it would fill as much with zeros, while a write waits:
+     * 17 ms have been seen, where a disk is set to 8 MiB. */
+    const unsigned flags = (file->filling ? 0 : MDB_WRITEMAP) | MDB_NOSYNC | MDB_NOTLS |
+                           MDB_NOSUBDIR | (file->young ? MDB_NORDAHEAD : 0);
     int dead = 0;
     int code = mdb_env_create(&file->env);
 
@@ -127,6 +131,7 @@ static char *join(const char *directory, const char *name)
 static int open_file(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const char *name)
 {
     char *path = join(kv->path, name);
+    struct stat status;
     int code = ENOMEM;
 
     DE_ASSERT(file->env == NULL && file->txn == NULL);
@@ -136,6 +141,7 @@ static int open_file(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const cha
         file->used_bytes = 0;
         file->reserved_bytes = 0;
         file->map_was_full = false;
+        file->young = stat(path, &status) != 0 || status.st_size == 0;
         code = open_some_env(kv, file, path);
     }
     if (code == 0) {

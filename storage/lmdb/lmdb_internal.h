@@ -34,6 +34,7 @@ struct de_lmdb_file {
     uint64_t put_bytes;      /* pages that a put may dirty, without the value's own */
     bool map_was_full;
     bool filling; /* pages are written, not stored into the map: lmdb_replace.c */
+    bool young;   /* made by this process: all that is in it is in memory already */
 };
 
 struct de_lmdb_kv {

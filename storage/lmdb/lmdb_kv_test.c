@@ -385,6 +385,40 @@ static void a_transaction_larger_than_the_map_fails_once(void **state)
     free(data);
 }
 
+/* Whether the system reads ahead in the map of data.mdb (proc(5): VmFlags, rr). */
+static bool reads_ahead(void)
+{
+    FILE *file = fopen("/proc/self/smaps", "re");
+    bool mine = false;
+    bool result = true;
+    char line[512];
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strchr(line, '/') != NULL) {
+            mine = strstr(line, "/data.mdb\n") != NULL;
+        } else if (mine && strncmp(line, "VmFlags:", 8) == 0) {
+            result = strstr(line, " rr") == NULL;
+            mine = false;
+        }
+    }
+    (void)fclose(file);
+    return result;
+}
+
+static void a_new_map_is_not_read_ahead(void **state)
+{
+    struct fixture *f = *state;
+
+    open_finds(f, DE_LMDB_NEW);
+    assert_false(reads_ahead());
+    assert_int_equal(put(f, "key", "value", 5), 0);
+    close_store(f);
+    open_finds(f, DE_LMDB_KEPT);
+    assert_true(reads_ahead());
+    close_store(f);
+}
+
 static void too_many_views_are_busy(void **state)
 {
     struct fixture *f = *state;
@@ -433,6 +467,7 @@ int main(void)
         TEST(the_file_is_as_long_as_its_pages_when_closed),
         TEST(the_map_grows_under_readers),
         TEST(a_transaction_larger_than_the_map_fails_once),
+        TEST(a_new_map_is_not_read_ahead),
         TEST(too_many_views_are_busy),
         TEST(a_path_that_is_no_directory_is_refused),
     };
