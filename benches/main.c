@@ -29,8 +29,9 @@ static const char usage[] =
     "the write-ahead log against pwrite and fdatasync of the same bytes; what one group in a "
     "thousand\n"
     "waits while segments go round, against the same; recovery of a log against reading its "
-    "files; put and get of the state store against LMDB, saving and installing a\n"
-    "snapshot against copying its file.\n"
+    "files; put and get of the state store against LMDB; puts that are\n"
+    "remembered for watches against puts that are not; saving and installing a snapshot against\n"
+    "copying its file.\n"
     "\n"
     "restart fills an embedded engine with keys and measures from open to the first linearizable\n"
     "answer, in turn with reading its files: after a close, after the death of its process, and "
@@ -56,8 +57,8 @@ static const char usage[] =
     "  --log-mib N        store: size of the log that is recovered (1024)\n"
     "  --leases N         kv: leases that live; a tenth of them end together (100000)\n"
     "  --watchers N       kv: watchers of other keys (10000)\n"
-    "  --only NAME        store: only the part log, state or snapshot; kv: only lines whose names\n"
-    "                     begin so, such as scan\n"
+    "  --only NAME        store: only the part log, state, past or snapshot; kv: only lines whose\n"
+    "                     names begin so\n"
     "  --json             one JSON object a line instead of text\n"
     "  --help, --version\n"
     "\n"
@@ -167,7 +168,7 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
         store->keys = keys == 0 ? 100000 : keys;
         store->json = bench->json;
         if (store->only != NULL && !de_store_bench_has(store->only)) {
-            return fail("--only takes log, state or snapshot, not '%s'", store->only);
+            return fail("--only takes log, state, past or snapshot, not '%s'", store->only);
         }
         return de_store_bench_run(store);
     }

@@ -45,6 +45,7 @@ static const struct {
 } parts[] = {
     {"log", de_store_bench_log},
     {"state", de_store_bench_state},
+    {"past", de_store_bench_past},
     {"snapshot", de_store_bench_snapshot},
 };
 

@@ -30,6 +30,7 @@ int de_store_bench_run(const struct de_store_bench *bench);
 /* The parts; 0 or a DENGINE_E_* with a message printed. */
 int de_store_bench_log(const struct de_store_bench *bench);
 int de_store_bench_state(const struct de_store_bench *bench);
+int de_store_bench_past(const struct de_store_bench *bench);
 int de_store_bench_snapshot(const struct de_store_bench *bench);
 
 /* The ratios of all pairs of one measurement, and the times of both sides in microseconds. */

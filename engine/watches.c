@@ -69,6 +69,8 @@ int de_watches_new(const struct de_watch_limits *limits, struct de_kv *kv,
                    struct de_watches **result)
 {
     struct de_watches *watches = calloc(1, sizeof *watches);
+    struct de_kv_event *past = NULL;
+    uint64_t oldest = 0;
     struct de_kv_view view;
     int err = DENGINE_E_NO_MEMORY;
 
@@ -81,10 +83,17 @@ int de_watches_new(const struct de_watch_limits *limits, struct de_kv *kv,
         err = de_watch_hub_new(limits, de_heap_allocator(), view.revision, watcher_ready, watches,
                                &watches->hub);
     }
+    if (err == 0) {
+        err = de_kv_recall(kv, limits->ring_events_max, limits->ring_bytes_max, &past, &oldest);
+    }
     if (err != 0) {
+        if (watches != NULL) {
+            de_watch_hub_free(watches->hub);
+        }
         free(watches);
         return err;
     }
+    de_watch_recall(watches->hub, past, oldest);
     err = pthread_mutex_init(&watches->mutex, NULL);
     DE_ASSERT(err == 0);
     watches->users = 1;

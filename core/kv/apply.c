@@ -169,6 +169,7 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
     if (kv->deadlines_changed) {
         rc = de_kv_first_deadline(kv, &wake_ns);
     }
+    rc = rc == 0 ? de_kv_past_write(kv) : rc;
     /* In the transaction of the data: a crash shows both or neither. */
     de_kv_state_encode(&kv->open, state);
     rc = rc == 0 ? de_kv_put_bytes(kv, de_kv_state_key(), dengine_bytes(state, sizeof state)) : rc;
@@ -181,6 +182,7 @@ int de_kv_op_commit(void *object, uint64_t index, uint64_t term)
         return de_kv_break(kv, rc, NULL);
     }
     kv->mark = kv->open;
+    kv->past.sum = kv->past.open;
     kv->wake_ns = wake_ns;
     de_kv_events_publish(kv);
     DE_ASSERT(kv->mark.index == index && kv->mark.term == term);

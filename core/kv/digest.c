@@ -45,7 +45,10 @@ static int fold_view(struct dengine_kv_store store, struct dengine_kv_view *view
     }
     rc = store.ops->cursor_seek(store.object, cursor, dengine_bytes(NULL, 0), &pair);
     while (rc == 0) {
-        DE_ASSERT(pair.key.size >= 1);
+        rc = de_kv_past_skip(store, cursor, &pair);
+        if (rc != 0) {
+            break;
+        }
         *digest = fold_bytes(fold_bytes(*digest, pair.key), pair.value);
         rc = store.ops->cursor_next(store.object, cursor, &pair);
     }

@@ -33,28 +33,41 @@ static struct dengine_slice copy(uint8_t **at, struct dengine_slice from)
     return to;
 }
 
+struct de_kv_event *de_kv_event_copy(const struct de_allocator *allocator,
+                                     const struct de_kv_event *event)
+{
+    struct de_kv_event *made = de_allocate(allocator, de_kv_event_bytes(event));
+    uint8_t *at;
+
+    DE_ASSERT(event->type == DE_KV_EVENT_PUT || event->type == DE_KV_EVENT_DELETE);
+    DE_ASSERT(event->revision > 0);
+    if (made == NULL) {
+        return NULL;
+    }
+    *made = *event;
+    at = (uint8_t *)(made + 1);
+    made->key = copy(&at, event->key);
+    made->value = copy(&at, event->value);
+    made->previous = copy(&at, event->previous);
+    made->references = 1;
+    made->next = NULL;
+    return made;
+}
+
 int de_kv_event_add(struct de_kv *kv, const struct de_kv_event *what, struct de_kv_event **added)
 {
     struct de_kv_event *event;
-    uint8_t *at;
 
     DE_ASSERT(kv->batch_open);
-    DE_ASSERT(what->type == DE_KV_EVENT_PUT || what->type == DE_KV_EVENT_DELETE);
+    DE_ASSERT((kv->first_event == NULL) == (kv->last_event == NULL));
     *added = NULL;
-    if (kv->sink.publish == NULL) {
+    if (kv->sink.publish == NULL && kv->past.events_max == 0) {
         return 0;
     }
-    event = de_allocate(&kv->allocator, de_kv_event_bytes(what));
+    event = de_kv_event_copy(&kv->allocator, what);
     if (event == NULL) {
         return de_kv_break(kv, DENGINE_E_NO_MEMORY, "no memory for an event");
     }
-    *event = *what;
-    at = (uint8_t *)(event + 1);
-    event->key = copy(&at, what->key);
-    event->value = copy(&at, what->value);
-    event->previous = copy(&at, what->previous);
-    event->references = 1;
-    event->next = NULL;
     if (kv->last_event != NULL) {
         kv->last_event->next = event;
     } else {
@@ -90,10 +103,12 @@ void de_kv_events_publish(struct de_kv *kv)
     struct de_kv_event *first = kv->first_event;
 
     DE_ASSERT(!kv->batch_open);
-    DE_ASSERT_IMPLIES(first != NULL, kv->sink.publish != NULL);
+    DE_ASSERT((kv->first_event == NULL) == (kv->last_event == NULL));
+    if (kv->sink.publish == NULL) {
+        de_kv_events_drop(kv, NULL);
+        return;
+    }
     kv->first_event = NULL;
     kv->last_event = NULL;
-    if (kv->sink.publish != NULL) {
-        kv->sink.publish(kv->sink.context, first, kv->mark.index);
-    }
+    kv->sink.publish(kv->sink.context, first, kv->mark.index);
 }

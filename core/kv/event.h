@@ -35,6 +35,10 @@ struct de_kv_event {
 /* Bytes of memory that an event takes. */
 size_t de_kv_event_bytes(const struct de_kv_event *event);
 
+/* A copy with all its bytes, in one block, with one reference; NULL: no memory. */
+struct de_kv_event *de_kv_event_copy(const struct de_allocator *allocator,
+                                     const struct de_kv_event *event);
+
 /* Gives a reference back. */
 void de_kv_event_unref(const struct de_allocator *allocator, struct de_kv_event *event);
 

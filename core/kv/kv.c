@@ -218,6 +218,7 @@ void de_kv_free(struct de_kv *kv)
     de_release(&allocator, kv->answer.bytes);
     de_release(&allocator, kv->keys.bytes);
     de_release(&allocator, kv->undo.bytes);
+    de_release(&allocator, kv->past.record.bytes);
     de_release(&allocator, kv);
 }
 

@@ -70,6 +70,13 @@ void de_kv_set_sink(struct de_kv *kv, struct de_kv_sink sink);
 /* Where a simulator may have rare things done (core/base/site.h). Borrowed. */
 void de_kv_set_sites(struct de_kv *kv, struct de_sites *sites);
 
+/* Reads back what the newest batches did before the start, as events in order, with a reference to
+ * each: all there were from revision *oldest on. From now on that much at least is kept of it.
+ * Once, before the first begin, with the allocator of the events being that of kv. One of the
+ * bounds 0: nothing is kept. CORRUPT, VERSION, NO_MEMORY, or an error of the store. */
+int de_kv_recall(struct de_kv *kv, size_t events_max, size_t bytes_max, struct de_kv_event **first,
+                 uint64_t *oldest);
+
 /* The table to hand to a node. Lives as long as kv. */
 struct dengine_state_machine de_kv_state_machine(struct de_kv *kv);
 

@@ -1,5 +1,6 @@
 /* Random commands of every kind against the simplest model, on two replicas that group the same log
- * differently, one of which is opened anew again and again. */
+ * differently, one of which is opened anew again and again: it must then remember the same events
+ * that the other one, which never closes, was told of. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,8 @@ enum {
     ENTRIES = 300,
     COMMAND_BYTES_MAX = 1024,
     MS = 1000000,
+    RING_EVENTS = 24,
+    RING_BYTES = 4000,
 };
 
 struct replica {
@@ -34,10 +37,15 @@ struct bench {
     struct model_memory *memory;
     struct replica one;
     struct replica other;
+    struct de_kv_event *first_event; /* of one, from the beginning */
+    struct de_kv_event *last_event;
+    uint64_t told;     /* revision */
     char names[64][2]; /* of the command being drawn */
     char values[64][8];
     size_t texts;
     uint8_t lists[3][COMMAND_BYTES_MAX];
+    bool off;          /* the other replica keeps nothing */
+    uint64_t on_from;  /* and since when it does keep what happens */
     size_t counts[10]; /* of what was seen, so that the test is known to test it */
 };
 
@@ -47,6 +55,110 @@ static void open_replica(struct replica *replica)
         de_kv_new(test_store_table(&replica->store), de_test_allocator(), &replica->kv), 0);
     replica->machine = de_kv_state_machine(replica->kv);
 }
+
+static uint64_t below(struct bench *b, uint64_t n)
+{
+    return de_random_below(&b->random, n);
+}
+
+/* ---- events ---- */
+
+static void hear(void *context, struct de_kv_event *first, uint64_t revision)
+{
+    struct bench *b = context;
+
+    assert_true(revision > b->told);
+    b->told = revision;
+    if (b->last_event != NULL) {
+        b->last_event->next = first;
+    } else {
+        b->first_event = first;
+    }
+    for (; first != NULL; first = first->next) {
+        b->last_event = first;
+    }
+}
+
+static void never(void *context, uint64_t revision)
+{
+    (void)context;
+    fail_msg("nothing is restored here, at %llu", (unsigned long long)revision);
+}
+
+static void free_events(struct de_kv_event *event)
+{
+    while (event != NULL) {
+        struct de_kv_event *next = event->next;
+
+        de_kv_event_unref(de_test_allocator(), event);
+        event = next;
+    }
+}
+
+static void compare_slice(struct dengine_slice a, struct dengine_slice b)
+{
+    assert_int_equal(a.size, b.size);
+    if (a.size > 0) {
+        assert_memory_equal(a.data, b.data, a.size);
+    }
+}
+
+static void compare_event(const struct de_kv_event *a, const struct de_kv_event *b)
+{
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->expired, b->expired);
+    assert_int_equal(a->had_previous, b->had_previous);
+    assert_int_equal(a->revision, b->revision);
+    assert_int_equal(a->create_revision, b->create_revision);
+    assert_int_equal(a->version, b->version);
+    assert_int_equal(a->lease, b->lease);
+    compare_slice(a->key, b->key);
+    compare_slice(a->value, b->value);
+    compare_slice(a->previous, b->previous);
+}
+
+/* The other replica was opened anew, and has applied what the first one has: it remembers the same
+ * events, and not fewer than it should. Every so often it was told to keep nothing. */
+static void compare_past(struct bench *b)
+{
+    const struct de_kv_event *expected = b->first_event;
+    const struct de_kv_event *event;
+    struct de_kv_event *past = NULL;
+    const bool off = below(b, 16) == 0;
+    uint64_t oldest = 0;
+    size_t events = 0;
+    size_t bytes = 0;
+
+    assert_int_equal(de_kv_recall(b->other.kv, off ? 0 : RING_EVENTS, RING_BYTES, &past, &oldest),
+                     0);
+    assert_true(oldest >= 1 && oldest <= b->told + 1);
+    while (expected != NULL && expected->revision < oldest) {
+        expected = expected->next;
+    }
+    for (event = past; event != NULL; event = event->next) {
+        compare_event(event, expected);
+        expected = expected->next;
+        events++;
+        bytes += de_kv_event_bytes(event);
+    }
+    assert_null(expected);
+    b->counts[8] += events > 0 ? 1 : 0;
+    b->counts[9] += off ? 1 : 0;
+    if (b->off && !off) {
+        b->on_from = b->told + 1;
+    }
+    b->off = off;
+    if (off) {
+        assert_int_equal(events, 0);
+    } else if (events < RING_EVENTS && bytes < RING_BYTES) {
+        assert_true(oldest <= b->on_from); /* no fewer than there are, and than a ring holds */
+    }
+    free_events(past);
+}
+
+/* ---- replicas ---- */
 
 static void begin(struct replica *replica)
 {
@@ -65,11 +177,6 @@ static void commit(struct replica *replica, uint64_t index)
 }
 
 /* ---- drawing ---- */
-
-static uint64_t below(struct bench *b, uint64_t n)
-{
-    return de_random_below(&b->random, n);
-}
 
 static struct dengine_slice some_key(struct bench *b)
 {
@@ -355,11 +462,16 @@ static void run_seed(struct bench *b, uint64_t seed)
 
     memset(&b->model, 0, sizeof b->model);
     memset(b->memory, 0, sizeof *b->memory);
+    b->told = 0;
+    b->off = true;
+    b->on_from = 1;
     de_random_init(&b->random, seed);
     test_store_init(&b->one.store);
     test_store_init(&b->other.store);
     open_replica(&b->one);
+    de_kv_set_sink(b->one.kv, (struct de_kv_sink){b, hear, never});
     open_replica(&b->other);
+    compare_past(b);
     for (uint64_t index = 1; index <= ENTRIES; index++) {
         b->model.time_ns += below(b, 3) * MS;
         for (uint64_t n = 1 + below(b, 3); n > 0; n--) {
@@ -372,6 +484,7 @@ static void run_seed(struct bench *b, uint64_t seed)
             compare_state(&b->other, &b->model);
             de_kv_free(b->other.kv);
             open_replica(&b->other);
+            compare_past(b);
         }
     }
     assert_int_equal(b->one.machine.ops->digest(b->one.machine.object, &digests[0]), 0);
@@ -379,6 +492,9 @@ static void run_seed(struct bench *b, uint64_t seed)
     assert_int_equal(digests[0], digests[1]);
     de_kv_free(b->one.kv);
     de_kv_free(b->other.kv);
+    free_events(b->first_event);
+    b->first_event = NULL;
+    b->last_event = NULL;
     test_store_deinit(&b->one.store);
     test_store_deinit(&b->other.store);
 }
@@ -394,7 +510,7 @@ static void test_random_commands_agree_with_the_model(void **state)
     for (uint64_t seed = 0; seed < 60; seed++) {
         run_seed(b, seed);
     }
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 10; i++) {
         print_message("%zu seen: %zu\n", i, b->counts[i]);
         assert_true(b->counts[i] > 20);
     }

@@ -8,6 +8,7 @@
 #define DE_CORE_KV_KV_STATE_H
 
 #include "core/kv/kv.h"
+#include "core/kv/past.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,15 @@ struct de_kv_buffer {
 struct de_kv_kept {
     struct de_kv_kept *next;
     size_t size;
+};
+
+/* What the newest batches did, in the store (past.h). */
+struct de_kv_past {
+    size_t events_max; /* 0: nothing of it is kept */
+    size_t bytes_max;
+    struct de_kv_past_sum sum;  /* as committed */
+    struct de_kv_past_sum open; /* as the batch leaves it that is being committed */
+    struct de_kv_buffer record;
 };
 
 struct de_kv {
@@ -55,6 +65,7 @@ struct de_kv {
     struct de_kv_event *first_event; /* of the open batch */
     struct de_kv_event *last_event;
     struct de_sites *sites; /* NULL but in a simulator */
+    struct de_kv_past past;
     char message[DE_KV_MESSAGE_BYTES];
 };
 
@@ -94,6 +105,15 @@ int de_kv_event_add(struct de_kv *kv, const struct de_kv_event *what, struct de_
 void de_kv_events_drop(struct de_kv *kv, struct de_kv_event *after);
 /* Hands the events of the committed batch to who watches. */
 void de_kv_events_publish(struct de_kv *kv);
+
+/* ---- past.c ---- */
+
+/* Writes what the batch did, which is about to be committed. Failed. */
+int de_kv_past_write(struct de_kv *kv);
+/* When the cursor stands on the first of these records, takes it behind the last: errors of a seek.
+ */
+int de_kv_past_skip(struct dengine_kv_store store, struct dengine_kv_cursor *cursor,
+                    struct dengine_kv_pair *pair);
 
 /* ---- answering.c: what the command under way answers ---- */
 

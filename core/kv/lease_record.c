@@ -1,4 +1,4 @@
-/* Store keys and records of leases and sessions; see record.h. */
+/* Store keys of ours, and records of leases and sessions; see record.h. */
 #include "core/base/assert.h"
 #include "core/base/codec.h"
 #include "core/kv/command.h"
@@ -135,6 +135,36 @@ bool de_kv_remembered_of(struct dengine_slice key, uint64_t *session, uint64_t *
     }
     *session = load_big(at + HEAD_BYTES);
     *sequence = load_big(at + HEAD_BYTES + 8);
+    return true;
+}
+
+struct dengine_slice de_kv_past_key(uint64_t revision, uint8_t *buffer)
+{
+    DE_ASSERT(buffer != NULL);
+    buffer[0] = DE_KV_SPACE_META;
+    buffer[1] = 'p';
+    store_big(buffer + HEAD_BYTES, revision);
+    return dengine_bytes(buffer, HEAD_BYTES + 8);
+}
+
+struct dengine_slice de_kv_past_end(uint8_t *buffer)
+{
+    DE_ASSERT(buffer != NULL);
+    buffer[0] = DE_KV_SPACE_META;
+    buffer[1] = 'p' + 1;
+    return dengine_bytes(buffer, HEAD_BYTES);
+}
+
+bool de_kv_past_of(struct dengine_slice key, uint64_t *revision)
+{
+    const uint8_t *at = key.data;
+
+    DE_ASSERT(revision != NULL);
+    DE_ASSERT(key.data != NULL);
+    if (!is_kind(key, 'p', HEAD_BYTES + 8, HEAD_BYTES + 8)) {
+        return false;
+    }
+    *revision = load_big(at + HEAD_BYTES);
     return true;
 }
 

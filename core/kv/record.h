@@ -7,6 +7,7 @@
  *           'd'  u64 deadline, u64 lease: which lease ends next; no value
  *           'k'  u64 lease, key of a user: that key ends with that lease; no value
  *           'l'  u64 lease: its record
+ *           'p'  u64 revision: what the entries from there on did (past.h); not part of the state
  *           'r'  u64 session, u64 sequence: a remembered result
  *   0x01  a key of a user follows
  *
@@ -129,11 +130,15 @@ struct dengine_slice de_kv_attachment_key(uint64_t lease, struct dengine_slice k
                                           uint8_t *buffer);
 struct dengine_slice de_kv_lease_key(uint64_t lease, uint8_t *buffer);
 struct dengine_slice de_kv_remembered_key(uint64_t session, uint64_t sequence, uint8_t *buffer);
+struct dengine_slice de_kv_past_key(uint64_t revision, uint8_t *buffer);
+/* Stands behind every key of that kind. */
+struct dengine_slice de_kv_past_end(uint8_t *buffer);
 /* The reverse; false when it is another kind of key. The user's key borrows. */
 bool de_kv_deadline_of(struct dengine_slice key, uint64_t *deadline_ns, uint64_t *lease);
 bool de_kv_attachment_of(struct dengine_slice key, uint64_t *lease, struct dengine_slice *user_key);
 bool de_kv_lease_of(struct dengine_slice key, uint64_t *lease);
 bool de_kv_remembered_of(struct dengine_slice key, uint64_t *session, uint64_t *sequence);
+bool de_kv_past_of(struct dengine_slice key, uint64_t *revision);
 
 /* Whether a pair is of a lease or session; VERSION, or CORRUPT. */
 int de_kv_own_pair_check(struct dengine_slice key, struct dengine_slice value);

@@ -291,6 +291,7 @@ int de_kv_op_restore_commit(void *object, uint64_t index, uint64_t term)
     if (rc == 0) {
         kv->mark = restore->mark;
         kv->wake_ns = restore->wake_ns;
+        kv->past.sum = (struct de_kv_past_sum){.last = index};
         if (kv->sink.reset != NULL) {
             kv->sink.reset(kv->sink.context, index);
         }

@@ -138,6 +138,7 @@ static int load(struct de_kv *kv, struct dengine_machine_save *save, bool *more)
     } else {
         rc = store.ops->cursor_next(store.object, save->cursor, &pair);
     }
+    rc = rc == 0 ? de_kv_past_skip(store, save->cursor, &pair) : rc;
     if (rc == DENGINE_E_NOT_FOUND) {
         load_end(save);
         return 0;

@@ -1,8 +1,8 @@
 /* core/kv/stream.h - the whole state as a stream of bytes, for snapshots.
  *
- * It holds every pair of the store, in ascending order of keys, and nothing else: all that the
- * state machine knows lives in its store (record.h). So the stream is a function of the state, the
- * same with every store. Little-endian:
+ * It holds every pair of the store that is part of the state (record.h), in ascending order of
+ * keys, and nothing else: all that the state machine knows lives in its store. So the stream is a
+ * function of the state, the same with every store. Little-endian:
  *
  *   offset  size  what
  *        0     4  "DEKS"

@@ -1,6 +1,7 @@
 #include "core/kv/watch.h"
 
 #include "core/base/assert.h"
+#include "core/base/sometimes.h"
 #include "core/kv/command.h"
 #include "core/kv/watch_index.h"
 
@@ -38,6 +39,7 @@ struct de_watch_hub {
     size_t ring_bytes;
     uint64_t oldest;
     uint64_t revision;
+    uint64_t began;   /* at this revision */
     uint64_t refused; /* for de_watch_usage, as the next one */
     uint64_t overflows;
 };
@@ -60,6 +62,7 @@ int de_watch_hub_new(const struct de_watch_limits *limits, const struct de_alloc
     made->ready = ready;
     made->context = context;
     made->revision = revision;
+    made->began = revision;
     made->oldest = revision + 1;
     de_watch_index_init(&made->index, &made->allocator);
     *hub = made;
@@ -254,6 +257,22 @@ void de_watch_publish(struct de_watch_hub *hub, struct de_kv_event *first, uint6
     trim(hub);
 }
 
+void de_watch_recall(struct de_watch_hub *hub, struct de_kv_event *first, uint64_t oldest)
+{
+    DE_ASSERT(hub->watchers == NULL && hub->ring_events == 0);
+    DE_ASSERT(oldest > 0 && oldest <= hub->revision + 1);
+    hub->oldest = oldest;
+    while (first != NULL) {
+        struct de_kv_event *event = first;
+
+        DE_ASSERT(event->revision >= oldest && event->revision <= hub->revision);
+        first = event->next;
+        event->next = NULL;
+        keep(hub, event);
+    }
+    trim(hub);
+}
+
 void de_watch_reset(struct de_watch_hub *hub, uint64_t revision)
 {
     DE_ASSERT(hub != NULL);
@@ -387,6 +406,8 @@ int de_watch_add(struct de_watch_hub *hub, const struct de_watch_options *option
         return DENGINE_E_NO_MEMORY;
     }
     made->indexed = true;
+    DE_SOMETIMES(options->from_revision != 0 && options->from_revision <= hub->began,
+                 "a watch begins in the time before the start");
     made->next_watcher = hub->watchers;
     if (hub->watchers != NULL) {
         hub->watchers->previous_watcher = made;

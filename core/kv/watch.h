@@ -72,6 +72,10 @@ int de_watch_hub_new(const struct de_watch_limits *limits, const struct de_alloc
 /* No watcher may be left. NULL is allowed. */
 void de_watch_hub_free(struct de_watch_hub *hub);
 
+/* Takes over (the references too) what is remembered of the time before: all events there were from
+ * revision oldest on. Once, before anything else. */
+void de_watch_recall(struct de_watch_hub *hub, struct de_kv_event *first, uint64_t oldest);
+
 /* What a sink is told (event.h); takes the references. */
 void de_watch_publish(struct de_watch_hub *hub, struct de_kv_event *first, uint64_t revision);
 void de_watch_reset(struct de_watch_hub *hub, uint64_t revision);

@@ -33,7 +33,7 @@ enum de_dice_stream {
     DE_DICE_GUIDED = 10,  /* entity: reactive fault and how often it has reacted */
     DE_DICE_RAFT = 11,    /* entity: host and incarnation; seeds the core's own generator */
     DE_DICE_HEAL = 12,    /* which core is healed */
-    DE_DICE_WATCH = 13,   /* entity: host and look of its watcher */
+    DE_DICE_WATCH = 13,   /* entity: host and look of its watcher, or life of the host */
     DE_DICE_SERVICE = 14, /* entity: client of the service and operation number */
     DE_DICE_FLUSH = 15,   /* when logs are flushed that report early */
     DE_DICE_ADMIN = 20,   /* entity: attempt of the operator */

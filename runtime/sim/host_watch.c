@@ -1,12 +1,15 @@
 /* A watcher of everything on each host: from the events it makes a map, which must be the state.
  *
  * It is slow at times and its queue is short, so it is often canceled, and then goes on from where
- * it was told to, or, when that is gone or the state was replaced, from a look at the state. */
+ * it was told to, or, when that is gone or the state was replaced, from a look at the state. It
+ * outlives its node: when that starts again, it goes on where it was, in the midst of a revision
+ * too. What each revision did, every node has to tell alike, also of the time before its start. */
 #include "core/base/assert.h"
 #include "core/kv/watch.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host.h"
 #include "runtime/sim/host_watch_one.h"
+#include "runtime/sim/mix.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -25,6 +28,8 @@ struct de_host_watch {
     size_t count;
     size_t capacity;
     uint64_t revision; /* of the newest event seen */
+    uint64_t seen;     /* events of it */
+    uint64_t skip;     /* events of it that come again */
     uint64_t complete; /* everything up to this one has been seen */
     uint64_t looks;
     struct de_watch_one one;
@@ -105,6 +110,13 @@ static void take_event(struct de_host_watch *watch, const struct de_kv_event *ev
     bool found = false;
     const size_t place = place_of(watch, event->key, &found);
 
+    if (watch->skip > 0 && event->revision == watch->revision) {
+        watch->skip--;
+        return;
+    }
+    if (watch->skip > 0) {
+        fail(watch, "does not get again what it had seen of a revision", event->revision);
+    }
     if (event->revision < watch->revision || event->revision <= watch->complete) {
         fail(watch, "goes back in time", event->revision);
     } else if (found != event->had_previous) {
@@ -123,6 +135,7 @@ static void take_event(struct de_host_watch *watch, const struct de_kv_event *ev
         key->version = event->version;
         key->mod_revision = event->revision;
     }
+    watch->seen = event->revision == watch->revision ? watch->seen + 1 : 1;
     watch->revision = event->revision;
 }
 
@@ -170,7 +183,7 @@ static void compare_with_state(struct de_host_watch *watch, uint64_t progress)
     DE_ASSERT(err == 0 || comparison.differs);
     if (progress != view.revision) {
         fail(watch, "is told of progress that is not that of the state", progress);
-    } else if (view.revision < watch->complete) {
+    } else if (view.revision < watch->complete || view.revision < watch->revision) {
         /* The state is being rebuilt, and what was seen in a former life lies ahead. */
         DE_ASSERT(watch->host->lives > 1);
     } else if (comparison.differs || comparison.next != watch->count) {
@@ -197,6 +210,8 @@ static void begin_from(struct de_host_watch *watch, uint64_t revision)
     }
     /* A look at the state, and on from there. */
     clear(watch);
+    watch->skip = 0;
+    watch->seen = 0;
     err = de_kv_view_open(watch->host->kv, &view);
     DE_ASSERT(err == 0);
     err = de_kv_view_iterate(&view, dengine_bytes(NULL, 0), load_key, watch);
@@ -265,10 +280,51 @@ void de_host_watch_look(struct de_host *host)
 
 /* ---- life ---- */
 
+static uint64_t fold_bytes(uint64_t digest, struct dengine_slice bytes)
+{
+    const uint8_t *at = bytes.data;
+
+    digest = de_sim_mix(digest ^ bytes.size);
+    for (size_t i = 0; i < bytes.size; i++) {
+        digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);
+    }
+    return digest;
+}
+
+static uint64_t fold_event(uint64_t digest, const struct de_kv_event *event)
+{
+    digest = de_sim_mix(
+        digest ^ (event->type << 2 | (event->expired ? 2u : 0u) | (event->had_previous ? 1u : 0u)));
+    digest = de_sim_mix(digest ^ event->create_revision);
+    digest = de_sim_mix(digest ^ event->version);
+    digest = de_sim_mix(digest ^ event->lease);
+    return fold_bytes(fold_bytes(fold_bytes(digest, event->key), event->value), event->previous);
+}
+
+/* What each revision from `from` to `to` did, for the oracle: first are the events of all of them.
+ */
+static void tell(const struct de_host_watch *watch, const struct de_kv_event *first, uint64_t from,
+                 uint64_t to)
+{
+    const struct de_host_shared *shared = watch->host->shared;
+
+    for (uint64_t revision = from; revision <= to; revision++) {
+        uint64_t digest = 1;
+
+        for (; first != NULL && first->revision == revision; first = first->next) {
+            digest = fold_event(digest, first);
+        }
+        de_oracle_events(shared->oracle, shared->kernel->now_ns, watch->host->id, revision,
+                         digest == 0 ? 1 : digest);
+    }
+    DE_ASSERT(first == NULL);
+}
+
 static void sink_publish(void *context, struct de_kv_event *first, uint64_t revision)
 {
     struct de_host_watch *watch = context;
 
+    tell(watch, first, de_watch_revision(watch->hub) + 1, revision);
     de_watch_publish(watch->hub, first, revision);
 }
 
@@ -283,6 +339,27 @@ static void ready(void *context, struct de_watcher *watcher)
 {
     (void)context;
     (void)watcher; /* it looks when it likes */
+}
+
+/* What the state machine remembers of the time before. In some lives it is told to remember
+ * nothing: then there is a gap for the next one. */
+static void recall(struct de_host_watch *watch, const struct de_watch_limits *limits,
+                   uint64_t revision)
+{
+    const struct de_host *host = watch->host;
+    struct de_kv_event *past = NULL;
+    struct de_dice dice;
+    uint64_t oldest = 0;
+    size_t events_max = limits->ring_events_max;
+    int err;
+
+    de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_WATCH,
+                 (uint64_t)host->id << 48 | UINT64_C(1) << 47 | host->lives);
+    events_max = de_dice_chance(&dice, 125000) ? 0 : events_max;
+    err = de_kv_recall(host->kv, events_max, limits->ring_bytes_max, &past, &oldest);
+    DE_ASSERT(err == 0);
+    tell(watch, past, oldest, revision);
+    de_watch_recall(watch->hub, past, oldest);
 }
 
 void de_host_watch_start(struct de_host *host, uint64_t revision)
@@ -304,14 +381,16 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
     }
     err = de_watch_hub_new(&limits, &host->kv_pool.allocator, revision, ready, NULL, &watch->hub);
     DE_ASSERT(err == 0);
+    recall(watch, &limits, revision);
     de_kv_set_sink(host->kv, (struct de_kv_sink){watch, sink_publish, sink_reset});
+    watch->skip = 0;
     if (watch->revision > watch->complete) {
         /* Its former life ended perhaps amid the events of one revision. */
-        clear(watch);
-        watch->revision = 0;
-        watch->complete = 0;
+        watch->skip = watch->seen;
+        begin_from(watch, watch->revision);
+    } else {
+        begin_from(watch, watch->complete + 1);
     }
-    begin_from(watch, watch->complete + 1);
 }
 
 void de_host_watch_end(struct de_host *host)

@@ -51,6 +51,7 @@ void de_oracle_deinit(struct de_oracle *oracle)
     de_sim_free(oracle->leaders);
     de_sim_free(oracle->committed);
     de_sim_free(oracle->digests);
+    de_sim_free(oracle->events);
     de_sim_free(oracle->configs);
     memset(oracle, 0, sizeof(*oracle));
 }

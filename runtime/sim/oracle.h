@@ -21,6 +21,8 @@
  *   term-monotonic       no node's term shrinks within a life; what was durable, never
  *   apply-committed      only committed entries are applied, in order, none twice
  *   state-digest         equal applied index, equal state
+ *   event-digest         equal revision, equal events, whether told when they happened or after a
+ *                        restart
  *   acknowledged         an acknowledged write stands at its revision in the committed log
  *   installed            a snapshot takes the place of committed entries only
  *   covered              the log forgets only what a durable snapshot covers
@@ -112,6 +114,8 @@ struct de_oracle {
     size_t committed_capacity;
     uint64_t *digests; /* by applied index; 0 = none yet */
     size_t digests_capacity;
+    uint64_t *events; /* digests of them, by revision; 0 = none yet */
+    size_t events_capacity;
     uint64_t elections; /* terms that had a leader */
     struct de_raft_configuration initial;
     struct de_oracle_config first_config; /* the initial one, as if committed at 0 */
@@ -205,6 +209,9 @@ void de_oracle_committed(struct de_oracle *oracle, uint64_t now_ns, uint32_t nod
 /* The state machine of node was opened and says that it has applied up to index. */
 void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t node,
                               uint64_t index, uint64_t digest);
+/* What the entry at index did, as node has it; 0 is not a digest. */
+void de_oracle_events(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
+                      uint64_t digest);
 /* The state machine of node is given a command of the entry (index, term). */
 void de_oracle_applying(struct de_oracle *oracle, uint64_t now_ns, uint32_t node, uint64_t index,
                         uint64_t term, struct dengine_slice command);

@@ -92,6 +92,22 @@ void de_oracle_applied(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, u
     *known = mine;
 }
 
+void de_oracle_events(struct de_oracle *oracle, uint64_t now_ns, uint32_t id, uint64_t index,
+                      uint64_t digest)
+{
+    uint64_t *known = de_oracle_cell(&oracle->events, &oracle->events_capacity, index);
+
+    DE_ASSERT(index > 0);
+    DE_ASSERT(digest != 0);
+    if (*known != 0 && *known != digest) {
+        de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "event-digest",
+                        "the events of revision %llu on node %u differ from what was told of that "
+                        "revision before",
+                        ULL(index), id);
+    }
+    *known = digest;
+}
+
 void de_oracle_machine_opened(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
                               uint64_t index, uint64_t digest)
 {

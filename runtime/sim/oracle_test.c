@@ -325,6 +325,18 @@ static void test_two_states_after_the_same_entries(void **state)
     expect(bench, "state-digest");
 }
 
+static void test_other_events_of_the_same_revision(void **state)
+{
+    struct bench *bench = *state;
+
+    de_oracle_events(&bench->oracle, 1, 1, 7, 77);
+    de_oracle_events(&bench->oracle, 1, 1, 8, 78);
+    de_oracle_events(&bench->oracle, 1, 2, 7, 77);
+    expect(bench, "");
+    de_oracle_events(&bench->oracle, 1, 2, 8, 77);
+    expect(bench, "event-digest");
+}
+
 static void test_an_acknowledged_write_that_is_not_in_the_log(void **state)
 {
     struct bench *bench = *state;
@@ -396,6 +408,7 @@ int main(void)
         TEST(test_an_entry_applied_before_it_is_committed),
         TEST(test_an_entry_applied_twice),
         TEST(test_two_states_after_the_same_entries),
+        TEST(test_other_events_of_the_same_revision),
         TEST(test_an_acknowledged_write_that_is_not_in_the_log),
         TEST(test_a_node_that_halts),
         TEST(test_a_truncated_suffix_may_be_written_anew),

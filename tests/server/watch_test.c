@@ -275,7 +275,55 @@ static void a_watch_outlives_its_client_and_its_server(void **state)
     tear_down(&f);
 }
 
-/* The server remembers nothing of the time before its end, and has no other beside it: what the
+static void kill_server(struct fixture *f)
+{
+    de_process_signal(f->server, SIGKILL);
+    (void)de_process_wait(f->server, TIMEOUT_MS);
+    de_process_free(f->server);
+}
+
+/* Each change that was acknowledged, with what was there before it, at a server that has been
+ * killed and started again since; and once more after an end in good order. */
+static void what_happened_before_a_crash_is_told(void **state)
+{
+    const struct dengine_put_options life = {.ttl_ms = 20};
+    struct dengine_watch *watch;
+    struct fixture f;
+    int i;
+
+    (void)state;
+    set_up(&f, NULL);
+    put(f.client, "k", "one", NULL);
+    put(f.client, "k", "two", NULL);
+    assert_int_equal(dengine_delete(f.client, DENGINE_STR("k"), NULL), 0);
+    assert_int_equal(
+        dengine_put_with(f.client, DENGINE_STR("l"), DENGINE_STR("short"), &life, NULL, NULL), 0);
+    watch = watch_from(f.client, "l", "m", 1);
+    check_next(watch, DENGINE_EVENT_PUT, "l", "short", NULL);
+    check_next(watch, DENGINE_EVENT_DELETE, "l", "", "short");
+    dengine_watch_close(watch);
+    put(f.client, "k", "three", NULL);
+    for (i = 0; i < 2; i++) {
+        if (i == 0) {
+            kill_server(&f);
+        } else {
+            stop_server(&f);
+        }
+        start_server(&f, NULL);
+        watch = watch_from(f.client, "", "", 1);
+        check_next(watch, DENGINE_EVENT_PUT, "ready", "yes", NULL);
+        check_next(watch, DENGINE_EVENT_PUT, "k", "one", NULL);
+        check_next(watch, DENGINE_EVENT_PUT, "k", "two", "one");
+        check_next(watch, DENGINE_EVENT_DELETE, "k", "", "two");
+        check_next(watch, DENGINE_EVENT_PUT, "l", "short", NULL);
+        check_next(watch, DENGINE_EVENT_DELETE, "l", "", "short");
+        check_next(watch, DENGINE_EVENT_PUT, "k", "three", NULL);
+        dengine_watch_close(watch);
+    }
+    tear_down(&f);
+}
+
+/* The server is started again to remember one change alone, and has no other beside it: what the
  * user does not know yet is read. */
 static void a_watch_that_resyncs_outlives_a_crash_of_the_only_server(void **state)
 {
@@ -297,9 +345,7 @@ static void a_watch_that_resyncs_outlives_a_crash_of_the_only_server(void **stat
         dengine_watch_progress(watch);
         assert_int_equal(dengine_watch_next(watch, 50, &event), DENGINE_E_TIMEOUT);
     }
-    de_process_signal(f.server, SIGKILL);
-    (void)de_process_wait(f.server, TIMEOUT_MS);
-    de_process_free(f.server);
+    kill_server(&f);
     start_server(&f, "raft.watch.event_queue_size=1");
     put(f.client, "k1", "2", NULL);
     assert_int_equal(dengine_delete(f.client, DENGINE_STR("k0"), NULL), 0);
@@ -556,6 +602,7 @@ int main(void)
         cmocka_unit_test(too_many_and_nonsense_are_refused),
         cmocka_unit_test(a_past_that_is_forgotten_is_told),
         cmocka_unit_test(a_watch_outlives_its_client_and_its_server),
+        cmocka_unit_test(what_happened_before_a_crash_is_told),
         cmocka_unit_test(a_watch_that_resyncs_outlives_a_crash_of_the_only_server),
         cmocka_unit_test(a_slow_watch_is_canceled_and_goes_on_without_a_gap),
         cmocka_unit_test(a_watch_goes_on_at_another_node),
