@@ -244,15 +244,17 @@ struct de_remote_endpoint *de_remote_choose(struct de_remote *remote,
                                             const struct de_remote_call *call)
 {
     const uint32_t leader = remote->route.leader;
+    bool anywhere = call->anywhere;
     uint64_t ready = 0;
     uint32_t peer;
 
-    if (call->anywhere) {
+    if (anywhere || leader == DE_ROUTE_NOBODY || !de_remote_ready(remote->endpoints[leader])) {
         ready = de_remote_ready_mask(remote);
-    } else if (leader != DE_ROUTE_NOBODY && de_remote_ready(remote->endpoints[leader])) {
+        anywhere = anywhere || (!call->write && de_route_leaderless(&remote->route, ready));
+    } else {
         ready = UINT64_C(1) << leader; /* of the others it does not matter */
     }
-    peer = de_route_choose(&remote->route, ready, call->anywhere);
+    peer = de_route_choose(&remote->route, ready, anywhere);
     return peer == DE_ROUTE_NOBODY ? NULL : remote->endpoints[peer];
 }
 

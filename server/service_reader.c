@@ -92,6 +92,10 @@ bool de_service_may_read(const struct de_service *service, enum dengine_consiste
     uint64_t applied;
 
     DE_ASSERT(consistency != DENGINE_DEFAULT);
+    /* Who has halted may hold a contradiction: then the replica refuses, with the reason. */
+    if (de_replica_halted(service->replica)) {
+        return false;
+    }
     if (consistency != DENGINE_LEASE) {
         return consistency == DENGINE_EVENTUAL;
     }

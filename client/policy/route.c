@@ -120,6 +120,18 @@ bool de_route_must_ask(const struct de_route *route, uint64_t ready)
            (!de_route_led(route, ready) && route->peers[route->leader].failures > 0);
 }
 
+bool de_route_leaderless(const struct de_route *route, uint64_t ready)
+{
+    bool asked = false;
+
+    DE_ASSERT(route->count <= DE_ROUTE_PEERS_MAX);
+    /* A connection that stands forgets its failures: those that are left are of asking. */
+    for (uint32_t i = 0; i < route->count; i++) {
+        asked = asked || (is_ready(ready, i) && route->peers[i].failures > 0);
+    }
+    return asked && de_route_must_ask(route, ready);
+}
+
 enum de_route_step de_route_pursue(const struct de_route *route, uint32_t peer, uint64_t ready,
                                    bool ask, uint64_t now_ns, uint64_t *due_ns)
 {

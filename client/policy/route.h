@@ -70,6 +70,11 @@ uint32_t de_route_choose(struct de_route *route, uint64_t ready, bool anywhere);
 /* While calls wait: whether members are to be asked who leads. */
 bool de_route_must_ask(const struct de_route *route, uint64_t ready);
 
+/* Whether a member that is ready was asked who leads, and knew nobody who can be reached. A read is
+ * then better sent to anybody than not at all: the server's own policy may be to answer it from
+ * what it has, and if it is not, it says so. */
+bool de_route_leaderless(const struct de_route *route, uint64_t ready);
+
 enum de_route_step {
     DE_ROUTE_REST,    /* nothing, or not yet: then *due_ns has become earlier */
     DE_ROUTE_CONNECT, /* get a connection to it */

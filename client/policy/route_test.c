@@ -109,6 +109,26 @@ static void test_anywhere_takes_turns(void **state)
     assert_int_equal(de_route_choose(&route, 0, true), DE_ROUTE_NOBODY);
 }
 
+/* Only when somebody who can be asked was, and the one he may have named cannot be reached. */
+static void test_reads_go_anywhere_when_nobody_knows_a_leader(void **state)
+{
+    struct de_route route = three();
+
+    (void)state;
+    assert_false(de_route_leaderless(&route, 7)); /* nobody was asked */
+    de_route_failed(&route, 1, 0);                /* could not be connected to */
+    assert_false(de_route_leaderless(&route, 5));
+    assert_false(de_route_heard(&route, 0, DE_ROUTE_NOBODY, 5, 0));
+    assert_true(de_route_leaderless(&route, 5));
+    assert_false(de_route_leaderless(&route, 4)); /* that one has gone */
+    de_route_lead(&route, 1);
+    assert_true(de_route_leaderless(&route, 5)); /* dead, it seems */
+    assert_false(de_route_leaderless(&route, 7));
+    assert_true(de_route_heard(&route, 0, 2, 5, SECOND));
+    assert_int_equal(route.leader, 2);
+    assert_false(de_route_leaderless(&route, 5));
+}
+
 static void test_no_more_members_than_there_is_room_for(void **state)
 {
     struct de_route route;
@@ -150,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_doubt_lets_the_others_be_asked_at_once),
         cmocka_unit_test(test_to_name_a_dead_leader_is_a_failure),
         cmocka_unit_test(test_anywhere_takes_turns),
+        cmocka_unit_test(test_reads_go_anywhere_when_nobody_knows_a_leader),
         cmocka_unit_test(test_no_more_members_than_there_is_room_for),
         cmocka_unit_test(test_a_call_goes_again_until_its_deadline),
     };

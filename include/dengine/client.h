@@ -36,9 +36,9 @@ enum dengine_consistency {
     /* Sees every write that was acknowledged before the read began, by anyone. The leader confirms
      * its leadership with a quorum (thesis 6.4). */
     DENGINE_LINEARIZABLE = 1,
-    /* As LINEARIZABLE as long as clocks drift less than promised. An engine in the process that
-     * leads answers in the calling thread, asking nobody, while its lease runs; else, and in a
-     * server, it takes the quorum path, which promises more than it must. */
+    /* As LINEARIZABLE as long as clocks drift less than promised. Who leads answers asking nobody,
+     * while its lease runs, and an engine in the process does so in the calling thread; else it
+     * takes the quorum path, which promises more than it must. */
     DENGINE_LEASE = 2,
     /* The state of the node that answers, which may be behind, but never uncommitted. */
     DENGINE_EVENTUAL = 3,
