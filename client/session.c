@@ -1,5 +1,6 @@
 /* A session (thesis 6.3): a client on top of another one. Its writes are numbered, and sent again
- * under the same number as long as it is open what became of them. */
+ * under the same number as long as it is open what became of them: see client/policy/repeat.h and
+ * numbers.h, which also simulated clients decide by. */
 #include <dengine/session.h>
 
 #include <stdalign.h>
@@ -8,26 +9,18 @@
 
 #include "client/call_copy.h"
 #include "client/monotonic.h"
+#include "client/policy/numbers.h"
+#include "client/policy/repeat.h"
 #include "core/base/assert.h"
 
-/* An attempt may be stuck where its answer never comes from; the next one goes where the client by
- * then thinks that the leader is. */
-#define ATTEMPT_MS UINT64_C(2000)
-
-/* Pauses between attempts: doubled up to the greatest. */
-#define PAUSE_MS     UINT64_C(10)
-#define PAUSE_MS_MAX UINT64_C(500)
+DE_STATIC_ASSERT(DE_NUMBERS_WINDOW == DENGINE_SESSION_CALLS_MAX, "what the manual says");
 
 struct call {
     struct dengine_session *session;
     struct call *next; /* of the outstanding ones, ascending by number */
     struct de_client_call wanted;
     struct de_client_call attempt;
-    uint64_t sequence;
-    uint64_t deadline_ns;
-    uint64_t again_ns; /* when to send it again; 0 = it is under way */
-    uint32_t attempts;
-    bool doubtful;  /* an earlier attempt may have been carried out */
+    struct de_repeat repeat;
     char text[256]; /* of the last attempt, for dengine_last_error */
     alignas(max_align_t) uint8_t room[];
 };
@@ -42,7 +35,7 @@ struct dengine_session {
     pthread_cond_t changed;
     /* Guarded by mutex: */
     struct call *outstanding;
-    uint64_t next_sequence;
+    struct de_numbers numbers;
     uint32_t count;
     bool closing;
 };
@@ -65,6 +58,7 @@ static void remove_call(struct dengine_session *session, struct call *call)
     *at = call->next;
     DE_ASSERT(session->count > 0);
     session->count--;
+    de_numbers_end(&session->numbers, call->repeat.number);
     (void)pthread_cond_broadcast(&session->changed);
 }
 
@@ -81,72 +75,29 @@ static void finish(struct call *call, struct dengine_reply *reply)
     free(call);
 }
 
-/* What a call ends with that cannot go on. */
-static int verdict(const struct call *call, int err)
-{
-    DE_ASSERT(err != 0);
-    return call->doubtful && dengine_outcome(err) == DENGINE_NOT_DONE ? DENGINE_E_UNKNOWN : err;
-}
-
-/* Whether another attempt may bring more. */
-static bool may_change(int err)
-{
-    switch (err) {
-    case DENGINE_E_UNKNOWN:
-    case DENGINE_E_PROTOCOL:
-    case DENGINE_E_INTERNAL:
-    case DENGINE_E_BUSY:
-    case DENGINE_E_TIMEOUT:
-    case DENGINE_E_NOT_LEADER:
-    case DENGINE_E_NO_LEADER:
-    case DENGINE_E_UNAVAILABLE:
-    case DENGINE_E_SUPERSEDED:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Whether err is the state machine's answer to this very number, and so the answer also when an
- * earlier attempt was the one that was carried out. */
-static bool is_result(int err)
-{
-    return err == DENGINE_E_NO_LEASE || err == DENGINE_E_TOO_LARGE || err == DENGINE_E_INVALID;
-}
-
 static void answered(void *context, struct dengine_reply *reply)
 {
     struct call *call = context;
     struct dengine_session *session = call->session;
-    const uint64_t now_ns = de_monotonic_ns();
-    const uint64_t doubling = call->attempts < 7 ? call->attempts : 7;
-    uint64_t pause_ms = PAUSE_MS << doubling;
     bool again;
 
-    if (reply->status == 0 || is_result(reply->status)) {
-        finish(call, reply);
-        return;
-    }
-    pause_ms = pause_ms < PAUSE_MS_MAX ? pause_ms : PAUSE_MS_MAX;
-    (void)snprintf(call->text, sizeof call->text, "%.255s", de_client_get_last_error());
+    (void)snprintf(call->text, sizeof call->text, "%.255s",
+                   reply->status == 0 ? "" : de_client_get_last_error());
     (void)pthread_mutex_lock(&session->mutex);
-    call->doubtful = call->doubtful || dengine_outcome(reply->status) == DENGINE_OUTCOME_UNKNOWN;
-    again = may_change(reply->status) && !session->closing &&
-            now_ns + pause_ms * DE_NS_PER_MS < call->deadline_ns;
+    again = de_repeat_answered(&call->repeat, reply->status, session->closing, de_monotonic_ns(),
+                               &reply->status);
     if (again) {
-        call->again_ns = now_ns + pause_ms * DE_NS_PER_MS;
         (void)pthread_cond_broadcast(&session->changed);
     }
     (void)pthread_mutex_unlock(&session->mutex);
     if (!again) {
-        reply->status = verdict(call, reply->status);
         finish(call, reply);
     }
 }
 
 static void fail(struct call *call, int err)
 {
-    struct dengine_reply reply = {.status = verdict(call, err)};
+    struct dengine_reply reply = {.status = de_repeat_verdict(&call->repeat, err)};
 
     de_client_set_last_error("%s", call->text);
     finish(call, &reply);
@@ -154,31 +105,20 @@ static void fail(struct call *call, int err)
 
 /* ---- attempts ---- */
 
-/* The numbers below the first outstanding one have their results. Under the lock. */
-static uint64_t acknowledged(const struct dengine_session *session)
-{
-    return (session->outstanding != NULL ? session->outstanding->sequence
-                                         : session->next_sequence) -
-           1;
-}
-
 /* Under the lock, which is given up meanwhile: the answer may come before this returns. */
 static void attempt(struct call *call)
 {
     struct dengine_session *session = call->session;
-    const uint64_t now_ns = de_monotonic_ns();
-    uint64_t left_ms = call->deadline_ns > now_ns ? (call->deadline_ns - now_ns) / DE_NS_PER_MS : 0;
     int err;
 
-    left_ms = left_ms < ATTEMPT_MS ? left_ms : ATTEMPT_MS;
-    call->again_ns = 0;
-    call->attempts++;
     call->attempt = call->wanted;
-    call->attempt.timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1;
+    call->attempt.timeout_ms = de_repeat_sent(&call->repeat, de_monotonic_ns());
     call->attempt.callback = answered;
     call->attempt.context = call;
-    call->attempt.session = (struct de_client_session){
-        .id = session->id, .sequence = call->sequence, .acknowledged = acknowledged(session)};
+    call->attempt.session =
+        (struct de_client_session){.id = session->id,
+                                   .sequence = call->repeat.number,
+                                   .acknowledged = session->numbers.acknowledged};
     (void)pthread_mutex_unlock(&session->mutex);
     err = session->below->ops->start(session->below, &call->attempt);
     if (err != 0) {
@@ -195,7 +135,8 @@ static struct call *first_due(const struct dengine_session *session)
     struct call *call;
 
     for (call = session->outstanding; call != NULL; call = call->next) {
-        if (call->again_ns != 0 && (found == NULL || call->again_ns < found->again_ns)) {
+        if (call->repeat.again_ns != 0 &&
+            (found == NULL || call->repeat.again_ns < found->repeat.again_ns)) {
             found = call;
         }
     }
@@ -216,10 +157,10 @@ static void *repeat(void *argument)
             (void)pthread_mutex_unlock(&session->mutex);
             fail(call, DENGINE_E_SHUTDOWN);
             (void)pthread_mutex_lock(&session->mutex);
-        } else if (call->again_ns <= de_monotonic_ns()) {
+        } else if (call->repeat.again_ns <= de_monotonic_ns()) {
             attempt(call);
         } else {
-            de_monotonic_wait(&session->changed, &session->mutex, call->again_ns);
+            de_monotonic_wait(&session->changed, &session->mutex, call->repeat.again_ns);
         }
     }
     (void)pthread_mutex_unlock(&session->mutex);
@@ -229,28 +170,23 @@ static void *repeat(void *argument)
 /* ---- the client ---- */
 
 /* Puts call at the end of the outstanding ones, with the next number. Under the lock. */
-static void admit(struct dengine_session *session, struct call *call)
+static void admit(struct dengine_session *session, struct call *call, uint64_t deadline_ns)
 {
     struct call **at = &session->outstanding;
 
     while (*at != NULL) {
         at = &(*at)->next;
     }
-    call->sequence = session->next_sequence++;
+    de_repeat_init(&call->repeat, de_numbers_take(&session->numbers), deadline_ns);
     *at = call;
     session->count++;
     DE_ASSERT(session->count <= DENGINE_SESSION_CALLS_MAX);
 }
 
-/* A number may be so far beyond what is acknowledged. Under the lock. */
-static bool has_room(const struct dengine_session *session)
-{
-    return session->next_sequence - acknowledged(session) <= DENGINE_SESSION_CALLS_MAX;
-}
-
 static int session_start(struct dengine_client *client, const struct de_client_call *wanted)
 {
     struct dengine_session *session = session_of(client);
+    const uint64_t deadline_ns = de_monotonic_ns() + wanted->timeout_ms * DE_NS_PER_MS;
     struct call *call;
     int err = 0;
 
@@ -264,14 +200,13 @@ static int session_start(struct dengine_client *client, const struct de_client_c
     }
     de_call_copy(wanted, &call->wanted, call->room);
     call->session = session;
-    call->deadline_ns = de_monotonic_ns() + wanted->timeout_ms * DE_NS_PER_MS;
     (void)pthread_mutex_lock(&session->mutex);
     if (session->closing) {
         err = DENGINE_E_SHUTDOWN;
-    } else if (!has_room(session)) {
+    } else if (!de_numbers_room(&session->numbers)) {
         err = DENGINE_E_BUSY;
     } else {
-        admit(session, call);
+        admit(session, call, deadline_ns);
         attempt(call);
     }
     (void)pthread_mutex_unlock(&session->mutex);
@@ -357,7 +292,7 @@ int dengine_session_open(struct dengine_client *client, uint64_t ttl_ms,
     session->base.ops = client->ops->get_here != NULL ? &session_ops_here : &session_ops;
     session->base.timeout_ms = client->timeout_ms;
     session->below = client;
-    session->next_sequence = 1;
+    de_numbers_init(&session->numbers);
     err = pthread_mutex_init(&session->mutex, NULL);
     DE_ASSERT(err == 0);
     de_monotonic_condition_init(&session->changed);

@@ -161,6 +161,37 @@ static void test_a_call_goes_again_until_its_deadline(void **state)
     assert_int_equal(de_retry_expired(&retry, true), DENGINE_E_BUSY);
 }
 
+/* Two members that each name the other, in virtual time: answers take a millisecond. */
+static void test_hints_that_go_round_end_with_the_deadline(void **state)
+{
+    const struct de_answer answer = {
+        .write = true, .status = DE_ANSWER_OK, .understood = true, .err = DENGINE_E_NOT_LEADER};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 1000; seed++) {
+        struct de_random random;
+        struct de_retry retry;
+        uint64_t now_ns = 0;
+        uint32_t attempts = 0;
+        bool again = true;
+
+        de_random_init(&random, seed);
+        de_retry_init(&retry, SECOND * 3 / 10);
+        while (again) {
+            const struct de_judgement verdict = de_judge(&answer);
+
+            attempts++;
+            now_ns += SECOND / 1000;
+            assert_true(verdict.again);
+            again = de_retry_again(&retry, &verdict, true, de_random_next(&random), now_ns);
+            now_ns = again ? retry.not_before_ns : now_ns;
+        }
+        assert_int_equal(retry.err, DENGINE_E_NOT_LEADER);
+        assert_true(now_ns < retry.deadline_ns + SECOND / 1000);
+        assert_true(attempts >= 5 && attempts <= 7); /* with pauses */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_reads_go_anywhere_when_nobody_knows_a_leader),
         cmocka_unit_test(test_no_more_members_than_there_is_room_for),
         cmocka_unit_test(test_a_call_goes_again_until_its_deadline),
+        cmocka_unit_test(test_hints_that_go_round_end_with_the_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

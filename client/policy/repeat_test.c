@@ -1,0 +1,142 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dengine/error.h>
+
+#include "client/policy/numbers.h"
+#include "client/policy/repeat.h"
+
+#define MS     UINT64_C(1000000)
+#define SECOND (1000 * MS)
+
+static void test_numbers_are_acknowledged_up_to_the_first_that_is_open(void **state)
+{
+    struct de_numbers numbers;
+
+    (void)state;
+    de_numbers_init(&numbers);
+    for (uint64_t number = 1; number <= 4; number++) {
+        assert_int_equal(de_numbers_take(&numbers), number);
+    }
+    de_numbers_end(&numbers, 3);
+    de_numbers_end(&numbers, 2);
+    assert_int_equal(numbers.acknowledged, 0);
+    de_numbers_end(&numbers, 1);
+    assert_int_equal(numbers.acknowledged, 3);
+    de_numbers_end(&numbers, 4);
+    assert_int_equal(numbers.acknowledged, 4);
+    assert_int_equal(de_numbers_take(&numbers), 5);
+}
+
+static void test_numbers_wait_for_the_first_that_is_open(void **state)
+{
+    struct de_numbers numbers;
+
+    (void)state;
+    de_numbers_init(&numbers);
+    for (uint64_t number = 1; number <= DE_NUMBERS_WINDOW; number++) {
+        assert_true(de_numbers_room(&numbers));
+        assert_int_equal(de_numbers_take(&numbers), number);
+    }
+    for (uint64_t number = DE_NUMBERS_WINDOW; number >= 2; number--) {
+        assert_false(
+            de_numbers_room(&numbers)); /* the cluster would forget the first one's result */
+        de_numbers_end(&numbers, number);
+    }
+    de_numbers_end(&numbers, 1);
+    assert_true(de_numbers_room(&numbers));
+    assert_int_equal(numbers.acknowledged, DE_NUMBERS_WINDOW);
+}
+
+static void test_a_write_goes_again_under_its_number_until_an_answer_says_it(void **state)
+{
+    struct de_repeat repeat;
+    uint64_t now_ns = SECOND;
+    int err;
+
+    (void)state;
+    de_repeat_init(&repeat, 7, now_ns + 60 * SECOND);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(de_repeat_sent(&repeat, now_ns), 2000);
+        assert_int_equal(repeat.number, 7);
+        assert_true(de_repeat_answered(&repeat, i % 2 == 0 ? DENGINE_E_UNKNOWN : DENGINE_E_BUSY,
+                                       false, now_ns, &err));
+        assert_true(repeat.again_ns > now_ns && repeat.again_ns <= now_ns + SECOND / 2);
+        now_ns = repeat.again_ns;
+    }
+    (void)de_repeat_sent(&repeat, now_ns);
+    assert_false(de_repeat_answered(&repeat, 0, false, now_ns, &err));
+    assert_int_equal(err, 0);
+}
+
+/* Refused, time is up; but an attempt before may have been carried out. */
+static void test_what_is_left_open_ends_as_unknown(void **state)
+{
+    static const int refusals[] = {DENGINE_E_NOT_LEADER, DENGINE_E_BUSY, DENGINE_E_NO_SESSION,
+                                   DENGINE_E_SHUTDOWN};
+    struct de_repeat repeat;
+    int err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        de_repeat_init(&repeat, 1, SECOND);
+        assert_int_equal(de_repeat_sent(&repeat, 0), 1000);
+        assert_false(de_repeat_answered(&repeat, refusals[i], false, SECOND, &err));
+        assert_int_equal(err, refusals[i]); /* nothing else was tried */
+        de_repeat_init(&repeat, 1, SECOND);
+        (void)de_repeat_sent(&repeat, 0);
+        assert_true(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, false, 0, &err));
+        (void)de_repeat_sent(&repeat, SECOND - MS / 2);
+        assert_false(de_repeat_answered(&repeat, refusals[i], false, SECOND, &err));
+        assert_int_equal(err, DENGINE_E_UNKNOWN);
+    }
+}
+
+/* The state machine's own words about this number hold whichever attempt was carried out. */
+static void test_a_result_is_final(void **state)
+{
+    static const int results[] = {0, DENGINE_E_NO_LEASE, DENGINE_E_TOO_LARGE, DENGINE_E_INVALID};
+    struct de_repeat repeat;
+    int err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        de_repeat_init(&repeat, 1, 10 * SECOND);
+        (void)de_repeat_sent(&repeat, 0);
+        assert_true(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, false, 0, &err));
+        (void)de_repeat_sent(&repeat, SECOND);
+        assert_false(de_repeat_answered(&repeat, results[i], false, SECOND, &err));
+        assert_int_equal(err, results[i]);
+    }
+}
+
+static void test_who_closes_sends_nothing_again(void **state)
+{
+    struct de_repeat repeat;
+    int err;
+
+    (void)state;
+    de_repeat_init(&repeat, 1, 10 * SECOND);
+    (void)de_repeat_sent(&repeat, 0);
+    assert_false(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, true, 0, &err));
+    assert_int_equal(err, DENGINE_E_UNKNOWN);
+    assert_int_equal(de_repeat_verdict(&repeat, DENGINE_E_SHUTDOWN), DENGINE_E_UNKNOWN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_are_acknowledged_up_to_the_first_that_is_open),
+        cmocka_unit_test(test_numbers_wait_for_the_first_that_is_open),
+        cmocka_unit_test(test_a_write_goes_again_under_its_number_until_an_answer_says_it),
+        cmocka_unit_test(test_what_is_left_open_ends_as_unknown),
+        cmocka_unit_test(test_a_result_is_final),
+        cmocka_unit_test(test_who_closes_sends_nothing_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
