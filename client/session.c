@@ -109,16 +109,16 @@ static void fail(struct call *call, int err)
 static void attempt(struct call *call)
 {
     struct dengine_session *session = call->session;
+    struct de_repeat_attempt next;
     int err;
 
+    de_repeat_send(&call->repeat, &session->numbers, de_monotonic_ns(), &next);
     call->attempt = call->wanted;
-    call->attempt.timeout_ms = de_repeat_sent(&call->repeat, de_monotonic_ns());
+    call->attempt.timeout_ms = next.timeout_ms;
     call->attempt.callback = answered;
     call->attempt.context = call;
-    call->attempt.session =
-        (struct de_client_session){.id = session->id,
-                                   .sequence = call->repeat.number,
-                                   .acknowledged = session->numbers.acknowledged};
+    call->attempt.session = (struct de_client_session){
+        .id = session->id, .sequence = next.number, .acknowledged = next.acknowledged};
     (void)pthread_mutex_unlock(&session->mutex);
     err = session->below->ops->start(session->below, &call->attempt);
     if (err != 0) {

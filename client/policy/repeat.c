@@ -24,16 +24,19 @@ void de_repeat_init(struct de_repeat *repeat, uint64_t number, uint64_t deadline
     repeat->deadline_ns = deadline_ns;
 }
 
-uint32_t de_repeat_sent(struct de_repeat *repeat, uint64_t now_ns)
+void de_repeat_send(struct de_repeat *repeat, const struct de_numbers *numbers, uint64_t now_ns,
+                    struct de_repeat_attempt *attempt)
 {
     uint64_t left_ms =
         repeat->deadline_ns > now_ns ? (repeat->deadline_ns - now_ns) / NS_PER_MS : 0;
 
+    DE_ASSERT(repeat->number > numbers->acknowledged && repeat->number < numbers->next);
     repeat->again_ns = 0;
     repeat->attempts++;
     left_ms = left_ms < ATTEMPT_MS ? left_ms : ATTEMPT_MS;
-    DE_ASSERT(left_ms <= UINT32_MAX);
-    return left_ms > 0 ? (uint32_t)left_ms : 1;
+    attempt->number = repeat->number;
+    attempt->acknowledged = numbers->acknowledged;
+    attempt->timeout_ms = left_ms > 0 ? (uint32_t)left_ms : 1;
 }
 
 /* Whether another attempt may bring more. */

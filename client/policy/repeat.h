@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/policy/numbers.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -28,9 +30,17 @@ struct de_repeat {
 
 void de_repeat_init(struct de_repeat *repeat, uint64_t number, uint64_t deadline_ns);
 
-/* An attempt leaves now, with the write's number; returns how many milliseconds it may take: an
- * attempt may be stuck where its answer never comes from. */
-uint32_t de_repeat_sent(struct de_repeat *repeat, uint64_t now_ns);
+/* What an attempt says to the cluster, and how long it may take: it may be stuck where its answer
+ * never comes from. */
+struct de_repeat_attempt {
+    uint64_t number;
+    uint64_t acknowledged;
+    uint32_t timeout_ms;
+};
+
+/* An attempt leaves now. */
+void de_repeat_send(struct de_repeat *repeat, const struct de_numbers *numbers, uint64_t now_ns,
+                    struct de_repeat_attempt *attempt);
 
 /* The attempt under way was answered with status (0 or DENGINE_E_*). True: there will be another
  * one, at again_ns. False: that was the last (always so when closing), and the write ends with

@@ -13,6 +13,27 @@
 #define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
+/* One write, the first of its session. */
+struct write {
+    struct de_numbers numbers;
+    struct de_repeat repeat;
+    struct de_repeat_attempt attempt;
+};
+
+static void begin(struct write *write, uint64_t deadline_ns)
+{
+    de_numbers_init(&write->numbers);
+    de_repeat_init(&write->repeat, de_numbers_take(&write->numbers), deadline_ns);
+}
+
+static uint32_t send(struct write *write, uint64_t now_ns)
+{
+    de_repeat_send(&write->repeat, &write->numbers, now_ns, &write->attempt);
+    assert_int_equal(write->attempt.number, 1);
+    assert_int_equal(write->attempt.acknowledged, 0);
+    return write->attempt.timeout_ms;
+}
+
 static void test_numbers_are_acknowledged_up_to_the_first_that_is_open(void **state)
 {
     struct de_numbers numbers;
@@ -54,22 +75,21 @@ static void test_numbers_wait_for_the_first_that_is_open(void **state)
 
 static void test_a_write_goes_again_under_its_number_until_an_answer_says_it(void **state)
 {
-    struct de_repeat repeat;
+    struct write write;
     uint64_t now_ns = SECOND;
     int err;
 
     (void)state;
-    de_repeat_init(&repeat, 7, now_ns + 60 * SECOND);
+    begin(&write, now_ns + 60 * SECOND);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(de_repeat_sent(&repeat, now_ns), 2000);
-        assert_int_equal(repeat.number, 7);
-        assert_true(de_repeat_answered(&repeat, i % 2 == 0 ? DENGINE_E_UNKNOWN : DENGINE_E_BUSY,
-                                       false, now_ns, &err));
-        assert_true(repeat.again_ns > now_ns && repeat.again_ns <= now_ns + SECOND / 2);
-        now_ns = repeat.again_ns;
+        assert_int_equal(send(&write, now_ns), 2000);
+        assert_true(de_repeat_answered(
+            &write.repeat, i % 2 == 0 ? DENGINE_E_UNKNOWN : DENGINE_E_BUSY, false, now_ns, &err));
+        assert_true(write.repeat.again_ns > now_ns && write.repeat.again_ns <= now_ns + SECOND / 2);
+        now_ns = write.repeat.again_ns;
     }
-    (void)de_repeat_sent(&repeat, now_ns);
-    assert_false(de_repeat_answered(&repeat, 0, false, now_ns, &err));
+    (void)send(&write, now_ns);
+    assert_false(de_repeat_answered(&write.repeat, 0, false, now_ns, &err));
     assert_int_equal(err, 0);
 }
 
@@ -78,20 +98,20 @@ static void test_what_is_left_open_ends_as_unknown(void **state)
 {
     static const int refusals[] = {DENGINE_E_NOT_LEADER, DENGINE_E_BUSY, DENGINE_E_NO_SESSION,
                                    DENGINE_E_SHUTDOWN};
-    struct de_repeat repeat;
+    struct write write;
     int err;
 
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        de_repeat_init(&repeat, 1, SECOND);
-        assert_int_equal(de_repeat_sent(&repeat, 0), 1000);
-        assert_false(de_repeat_answered(&repeat, refusals[i], false, SECOND, &err));
+        begin(&write, SECOND);
+        assert_int_equal(send(&write, 0), 1000);
+        assert_false(de_repeat_answered(&write.repeat, refusals[i], false, SECOND, &err));
         assert_int_equal(err, refusals[i]); /* nothing else was tried */
-        de_repeat_init(&repeat, 1, SECOND);
-        (void)de_repeat_sent(&repeat, 0);
-        assert_true(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, false, 0, &err));
-        (void)de_repeat_sent(&repeat, SECOND - MS / 2);
-        assert_false(de_repeat_answered(&repeat, refusals[i], false, SECOND, &err));
+        begin(&write, SECOND);
+        (void)send(&write, 0);
+        assert_true(de_repeat_answered(&write.repeat, DENGINE_E_UNKNOWN, false, 0, &err));
+        (void)send(&write, SECOND - MS / 2);
+        assert_false(de_repeat_answered(&write.repeat, refusals[i], false, SECOND, &err));
         assert_int_equal(err, DENGINE_E_UNKNOWN);
     }
 }
@@ -100,31 +120,31 @@ static void test_what_is_left_open_ends_as_unknown(void **state)
 static void test_a_result_is_final(void **state)
 {
     static const int results[] = {0, DENGINE_E_NO_LEASE, DENGINE_E_TOO_LARGE, DENGINE_E_INVALID};
-    struct de_repeat repeat;
+    struct write write;
     int err;
 
     (void)state;
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
-        de_repeat_init(&repeat, 1, 10 * SECOND);
-        (void)de_repeat_sent(&repeat, 0);
-        assert_true(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, false, 0, &err));
-        (void)de_repeat_sent(&repeat, SECOND);
-        assert_false(de_repeat_answered(&repeat, results[i], false, SECOND, &err));
+        begin(&write, 10 * SECOND);
+        (void)send(&write, 0);
+        assert_true(de_repeat_answered(&write.repeat, DENGINE_E_UNKNOWN, false, 0, &err));
+        (void)send(&write, SECOND);
+        assert_false(de_repeat_answered(&write.repeat, results[i], false, SECOND, &err));
         assert_int_equal(err, results[i]);
     }
 }
 
 static void test_who_closes_sends_nothing_again(void **state)
 {
-    struct de_repeat repeat;
+    struct write write;
     int err;
 
     (void)state;
-    de_repeat_init(&repeat, 1, 10 * SECOND);
-    (void)de_repeat_sent(&repeat, 0);
-    assert_false(de_repeat_answered(&repeat, DENGINE_E_UNKNOWN, true, 0, &err));
+    begin(&write, 10 * SECOND);
+    (void)send(&write, 0);
+    assert_false(de_repeat_answered(&write.repeat, DENGINE_E_UNKNOWN, true, 0, &err));
     assert_int_equal(err, DENGINE_E_UNKNOWN);
-    assert_int_equal(de_repeat_verdict(&repeat, DENGINE_E_SHUTDOWN), DENGINE_E_UNKNOWN);
+    assert_int_equal(de_repeat_verdict(&write.repeat, DENGINE_E_SHUTDOWN), DENGINE_E_UNKNOWN);
 }
 
 int main(void)

@@ -4,8 +4,7 @@
 #include "core/kv/kv_state.h"
 
 /* Order matters: each word is mixed into what came before, one-to-one in both. A simulator takes
- * the digest after every commit of every replica, so this is one multiplication; the end mixes
- * well. */
+ * the digest after every commit of every replica, so this is a single multiplication. */
 static uint64_t fold_word(uint64_t digest, uint64_t word)
 {
     const uint64_t product = (digest ^ word) * UINT64_C(0x9e3779b97f4a7c15);

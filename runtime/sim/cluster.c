@@ -123,6 +123,7 @@ static void draw_workload(struct de_dice *dice, const struct de_scenario *scenar
     workload->open_ends_max = 5;
     workload->lease_ppm = scenario->lease_ppm;
     workload->remote = scenario->remote;
+    workload->session_ppm = scenario->remote ? 500000 : 0;
     workload->roam_ppm = scenario->roam_ppm;
     workload->clients =
         (uint32_t)de_dice_between(dice, scenario->clients_min, scenario->clients_max);

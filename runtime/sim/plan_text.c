@@ -83,6 +83,7 @@
     X(lease_ppm, cluster.workload.lease_ppm, 0, 1000000)                                           \
     X(roam_ppm, cluster.workload.roam_ppm, 0, 1000000)                                             \
     X(remote, cluster.workload.remote, 0, 1)                                                       \
+    X(session_ppm, cluster.workload.session_ppm, 0, 1000000)                                       \
     X(divided, cluster.workload.divided, 0, 1)                                                     \
     X(open_ends_max, cluster.workload.open_ends_max, 1, 100)
 

@@ -127,6 +127,9 @@ struct de_packet *de_workload_request(const struct de_workload *workload,
             expected.size = print_value(workload, client->expected, expected_text);
             command = de_kv_cas(key, client->expected == 0 ? NULL : &expected, value);
         }
+        if (client->session != NULL) {
+            de_workload_session_command(client, &command);
+        }
         DE_ASSERT(de_kv_command_size(&command) <= sizeof(encoded));
         request.type = DE_REQUEST_WRITE;
         request.body =
@@ -415,6 +418,7 @@ void de_workload_deinit(struct de_workload *workload)
     de_sim_free(workload->all_keys);
     for (uint32_t i = 0; i < workload->options.clients; i++) {
         de_sim_free(workload->clients[i].remote);
+        de_sim_free(workload->clients[i].session);
     }
     memset(workload, 0, sizeof(*workload));
 }

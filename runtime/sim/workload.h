@@ -44,6 +44,7 @@ struct de_workload_options {
     bool divided;             /* every second client only reads, the others never do */
     uint32_t open_ends_max;   /* a key with so many operations of unknown outcome is retired */
     bool remote;              /* clients decide as the production client does (client/policy) */
+    uint32_t session_ppm;     /* of such clients: with sessions */
     uint32_t value_bytes_max; /* values are padded up to this, 0 = no padding */
 };
 
@@ -70,7 +71,8 @@ struct de_client {
     struct de_workload_key *key;
     int64_t expected; /* cas; 0 = absent */
     int64_t value;
-    struct de_remote_client *remote; /* owned; NULL unless options.remote */
+    struct de_remote_client *remote;   /* owned; NULL unless options.remote */
+    struct de_session_client *session; /* owned; NULL: its writes are not those of a session */
 };
 
 struct de_workload {

@@ -44,16 +44,35 @@ void de_workload_remote_init(struct de_workload *workload, struct de_client *cli
     remote->flying = DE_ROUTE_NOBODY;
     remote->woken_ns = UINT64_MAX;
     client->remote = remote;
+    de_workload_session_init(workload, client);
 }
 
 static void settle(struct de_workload *workload, struct de_client *client);
 
-/* The call has ended; err as the production client would report it. */
+/* The operation has ended; err as the production client would report it. */
+void de_workload_remote_end(struct de_workload *workload, struct de_client *client, int err,
+                            const struct de_rpc_reply *reply)
+{
+    const bool read = client->function == DE_HISTORY_READ;
+
+    if (err == 0 && read) {
+        de_workload_end(workload, client, DE_HISTORY_OK, de_workload_value_in(reply));
+    } else if (err == 0) {
+        de_workload_end(workload, client, reply->succeeded ? DE_HISTORY_OK : DE_HISTORY_FAIL, 0);
+    } else if (client->final) {
+        de_workload_remote_begin(workload, client); /* until it has an answer */
+    } else if (read || dengine_outcome(err) == DENGINE_NOT_DONE) {
+        de_workload_withdraw(workload, client);
+    } else {
+        de_workload_end(workload, client, DE_HISTORY_INFO, 0);
+    }
+}
+
+/* The call has ended. */
 static void finish(struct de_workload *workload, struct de_client *client, int err,
                    const struct de_rpc_reply *reply)
 {
     struct de_remote_client *remote = client->remote;
-    const bool read = client->function == DE_HISTORY_READ;
     const uint64_t now_ns = workload->kernel->now_ns;
 
     if (!client->busy) {
@@ -67,16 +86,10 @@ static void finish(struct de_workload *workload, struct de_client *client, int e
     }
     remote->parked = false;
     remote->flying = DE_ROUTE_NOBODY;
-    if (err == 0 && read) {
-        de_workload_end(workload, client, DE_HISTORY_OK, de_workload_value_in(reply));
-    } else if (err == 0) {
-        de_workload_end(workload, client, reply->succeeded ? DE_HISTORY_OK : DE_HISTORY_FAIL, 0);
-    } else if (client->final) {
-        de_workload_remote_begin(workload, client); /* until it has an answer */
-    } else if (read || dengine_outcome(err) == DENGINE_NOT_DONE) {
-        de_workload_withdraw(workload, client);
+    if (client->session != NULL && client->function != DE_HISTORY_READ) {
+        de_workload_session_ended(workload, client, err, reply);
     } else {
-        de_workload_end(workload, client, DE_HISTORY_INFO, 0);
+        de_workload_remote_end(workload, client, err, reply);
     }
 }
 
@@ -191,10 +204,10 @@ static void settle(struct de_workload *workload, struct de_client *client)
     }
 }
 
-void de_workload_remote_begin(struct de_workload *workload, struct de_client *client)
+void de_workload_remote_call(struct de_workload *workload, struct de_client *client,
+                             uint64_t deadline_ns)
 {
     struct de_remote_client *remote = client->remote;
-    const uint64_t deadline_ns = workload->kernel->now_ns + workload->options.operation_ns;
 
     DE_ASSERT(remote->flying == DE_ROUTE_NOBODY && !remote->parked);
     de_retry_init(&remote->retry, deadline_ns);
@@ -202,6 +215,16 @@ void de_workload_remote_begin(struct de_workload *workload, struct de_client *cl
     de_kernel_post(workload->kernel, deadline_ns, DE_CLIENT_RETRY, client->endpoint,
                    DEADLINE | client->operations, NULL);
     settle(workload, client);
+}
+
+void de_workload_remote_begin(struct de_workload *workload, struct de_client *client)
+{
+    if (client->session != NULL && client->function != DE_HISTORY_READ) {
+        de_workload_session_begin(workload, client);
+    } else {
+        de_workload_remote_call(workload, client,
+                                workload->kernel->now_ns + workload->options.operation_ns);
+    }
 }
 
 static void answered(struct de_workload *workload, struct de_client *client, uint32_t peer,
@@ -288,6 +311,8 @@ void de_workload_remote_wake(struct de_workload *workload, struct de_client *cli
 
     if (content == WAKE) {
         remote->woken_ns = UINT64_MAX;
+    } else if (client->busy && content == (DE_CLIENT_AGAIN | client->operations)) {
+        de_workload_session_again(workload, client);
     } else if (client->busy && content == (DEADLINE | client->operations) &&
                remote->flying != DE_ROUTE_NOBODY &&
                workload->kernel->now_ns >= remote->retry.deadline_ns) {
