@@ -216,6 +216,12 @@ bool de_process_expect(struct de_process *process, const char *text, size_t from
     return found;
 }
 
+long de_process_id(const struct de_process *process)
+{
+    REQUIRE(process != NULL);
+    return process->pid;
+}
+
 void de_process_signal(struct de_process *process, int signal)
 {
     if (!process->reaped) {

@@ -29,6 +29,9 @@ struct de_process *de_process_start(const char *const *argv, const char *input);
 bool de_process_expect(struct de_process *process, const char *text, size_t from,
                        uint32_t timeout_ms);
 
+/* The child's id. */
+long de_process_id(const struct de_process *process);
+
 /* Sends a signal to the child, by its id. */
 void de_process_signal(struct de_process *process, int signal);
 
