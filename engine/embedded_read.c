@@ -45,31 +45,35 @@ static int check_alive(struct dengine *engine)
     return DENGINE_E_HALTED;
 }
 
-/* Opens a view that may answer. INVALID: not before the quorum was asked. The order of the steps of
- * a lease read is core/node/lease.h's; `applied` is from before the view, which has no less. */
+/* The order of the steps is core/node/lease.h's. */
+static bool lease_covers(const struct dengine *engine)
+{
+    struct de_node_lease lease;
+    uint64_t applied;
+
+    de_replica_lease(engine->replica, &lease);
+    applied = de_replica_applied(engine->replica);
+    return de_node_lease_covers(&lease, applied, de_clock_now_ns());
+}
+
+/* Opens a view that may answer. INVALID: not before the quorum was asked. */
 static int open_view(struct dengine *engine, enum dengine_consistency asked,
                      int (*open)(struct de_kv *kv, struct de_kv_view *view),
                      struct de_kv_view *view)
 {
     const enum dengine_consistency consistency = effective(engine, asked);
-    const uint64_t applied = de_replica_applied(engine->replica);
     int err = check_alive(engine);
 
     DE_ASSERT(consistency != DENGINE_DEFAULT);
-    if (err != 0 || consistency == DENGINE_LINEARIZABLE) {
-        return err != 0 ? err : DENGINE_E_INVALID;
+    if (err != 0) {
+        return err;
+    }
+    if (consistency == DENGINE_LINEARIZABLE ||
+        (consistency == DENGINE_LEASE && !lease_covers(engine))) {
+        return DENGINE_E_INVALID;
     }
     err = open(engine->stores.kv, view);
     de_admission_note_read(&engine->admission, err);
-    if (err == 0 && consistency == DENGINE_LEASE) {
-        struct de_node_lease lease;
-
-        de_replica_lease(engine->replica, &lease);
-        if (!de_node_lease_covers(&lease, applied, de_clock_now_ns())) {
-            de_kv_view_close(view);
-            err = DENGINE_E_INVALID;
-        }
-    }
     return err;
 }
 

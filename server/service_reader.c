@@ -84,8 +84,8 @@ void *de_service_reader_main(void *argument)
     return NULL;
 }
 
-/* Of a lease read the order of the steps matters (core/node/lease.h): what is applied is looked at
- * before the lease, and the view that is read from is opened after both: it has no less. */
+/* Of a lease read the order of the steps matters (core/node/lease.h): the lease, then what is
+ * applied and the clock; the view that is read from is opened after that. */
 bool de_service_may_read(const struct de_service *service, enum dengine_consistency consistency)
 {
     struct de_node_lease lease;
@@ -99,8 +99,8 @@ bool de_service_may_read(const struct de_service *service, enum dengine_consiste
     if (consistency != DENGINE_LEASE) {
         return consistency == DENGINE_EVENTUAL;
     }
-    applied = de_replica_applied(service->replica);
     de_replica_lease(service->replica, &lease);
+    applied = de_replica_applied(service->replica);
     return de_node_lease_covers(&lease, applied, de_clock_now_ns());
 }
 

@@ -1,31 +1,28 @@
 /* core/node/lease.h - when a leader may answer a read from its own state, asking nobody.
  *
- * The loop works the lease out after every step; readers are other threads. How a lease read goes,
- * and why each part of the order matters:
+ * The loop works the lease out after every step; readers are other threads. How a lease read goes:
  *
- *   1. open a view of the state machine, which says up to which entry it has applied
- *   2. read the published lease, then the clock (the same one that the loop uses)
- *   3. answer from the view if de_node_lease_covers(); else take a quorum round
+ *   1. read the published lease
+ *   2. then look at how far the state machine has applied, and at the clock (the loop's own)
+ *   3. if de_node_lease_covers(), open a view and answer from it; else take a quorum round
  *
- * The view comes first. A thread may be paused anywhere; if it checked the lease and then opened
- * the view, this node could be deposed in between, and follow the new leader. What that one commits
- * its followers may apply before it does so itself: the view would show an entry that the next read
- * by lease, at the new leader, does not show yet.
+ * Claim: the view holds every write that was acknowledged, and all that any linearizable read has
+ * shown, before this read began. At the moment of step 1 nobody else was leader, for a quorum had
+ * promised so until after the clock of step 2 (core/raft/lease.c); and whoever knew then that an
+ * entry is committed had it from us, or it stands before the first entry of our term. We know of
+ * that commit ourselves, and publish `index`, what we know to be committed, before a message or a
+ * job for the applier leaves that tells anybody (de_node_env.lease). So `index` was no less than
+ * any of it, and the view has applied that far.
  *
- * Claim: the view holds every write that was acknowledged, and all that another linearizable read
- * has shown, before this read began. At the time of step 2 nobody else was leader, for a quorum had
- * promised so (core/raft/lease.c). So what was acknowledged before then was
- *   - committed in our term: then by us. Either it was acknowledged by our applier after the state
- *     machine had committed it, so a view opened later has it. Or a follower had forwarded it, and
- *     acknowledged it when it had applied it: then `index` was raised to it, or to what we say is
- *     committed, whichever is less, before we said so;
- *   - committed in an earlier term, or by us but proposed in an earlier one, and acknowledged by
- *     whoever applied it: then it stands before the first entry of our term, and `index` is not
- *     below that one;
- *   - shown by a follower that asked us how far it must have applied: then `index` is not below
- *     what we told it.
- * To make the first and last one true a raised index, and the end of a lease, are published before
- * the messages of that step leave (de_node_env.lease). */
+ * Less than all that is committed would not do: others may have applied, and show, what we have
+ * only committed yet. A follower that was told how far a read must have applied may have applied
+ * more; so may a leader of before, which was confirmed in time and then waited for its applier,
+ * while it followed us.
+ *
+ * Between the steps a thread may be held up for as long as it likes. The view that it opens has
+ * never less than was applied in step 2, and what it may have more is committed: the read is in
+ * order just before the first entry that the view lacks. But the look has to come after the read
+ * has: a lease that was looked at for one read says nothing about one that comes later. */
 #ifndef DE_CORE_NODE_LEASE_H
 #define DE_CORE_NODE_LEASE_H
 
@@ -38,12 +35,12 @@ extern "C" {
 
 struct de_node_lease {
     uint64_t until_ns; /* on the clock of the loop; 0 = no lease, UINT64_MAX = without end */
-    uint64_t index;    /* a view must have applied this far */
+    uint64_t index;    /* what is known to be committed; a view must have applied this far */
     uint64_t term;
 };
 
-/* Whether a view that has applied up to `applied` may answer; now_ns was read after the view was
- * opened. */
+/* Whether a view that is opened from now on may answer; applied and now_ns were read after lease.
+ */
 static inline bool de_node_lease_covers(const struct de_node_lease *lease, uint64_t applied,
                                         uint64_t now_ns)
 {

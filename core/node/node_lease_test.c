@@ -21,6 +21,24 @@ static struct harness *elected(uint32_t count, uint64_t seed)
     return h;
 }
 
+/* Whatever can happen without time and without appliers. */
+static void settle_without_appliers(struct harness *h)
+{
+    bool any = true;
+
+    while (any) {
+        any = h->message_count > 0;
+        if (any) {
+            harness_deliver(h, 0);
+        }
+        for (uint32_t i = 0; i < h->count; i++) {
+            while (harness_run_persist(h, i) || harness_report_persist(h, i, 0)) {
+                any = true;
+            }
+        }
+    }
+}
+
 static void test_a_view_must_reach_the_lease_and_the_clock_must_not(void **state)
 {
     const struct de_node_lease lease = {100, 7, 1};
@@ -119,13 +137,13 @@ static void test_a_transfer_ends_the_lease_before_it_begins(void **state)
     harness_free(h);
 }
 
-/* A follower that is told how far to apply may show that to a client before we have applied it. */
-static void test_what_a_follower_is_told_raises_the_index(void **state)
+/* What we tell others is committed they may show before we have applied it ourselves. The harness
+ * looks, whenever a message leaves, whether the index was published before (env_send). */
+static void test_the_index_is_what_is_committed(void **state)
 {
     struct harness *h = elected(3, 5);
     struct harness_request *w = harness_write(h, 0, 16);
-    struct de_peer_message request;
-    uint64_t commit;
+    const struct de_node_lease *lease = &h->members[0].lease;
 
     (void)state;
     harness_flush(h, 0);
@@ -136,22 +154,57 @@ static void test_what_a_follower_is_told_raises_the_index(void **state)
         }
         harness_deliver(h, 0);
     }
-    commit = harness_status(h, 0).raft.commit;
-    assert_true(h->members[0].lease.index < commit);
-    memset(&request, 0, sizeof request);
-    request.raft.type = DE_RAFT_MSG_READ_REQUEST;
-    request.raft.cluster_id = h->raft.cluster_id;
-    request.raft.from = 2;
-    request.raft.to = 1;
-    request.raft.term = harness_status(h, 0).raft.term;
-    request.raft.round = 1;
-    de_node_receive(h->members[0].node, &request, h->now_ns);
-    while (h->members[0].lease.index < commit) {
-        harness_deliver(h, 0);
-    }
-    assert_true(harness_status(h, 0).applied < commit);
+    assert_true(lease->until_ns > h->now_ns);
+    assert_int_equal(lease->index, harness_status(h, 0).raft.commit);
+    assert_true(harness_status(h, 0).applied < lease->index);
+    assert_false(de_node_lease_covers(lease, harness_status(h, 0).applied, h->now_ns));
     harness_settle(h);
     assert_int_equal(w->status, 0);
+    assert_true(de_node_lease_covers(lease, harness_status(h, 0).applied, h->now_ns));
+    harness_free(h);
+}
+
+/* A leader of before, whose read was confirmed, and which waits for its applier, follows the next
+ * one meanwhile and shows what that one has committed and not applied yet. */
+static void test_a_deposed_leader_may_show_more_than_the_next_one(void **state)
+{
+    struct harness *h = elected(3, 6);
+    struct harness_request *first = harness_write(h, 0, 16);
+    struct harness_request *read;
+    struct harness_request *w;
+    const struct de_node_lease *lease = &h->members[1].lease;
+
+    (void)state;
+    harness_flush(h, 0);
+    while (harness_status(h, 0).raft.commit < harness_status(h, 0).raft.last_index) {
+        settle_without_appliers(h);
+    }
+    read = harness_read(h, 0);
+    harness_flush(h, 0);
+    settle_without_appliers(h); /* confirmed; node 1 has not applied the write */
+    assert_int_equal(first->outcomes + read->outcomes, 0);
+    (void)harness_admin(h, 0, DE_REQUEST_TRANSFER, NULL, 2);
+    harness_flush(h, 0);
+    while (lease->until_ns == 0) {
+        settle_without_appliers(h);
+        harness_fire(h, 1);
+    }
+    harness_drain(h, 1); /* and all that was committed before */
+    settle_without_appliers(h);
+    assert_true(de_node_lease_covers(lease, harness_status(h, 1).applied, h->now_ns));
+    w = harness_write(h, 1, 16);
+    harness_flush(h, 1);
+    settle_without_appliers(h);
+    harness_fire(h, 1);
+    settle_without_appliers(h);
+    harness_drain(h, 0); /* all that it knows to be committed */
+    assert_int_equal(read->outcomes, 1);
+    assert_int_equal(read->status, 0);
+    assert_int_equal(harness_applied_count(h, 0, w->number), 1);
+    assert_int_equal(harness_applied_count(h, 1, w->number), 0);
+    assert_true(lease->until_ns > h->now_ns);
+    assert_false(de_node_lease_covers(lease, harness_status(h, 1).applied, h->now_ns));
+    harness_settle(h);
     harness_free(h);
 }
 
@@ -163,7 +216,8 @@ int main(void)
         cmocka_unit_test(test_a_lease_grows_with_answers_and_ends_without),
         cmocka_unit_test(test_a_new_leader_has_to_apply_first),
         cmocka_unit_test(test_a_transfer_ends_the_lease_before_it_begins),
-        cmocka_unit_test(test_what_a_follower_is_told_raises_the_index),
+        cmocka_unit_test(test_the_index_is_what_is_committed),
+        cmocka_unit_test(test_a_deposed_leader_may_show_more_than_the_next_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,8 +167,6 @@ struct de_node {
     struct de_transfer_under_way transfer;
     bool told_removed;          /* a member has said that we were removed */
     struct de_node_lease lease; /* as published */
-    uint64_t lease_index;       /* of lease_index_term */
-    uint64_t lease_index_term;
 
     /* Jobs with the environment. */
     uint32_t persist_jobs;

@@ -79,6 +79,8 @@ static void env_send(void *context, const struct de_peer_message *message)
     DE_ASSERT(message->raft.from == member->id);
     if (message->raft.type == DE_RAFT_MSG_APPEND) {
         note_append(h, message);
+        /* lease.h: whoever hears what is committed may show it. */
+        DE_ASSERT(member->lease.index >= message->raft.commit || member->lease.until_ns == 0);
     }
     if (message->raft.type == DE_RAFT_MSG_TIMEOUT_NOW) {
         DE_ASSERT(member->lease.until_ns == 0); /* lease.h: it has ended for all threads */

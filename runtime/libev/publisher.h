@@ -48,7 +48,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
 void de_publisher_lease(struct de_publisher *publisher, const struct de_node_lease *lease);
 
 /* The lease as it is now; no lease when the loop is writing it over and over. Without a lock. Use
- * it as core/node/lease.h says: a view of the state machine is opened before. */
+ * it as core/node/lease.h says. */
 void de_publisher_get_lease(const struct de_publisher *publisher, struct de_node_lease *lease);
 
 /* A view of the state machine that is opened after this call has applied at least so much. Without

@@ -1,9 +1,9 @@
 /* A read by lease, or an eventual one, as a thread of production does it: on its own, beside the
  * loop.
  *
- * The order is core/node/lease.h's: open the view, then look at the lease and the clock, then
- * answer. Between the two the thread may be held up for long, while the loop goes on. An eventual
- * read looks at neither. */
+ * The order is core/node/lease.h's: look at the lease, at what is applied and at the clock, then
+ * open the view and answer. Between the two the thread may be held up for long, while the loop goes
+ * on. An eventual read looks at nothing. */
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host_request.h"
@@ -20,27 +20,22 @@ static uint64_t thread_delay(struct de_host *host)
                                        : host->shared->cpu_latency_ns);
 }
 
-static void close_view(struct de_host_request *request)
+static void open_view(struct de_host *host, struct de_kv_view *view)
 {
-    if (request->view_open) {
-        de_kv_view_close(&request->view);
-        request->view_open = false;
-    }
-}
-
-static void open_view(struct de_host_request *request)
-{
-    int err = de_kv_view_open(request->host->kv, &request->view);
+    int err = de_kv_view_open(host->kv, view);
 
     DE_ASSERT(err == 0);
-    request->view_open = true;
 }
 
-static bool lease_covers(const struct de_host_request *request)
+static bool lease_covers(struct de_host *host)
 {
-    const struct de_host *host = request->host;
+    struct de_kv_view view;
+    uint64_t applied;
 
-    return de_node_lease_covers(&host->lease, request->view.revision, de_host_clock(host));
+    open_view(host, &view);
+    applied = view.revision;
+    de_kv_view_close(&view);
+    return de_node_lease_covers(&host->lease, applied, de_host_clock(host));
 }
 
 void de_host_lease_read(struct de_host_request *request)
@@ -48,33 +43,23 @@ void de_host_lease_read(struct de_host_request *request)
     struct de_host *host = request->host;
 
     host->reads_open++;
-    open_view(request);
+    request->covered = request->eventual || lease_covers(host);
     de_host_post(host, thread_delay(host), DE_HOST_LEASE_READ, 0, request);
 }
 
-void de_host_lease_checked(struct de_host_request *request)
+void de_host_lease_looked(struct de_host_request *request)
 {
     struct de_host *host = request->host;
+    struct de_kv_view view;
 
     DE_ASSERT(host->reads_open > 0);
     host->reads_open--;
-    if (request->eventual) {
-        de_host_request_answer(request, &request->view);
-        close_view(request);
+    if (!request->covered) {
+        de_host_request_submit(request); /* a quorum round instead */
         return;
     }
-    if (lease_covers(request)) {
-        host->lease_reads++;
-        de_host_request_answer(request, &request->view);
-        close_view(request);
-        return;
-    }
-    close_view(request);
-    /* A quorum round instead. */
-    de_host_request_submit(request);
-}
-
-void de_host_read_clear(struct de_host_request *request)
-{
-    close_view(request);
+    host->lease_reads += request->eventual ? 0 : 1;
+    open_view(host, &view);
+    de_host_request_answer(request, &view);
+    de_kv_view_close(&view);
 }

@@ -19,8 +19,7 @@ struct de_host_request {
     bool ranged;             /* a read of a range */
     bool eventual;           /* ... of whatever has been applied */
     struct de_change change; /* CHANGE */
-    struct de_kv_view view;  /* a read by lease */
-    bool view_open;
+    bool covered;            /* a read by lease: it was found to run */
     uint8_t body[];
 };
 
@@ -33,10 +32,8 @@ void de_host_request_answer(struct de_host_request *request, struct de_kv_view *
 
 /* Begins a read that need not ask anybody: by lease, or an eventual one. */
 void de_host_lease_read(struct de_host_request *request);
-/* Its thread goes on. */
-void de_host_lease_checked(struct de_host_request *request);
-/* Lets go of what it holds; the state machine must still be there. */
-void de_host_read_clear(struct de_host_request *request);
+/* Its thread has looked at the lease, and goes on. */
+void de_host_lease_looked(struct de_host_request *request);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,8 @@
 #include "runtime/sim/plan.h"
 
+/* Where time-outs are much alike and packets late, votes are split over and over at first. */
+#define HASTY_ELECTIONS 12
+
 void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint64_t seed)
 {
     struct de_schedule_options faults = {0};
@@ -9,6 +12,9 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
     plan->warm_ns = DE_SCENARIO_WARM_NS;
     plan->chaos_ns = scenario->chaos_ns != 0 ? scenario->chaos_ns : DE_SCENARIO_CHAOS_NS;
     de_cluster_draw(&plan->cluster, scenario, seed);
+    if (scenario->hasty) {
+        plan->warm_ns = HASTY_ELECTIONS * plan->cluster.raft.election_timeout_max_ns;
+    }
     de_schedule_init(&plan->schedule);
     faults.traps = scenario->snapshots ? DE_TRAP_IN_RESET : DE_TRAP_AFTER_APPLY;
     faults.seed = seed;
