@@ -8,6 +8,7 @@
 #include "engine/embedded_page.h"
 #include "engine/engine_parts.h"
 #include "engine/lease_page.h"
+#include "engine/lease_read.h"
 #include "runtime/libev/clock.h"
 
 /* A read under way that asks the quorum. What it reads is a copy of the call whose bytes lie behind
@@ -45,17 +46,6 @@ static int check_alive(struct dengine *engine)
     return DENGINE_E_HALTED;
 }
 
-/* The order of the steps is core/node/lease.h's. */
-static bool lease_covers(const struct dengine *engine)
-{
-    struct de_node_lease lease;
-    uint64_t applied;
-
-    de_replica_lease(engine->replica, &lease);
-    applied = de_replica_applied(engine->replica);
-    return de_node_lease_covers(&lease, applied, de_clock_now_ns());
-}
-
 /* Opens a view that may answer. INVALID: not before the quorum was asked. */
 static int open_view(struct dengine *engine, enum dengine_consistency asked,
                      int (*open)(struct de_kv *kv, struct de_kv_view *view),
@@ -69,7 +59,8 @@ static int open_view(struct dengine *engine, enum dengine_consistency asked,
         return err;
     }
     if (consistency == DENGINE_LINEARIZABLE ||
-        (consistency == DENGINE_LEASE && !lease_covers(engine))) {
+        (consistency == DENGINE_LEASE &&
+         !de_lease_read_covered(engine->replica, engine->stores.kv))) {
         return DENGINE_E_INVALID;
     }
     err = open(engine->stores.kv, view);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/assert.h"
-#include "runtime/libev/clock.h"
+#include "engine/lease_read.h"
 
 struct de_read_call {
     struct de_replica_request request;
@@ -84,13 +84,9 @@ void *de_service_reader_main(void *argument)
     return NULL;
 }
 
-/* Of a lease read the order of the steps matters (core/node/lease.h): the lease, then what is
- * applied and the clock; the view that is read from is opened after that. */
+/* The view that is read from is opened after this. */
 bool de_service_may_read(const struct de_service *service, enum dengine_consistency consistency)
 {
-    struct de_node_lease lease;
-    uint64_t applied;
-
     DE_ASSERT(consistency != DENGINE_DEFAULT);
     /* Who has halted may hold a contradiction: then the replica refuses, with the reason. */
     if (de_replica_halted(service->replica)) {
@@ -99,9 +95,7 @@ bool de_service_may_read(const struct de_service *service, enum dengine_consiste
     if (consistency != DENGINE_LEASE) {
         return consistency == DENGINE_EVENTUAL;
     }
-    de_replica_lease(service->replica, &lease);
-    applied = de_replica_applied(service->replica);
-    return de_node_lease_covers(&lease, applied, de_clock_now_ns());
+    return de_lease_read_covered(service->replica, service->kv);
 }
 
 void de_service_start_read(struct de_service *service, struct de_rpc_call *call,
