@@ -239,6 +239,7 @@ static void answer(struct de_proposal *proposal)
 static int run_entries(struct de_apply_job *job, bool *machine_failed)
 {
     const struct dengine_state_machine machine = job->machine;
+    const uint64_t time_ns = job->time_ns;
     struct run run = {.job = job, .machine_failed = true};
     uint32_t end = job->done;
     int rc = machine.ops->begin(machine.object);
@@ -254,6 +255,7 @@ static int run_entries(struct de_apply_job *job, bool *machine_failed)
     }
     *machine_failed = run.machine_failed;
     if (rc != 0) {
+        job->time_ns = time_ns; /* none of them has been: the next attempt begins where this did */
         return rc;
     }
     for (; job->done < end; job->done++) {

@@ -83,6 +83,34 @@ static void test_a_log_longer_than_the_cache_still_gives_the_newest_stamp(void *
     harness_free(h);
 }
 
+/* The time of later entries is not that of earlier ones, however often all are tried. */
+static void test_an_attempt_without_room_does_not_move_time(void **state)
+{
+    struct harness *h = harness_new(1, 1);
+    struct harness_member *member = &h->members[0];
+
+    (void)state;
+    member->machine.next_stamp_ns = 100 * HARNESS_MS;
+    harness_append_command(h, 0, 1, 1);
+    member->machine.next_stamp_ns = 900 * HARNESS_MS;
+    harness_append_command(h, 0, 1, 2);
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    harness_fire(h, 0);
+    while (member->apply == NULL) {
+        assert_true(harness_run_persist(h, 0) || harness_report_persist(h, 0, 0) ||
+                    harness_run_read(h, 0));
+    }
+    member->machine.commit_error = DENGINE_E_NO_SPACE;
+    assert_int_equal(de_apply_job_run(member->apply), DENGINE_E_NO_SPACE);
+    member->machine.commit_error = 0;
+    assert_int_equal(de_apply_job_run(member->apply), 0);
+    member->apply_run = true;
+    assert_int_equal(member->machine.commands[0].time_ns, 100 * HARNESS_MS);
+    assert_int_equal(member->machine.commands[1].time_ns, 900 * HARNESS_MS);
+    harness_settle(h);
+    harness_free(h);
+}
+
 /* A stamp that was truncated must not come back: the leader in between did not know it, and what it
  * promised would end early. */
 static void test_a_truncated_stamp_is_forgotten(void **state)
@@ -234,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_stamps_follow_the_clock_of_the_leader),
         cmocka_unit_test(test_time_stands_still_while_nobody_leads),
         cmocka_unit_test(test_a_log_longer_than_the_cache_still_gives_the_newest_stamp),
+        cmocka_unit_test(test_an_attempt_without_room_does_not_move_time),
         cmocka_unit_test(test_a_truncated_stamp_is_forgotten),
         cmocka_unit_test(test_the_leader_wakes_the_machine_once_when_it_is_time),
         cmocka_unit_test(test_a_machine_that_stays_due_is_woken_again),
