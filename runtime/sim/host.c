@@ -34,7 +34,8 @@ uint64_t de_host_hop(struct de_host *host)
 
 bool de_host_excused(const struct de_host *host)
 {
-    return host->disk.troubled || host->disk.rotten;
+    return host->disk.troubled || host->disk.rotten || host->store.troubled ||
+           host->kv_pool.refused;
 }
 
 /* Off by at most this; every second clock as far as it goes: what is promised must hold at the
@@ -61,6 +62,7 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
     host->shared = shared;
     host->id = id;
     host->disk_slowness = 1;
+    host->store.fails_in = UINT64_MAX;
     host->slowness = 1;
     de_disk_init(&host->disk);
     de_sites_init(&host->sites, de_dice_draw(shared->kernel->seed, DE_DICE_SITE, id, 0));
@@ -184,6 +186,7 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
     if (!host->kv_exists) {
         err = shared->stores->kv_new(shared->stores->context, &host->kv_store);
         DE_ASSERT(err == 0);
+        host->kv_store = de_host_store_probe(&host->store, host->kv_store);
         host->kv_exists = true;
     }
     err = de_kv_new(host->kv_store, &host->kv_pool.allocator, &host->kv);
@@ -261,6 +264,10 @@ void de_host_start(struct de_host *host)
     de_dice_init(&host->node_pool.dice, host->shared->kernel->seed, DE_DICE_MEMORY,
                  (uint64_t)host->id << 32 | host->lives);
     host->node_pool.scarce_ppm = host->shared->scarce_ppm;
+    /* Where a node can do without, its state machine has to stop. A log that reports early would
+     * then forget its end, and only the nemesis knows how many may do that. */
+    host->kv_pool.dice = host->node_pool.dice;
+    host->kv_pool.scarce_ppm = host->shared->flush_bytes > 0 ? 0 : host->shared->scarce_ppm / 50;
     de_host_stepped(host);
 }
 
@@ -283,6 +290,10 @@ static void end_life(struct de_host *host)
     de_sim_pool_clear(&host->node_pool);
     de_sim_pool_clear(&host->kv_pool);
     host->node_pool.scarce_ppm = 0; /* to boot takes what it takes */
+    host->kv_pool.scarce_ppm = 0;
+    host->kv_pool.refused = false;
+    host->store.troubled = false;
+    host->store.fails_in = UINT64_MAX;
     host->node = NULL;
     memset(host->tasks, 0, sizeof(host->tasks));
     host->persist_head = NULL;
@@ -422,6 +433,7 @@ void de_host_finish(struct de_host *host)
         DE_ASSERT(de_node_idle(host->node));
         de_node_free(host->node);
         host->node = NULL;
+        de_host_watch_close(host);
         if (host->node_pool.blocks != NULL) {
             de_verdict_fail(host->shared->verdict, DE_VERDICT_CORRECTNESS,
                             host->shared->kernel->now_ns, "leak",

@@ -116,6 +116,16 @@ struct de_host_snapshots {
     bool restoring;                    /* the state machine is */
 };
 
+/* The store of the state machine (host_store.c). */
+struct de_host_store {
+    struct dengine_kv_store real;
+    uint64_t fails_in; /* calls from now; UINT64_MAX: none fails */
+    int error;         /* ... with this */
+    int last;          /* what the newest failure was; 0: there was none */
+    bool asked;        /* by the node's state machine, right now */
+    bool troubled;     /* it has failed in this life */
+};
+
 struct de_host_request;
 struct de_host_watch;
 struct de_host;
@@ -124,6 +134,9 @@ struct de_host;
 struct de_node_env de_host_env(struct de_host *host);
 /* The state machine of host behind a probe that tells the oracle (host_probe.c). */
 struct dengine_state_machine de_host_probe(struct de_host *host);
+/* A store for the state machine that fails when store says so, over wrapped, which it owns. */
+struct dengine_kv_store de_host_store_probe(struct de_host_store *store,
+                                            struct dengine_kv_store wrapped);
 /* The snapshot store of host behind a probe, which knows what is open (host_snapshots.c); opened
  * first. False: it cannot be opened, and message says why. */
 int de_host_open_snapshots(struct de_host *host, char *message, size_t message_size);
@@ -146,6 +159,8 @@ uint64_t de_host_chance(struct de_host *host, uint64_t below);
  * at that revision; ends with the life; looks now and then, after something was applied. */
 void de_host_watch_start(struct de_host *host, uint64_t revision);
 void de_host_watch_end(struct de_host *host);
+/* The same in good order: watchers leave, and the hub is freed. */
+void de_host_watch_close(struct de_host *host);
 void de_host_watch_free(struct de_host *host);
 void de_host_watch_look(struct de_host *host);
 /* The addresses under which others know a node. */
@@ -188,7 +203,8 @@ struct de_host {
     struct de_disk disk;
     struct de_sites sites;
     /* Survive a process crash. */
-    struct dengine_kv_store kv_store;
+    struct de_host_store store;
+    struct dengine_kv_store kv_store; /* store, as the state machine sees it */
     bool kv_exists;
     /* One life. */
     struct de_sim_pool node_pool;

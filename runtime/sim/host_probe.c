@@ -2,6 +2,19 @@
 #include "core/base/assert.h"
 #include "runtime/sim/host.h"
 
+/* The node asks; to boot takes what it takes. */
+static void ask(struct de_host *host)
+{
+    host->store.asked = host->node != NULL;
+}
+
+/* The node's call is over: what the store is asked from now on must not fail. */
+static int answered(struct de_host *host, int error)
+{
+    host->store.asked = false;
+    return error;
+}
+
 static int probe_applied(void *object, uint64_t *index, uint64_t *term)
 {
     struct de_host *host = object;
@@ -20,7 +33,8 @@ static int probe_begin(void *object)
         de_host_delay(host, UINT64_C(1) << 32) % 2 == 0) {
         return DENGINE_E_NO_SPACE;
     }
-    return host->machine.ops->begin(host->machine.object);
+    ask(host);
+    return answered(host, host->machine.ops->begin(host->machine.object));
 }
 
 static int probe_apply(void *object, const struct dengine_position *at,
@@ -30,15 +44,18 @@ static int probe_apply(void *object, const struct dengine_position *at,
 
     de_oracle_applying(host->shared->oracle, host->shared->kernel->now_ns, host->id, at->index,
                        at->term, command);
-    return host->machine.ops->apply(host->machine.object, at, command, result);
+    ask(host);
+    return answered(host, host->machine.ops->apply(host->machine.object, at, command, result));
 }
 
 static int probe_commit(void *object, uint64_t index, uint64_t term)
 {
     struct de_host *host = object;
     uint64_t digest = 0;
-    int err = host->machine.ops->commit(host->machine.object, index, term);
+    int err;
 
+    ask(host);
+    err = answered(host, host->machine.ops->commit(host->machine.object, index, term));
     if (err == 0) {
         err = host->machine.ops->digest(host->machine.object, &digest);
     }
@@ -57,7 +74,8 @@ static int probe_save_begin(void *object, struct dengine_machine_save **save, ui
     int err;
 
     DE_ASSERT(host->snapshots.save == NULL && !host->snapshots.restoring);
-    err = host->machine.ops->save_begin(host->machine.object, save, index, term);
+    ask(host);
+    err = answered(host, host->machine.ops->save_begin(host->machine.object, save, index, term));
     if (err == 0) {
         host->snapshots.save = *save;
     }
@@ -70,7 +88,9 @@ static int probe_save_read(void *object, struct dengine_machine_save *save, void
     struct de_host *host = object;
 
     DE_ASSERT(host->snapshots.save == save);
-    return host->machine.ops->save_read(host->machine.object, save, buffer, capacity, size);
+    ask(host);
+    return answered(
+        host, host->machine.ops->save_read(host->machine.object, save, buffer, capacity, size));
 }
 
 static void probe_save_end(void *object, struct dengine_machine_save *save)
@@ -85,8 +105,10 @@ static void probe_save_end(void *object, struct dengine_machine_save *save)
 static int probe_restore_begin(void *object)
 {
     struct de_host *host = object;
-    int err = host->machine.ops->restore_begin(host->machine.object);
+    int err;
 
+    ask(host);
+    err = answered(host, host->machine.ops->restore_begin(host->machine.object));
     host->snapshots.restoring = err == 0;
     return err;
 }
@@ -95,15 +117,18 @@ static int probe_restore_write(void *object, struct dengine_slice bytes)
 {
     struct de_host *host = object;
 
-    return host->machine.ops->restore_write(host->machine.object, bytes);
+    ask(host);
+    return answered(host, host->machine.ops->restore_write(host->machine.object, bytes));
 }
 
 static int probe_restore_commit(void *object, uint64_t index, uint64_t term)
 {
     struct de_host *host = object;
     uint64_t digest = 0;
-    int err = host->machine.ops->restore_commit(host->machine.object, index, term);
+    int err;
 
+    ask(host);
+    err = answered(host, host->machine.ops->restore_commit(host->machine.object, index, term));
     host->snapshots.restoring = false;
     if (err == 0) {
         err = host->machine.ops->digest(host->machine.object, &digest);

@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "runtime/sim/host_request.h"
+#include "runtime/sim/lease_look.h"
 #include "runtime/sim/range.h"
 #include "runtime/sim/rpc.h"
 
@@ -65,6 +66,17 @@ static void answer_range(struct de_host_request *request, struct de_kv_view *vie
     de_sim_free(bytes);
 }
 
+static void answer_look(struct de_host_request *request, struct de_kv_view *view)
+{
+    struct de_rpc_reply reply = {.attempt = request->attempt, .leader = request->host->leader};
+    uint8_t bytes[DE_LEASE_LOOK_BYTES];
+
+    de_lease_look_read(view, request->base.command, bytes);
+    reply.value = dengine_bytes(bytes, sizeof(bytes));
+    request_end(request);
+    request_reply(request, &reply);
+}
+
 void de_host_request_answer(struct de_host_request *request, struct de_kv_view *view)
 {
     struct de_rpc_reply reply = {0};
@@ -73,6 +85,10 @@ void de_host_request_answer(struct de_host_request *request, struct de_kv_view *
 
     if (request->ranged) {
         answer_range(request, view);
+        return;
+    }
+    if (request->looks) {
+        answer_look(request, view);
         return;
     }
     err = de_kv_view_get(view, request->base.command, &record);
@@ -171,6 +187,11 @@ static bool fill(struct de_host_request *request, const struct de_rpc_request *w
         request->base.done = read_done;
         request->ranged = true;
         request->eventual = wanted->type == DE_RPC_EVENTUAL_RANGE;
+        return true;
+    case DE_RPC_LEASE_LOOK:
+        request->base.type = DE_REQUEST_READ;
+        request->base.done = read_done;
+        request->looks = true;
         return true;
     case DE_REQUEST_READ:
         request->base.done = read_done;

@@ -17,6 +17,7 @@ struct de_host_request {
     uint64_t attempt;
     bool ended;
     bool ranged;             /* a read of a range */
+    bool looks;              /* a look at a lease */
     bool eventual;           /* ... of whatever has been applied */
     struct de_change change; /* CHANGE */
     bool covered;            /* a read by lease: it was found to run */

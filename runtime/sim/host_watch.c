@@ -9,9 +9,14 @@
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host.h"
 #include "runtime/sim/host_watch_one.h"
+#include "runtime/sim/host_watch_range.h"
 #include "runtime/sim/mix.h"
 
-#define ULL(x) ((unsigned long long)(x))
+#define ULL(x)          ((unsigned long long)(x))
+#define RING_EVENTS_MAX 64
+#define RING_BYTES_MAX  16384
+/* Watchers of ranges look once in so many times. */
+#define RANGES_ONE_IN 8
 
 struct mirror_key {
     char *name; /* owned, with its size in front of a terminator */
@@ -32,7 +37,9 @@ struct de_host_watch {
     uint64_t skip;     /* events of it that come again */
     uint64_t complete; /* everything up to this one has been seen */
     uint64_t looks;
+    uint64_t from; /* where the watcher began, or is to begin when there is memory */
     struct de_watch_one one;
+    struct de_watch_range ranges[DE_WATCH_RANGES];
 };
 
 static void fail(const struct de_host_watch *watch, const char *what, uint64_t revision)
@@ -201,8 +208,9 @@ static void begin_from(struct de_host_watch *watch, uint64_t revision)
     struct de_kv_view view;
     int err = de_watch_add(watch->hub, &options, &watch->watcher);
 
-    if (err == 0) {
-        return;
+    watch->from = revision;
+    if (err == 0 || err == DENGINE_E_NO_MEMORY) {
+        return; /* or later */
     }
     if (err != DENGINE_E_COMPACTED || revision >= de_watch_oldest(watch->hub)) {
         fail(watch, "is refused", revision);
@@ -262,6 +270,36 @@ static void look_at_one(struct de_host_watch *watch, uint64_t count)
     }
 }
 
+static void look_at_ranges(struct de_host_watch *watch, uint64_t count)
+{
+    uint64_t revision = 0;
+
+    for (uint32_t i = 0; i < DE_WATCH_RANGES; i++) {
+        const char *wrong = de_watch_range_look(&watch->ranges[i], i, watch->hub, watch->host->kv,
+                                                count, &revision);
+
+        if (wrong != NULL) {
+            fail(watch, wrong, revision);
+        }
+    }
+}
+
+/* What the hub says of itself is what is known here. */
+static void check_usage(struct de_host_watch *watch)
+{
+    size_t watchers = (watch->watcher != NULL ? 1u : 0u) + (watch->one.watcher != NULL ? 1u : 0u);
+    struct de_watch_usage usage;
+
+    for (uint32_t i = 0; i < DE_WATCH_RANGES; i++) {
+        watchers += watch->ranges[i].watcher != NULL ? 1 : 0;
+    }
+    de_watch_usage(watch->hub, &usage);
+    if (usage.watchers != watchers || de_watch_count(watch->hub) != watchers ||
+        usage.events > RING_EVENTS_MAX || usage.event_bytes > RING_BYTES_MAX) {
+        fail(watch, "has a hub that miscounts", de_watch_revision(watch->hub));
+    }
+}
+
 void de_host_watch_look(struct de_host *host)
 {
     struct de_host_watch *watch = host->watch;
@@ -269,8 +307,15 @@ void de_host_watch_look(struct de_host *host)
     uint64_t count;
 
     look_at_one(watch, watch->looks % 4 != 0 ? 100 : 1);
+    if (watch->looks % RANGES_ONE_IN == 0) {
+        look_at_ranges(watch, watch->looks % 3 != 0 ? 100 : 1);
+        check_usage(watch);
+    }
     de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_WATCH,
                  (uint64_t)host->id << 48 | watch->looks++);
+    if (watch->watcher == NULL) {
+        begin_from(watch, watch->from);
+    }
     /* Mostly quick, sometimes asleep, sometimes slow. */
     count = de_dice_chance(&dice, 500000) ? 100 : de_dice_below(&dice, 4);
     while (count-- > 0 && watch->watcher != NULL && !de_verdict_failed(host->shared->verdict) &&
@@ -365,10 +410,10 @@ static void recall(struct de_host_watch *watch, const struct de_watch_limits *li
 void de_host_watch_start(struct de_host *host, uint64_t revision)
 {
     const struct de_watch_limits limits = {
-        .ring_events_max = 64,
-        .ring_bytes_max = 16384,
+        .ring_events_max = RING_EVENTS_MAX,
+        .ring_bytes_max = RING_BYTES_MAX,
         .queue_events_max = 6,
-        .watchers_max = 4,
+        .watchers_max = 2 + DE_WATCH_RANGES,
         .sites = &host->sites,
     };
     struct de_host_watch *watch = host->watch;
@@ -399,7 +444,27 @@ void de_host_watch_end(struct de_host *host)
         host->watch->hub = NULL; /* its memory goes with the life */
         host->watch->watcher = NULL;
         host->watch->one.watcher = NULL;
+        memset(host->watch->ranges, 0, sizeof(host->watch->ranges));
     }
+}
+
+void de_host_watch_close(struct de_host *host)
+{
+    struct de_host_watch *watch = host->watch;
+
+    if (watch->watcher != NULL) {
+        de_watch_remove(watch->hub, watch->watcher);
+    }
+    if (watch->one.watcher != NULL) {
+        de_watch_remove(watch->hub, watch->one.watcher);
+    }
+    for (uint32_t i = 0; i < DE_WATCH_RANGES; i++) {
+        if (watch->ranges[i].watcher != NULL) {
+            de_watch_remove(watch->hub, watch->ranges[i].watcher);
+        }
+    }
+    de_watch_hub_free(watch->hub);
+    de_host_watch_end(host);
 }
 
 void de_host_watch_free(struct de_host *host)

@@ -27,7 +27,8 @@ void de_watch_one_begin(struct de_watch_one *one, struct de_watch_hub *hub,
     options.no_puts = one->no_puts;
     options.no_deletes = one->no_deletes;
     err = de_watch_add(hub, &options, &one->watcher);
-    DE_ASSERT(err == 0 || err == DENGINE_E_COMPACTED); /* then another one will do */
+    /* Then another one will do. */
+    DE_ASSERT(err == 0 || err == DENGINE_E_COMPACTED || err == DENGINE_E_NO_MEMORY);
 }
 
 static const char *take_event(struct de_watch_one *one, const struct de_kv_event *event)

@@ -78,6 +78,7 @@ static void *pool_resize(void *context, void *memory, size_t size)
     size_t old_size = 0;
 
     if (pool->scarce_ppm > 0 && de_dice_chance(&pool->dice, pool->scarce_ppm)) {
+        pool->refused = true;
         return NULL;
     }
     if (memory != NULL) {
@@ -117,6 +118,7 @@ void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill)
     pool->blocks = NULL;
     pool->fill = fill;
     pool->scarce_ppm = 0;
+    pool->refused = false;
 }
 
 void de_sim_pool_clear(struct de_sim_pool *pool)

@@ -38,6 +38,7 @@ const struct de_nemesis_kind de_nemesis_kinds[DE_FAULT_KINDS] = {
     [DE_FAULT_SYNC_ERROR] = {de_start_sync_error, NULL, NULL},
     [DE_FAULT_WRITE_ERROR] = {de_start_write_error, NULL, NULL},
     [DE_FAULT_READ_ERROR] = {de_start_read_error, NULL, NULL},
+    [DE_FAULT_STORE_ERROR] = {de_start_store_error, NULL, NULL},
     [DE_FAULT_NO_SPACE] = {de_start_no_space, de_end_no_space, NULL},
     [DE_FAULT_ROT] = {de_start_rot, NULL, NULL},
     [DE_FAULT_DISK_LOSS] = {de_start_disk_loss, NULL, NULL},

@@ -56,6 +56,7 @@ void de_start_stall(struct de_nemesis_work *work);
 void de_start_sync_error(struct de_nemesis_work *work);
 void de_start_write_error(struct de_nemesis_work *work);
 void de_start_read_error(struct de_nemesis_work *work);
+void de_start_store_error(struct de_nemesis_work *work);
 void de_start_no_space(struct de_nemesis_work *work);
 void de_end_no_space(struct de_nemesis_work *work);
 void de_start_rot(struct de_nemesis_work *work);

@@ -192,6 +192,16 @@ void de_start_read_error(struct de_nemesis_work *work)
     disk_error(work, DE_DISK_READ);
 }
 
+void de_start_store_error(struct de_nemesis_work *work)
+{
+    static const int errors[] = {DENGINE_E_IO, DENGINE_E_NO_MEMORY, DENGINE_E_NO_SPACE};
+    struct de_host *host = target_of(work);
+
+    stops_with(work);
+    host->store.error = errors[work->fault->b % DE_ARRAY_SIZE(errors)];
+    host->store.fails_in = work->fault->b;
+}
+
 /* Machines of one size fill up together, and not every log store says beforehand that room runs
  * out. A full disk excuses nothing: the node refuses or waits, and goes on when there is room. */
 void de_start_no_space(struct de_nemesis_work *work)

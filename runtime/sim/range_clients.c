@@ -11,7 +11,7 @@
 
 #define VALUE_MAX 64
 #define BATCH_MAX 5
-#define LIST_MAX  800
+#define LIST_MAX  500
 /* Pages of one scan: more than that begin anew while it goes on. */
 #define PAGES_MAX 40
 
@@ -29,8 +29,9 @@ static void describe(const struct de_range_client *client, char *text, size_t si
     char from[DE_RANGE_TEXT_MAX];
     char end[DE_RANGE_TEXT_MAX];
 
-    if (client->kind == DE_RANGE_WRITE) {
-        (void)snprintf(text, size, "a write");
+    if (client->kind <= DE_RANGE_WRITE) {
+        (void)snprintf(text, size, "a write%s",
+                       client->kind == DE_RANGE_WRITE ? "" : " that is no command");
     } else if (query->named) {
         (void)snprintf(text, size, "a read of %" PRIu32 " keys", query->name_count);
     } else {
@@ -46,7 +47,7 @@ static void describe(const struct de_range_client *client, char *text, size_t si
 static void fail(struct de_range_clients *ranges, const struct de_range_client *client,
                  const char *oracle, const char *what)
 {
-    static const char *const kinds[] = {"", " (linearizable)", " (by lease)", " (eventual)"};
+    static const char *const kinds[] = {"", "", " (linearizable)", " (by lease)", " (eventual)"};
     char asked[120];
 
     describe(client, asked, sizeof(asked));
@@ -107,32 +108,104 @@ static void any_op(const struct de_range_client *client, struct de_dice *dice, u
     }
 }
 
-static void make_write(struct de_range_client *client, struct de_dice *dice)
+static void add_ops(const struct de_range_client *client, struct de_dice *dice, uint64_t first,
+                    uint64_t count, struct de_kv_list *ops, struct de_writer *writer)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        char text[VALUE_MAX];
+        struct de_kv_op op;
+        int err;
+
+        any_op(client, dice, i, true, &op, text);
+        err = de_kv_list_add_op(ops, writer, &op, SIZE_MAX);
+        DE_ASSERT(err == 0);
+    }
+}
+
+/* Of something that this client may have seen, or that never was. */
+static void add_compare(const struct de_range_clients *ranges, struct de_dice *dice,
+                        struct de_kv_list *compares, struct de_writer *writer)
+{
+    struct de_kv_compare compare = {
+        .target = 1 + (uint32_t)de_dice_below(dice, DE_KV_COMPARE_MOD),
+        .relation = 1 + (uint32_t)de_dice_below(dice, DE_KV_GREATER),
+        .key = any_key(dice),
+    };
+    char text[VALUE_MAX];
+    int err;
+
+    switch (compare.target) {
+    case DE_KV_COMPARE_VALUE:
+        (void)snprintf(text, sizeof(text), "%" PRIu64,
+                       DE_RANGE_ENDPOINT + de_dice_below(dice, DE_RANGE_CLIENTS_MAX));
+        compare.value = dengine_str(text);
+        break;
+    case DE_KV_COMPARE_ABSENCE:
+        compare.relation = 1 + compare.relation % 2;
+        break;
+    case DE_KV_COMPARE_VERSION:
+        compare.number = de_dice_below(dice, 4);
+        break;
+    default:
+        compare.number = de_dice_below(dice, 2) * de_dice_below(dice, ranges->known + 1);
+        break;
+    }
+    err = de_kv_list_add_compare(compares, writer, &compare, SIZE_MAX);
+    DE_ASSERT(err == 0);
+}
+
+static void make_write(const struct de_range_clients *ranges, struct de_range_client *client,
+                       struct de_dice *dice)
 {
     struct de_kv_command command = {.type = DE_KV_WRITE};
-    char texts[BATCH_MAX][VALUE_MAX];
-    uint8_t list[LIST_MAX];
-    struct de_writer writer;
+    uint8_t lists[3][LIST_MAX];
+    struct de_writer writers[3];
+    char text[VALUE_MAX];
 
+    for (size_t i = 0; i < DE_ARRAY_SIZE(lists); i++) {
+        de_writer_init(&writers[i], lists[i], sizeof(lists[i]));
+    }
     if (de_dice_chance(dice, 600000)) {
-        any_op(client, dice, 0, false, &command.op, texts[0]);
+        any_op(client, dice, 0, false, &command.op, text);
     } else {
-        const uint64_t count = de_dice_between(dice, 2, BATCH_MAX);
-
         command.type = DE_KV_TXN;
-        de_writer_init(&writer, list, sizeof(list));
-        for (uint64_t i = 0; i < count; i++) {
-            struct de_kv_op op;
-            int err;
-
-            any_op(client, dice, i, true, &op, texts[i]);
-            err = de_kv_list_add_op(&command.then_ops, &writer, &op, SIZE_MAX);
-            DE_ASSERT(err == 0);
+        add_ops(client, dice, 0, de_dice_between(dice, 2, BATCH_MAX), &command.then_ops,
+                &writers[0]);
+        if (de_dice_chance(dice, 400000)) {
+            add_ops(client, dice, BATCH_MAX, de_dice_below(dice, 3), &command.else_ops,
+                    &writers[1]);
+            for (uint64_t count = de_dice_between(dice, 1, 3); count > 0; count--) {
+                add_compare(ranges, dice, &command.compares, &writers[2]);
+            }
         }
     }
     DE_ASSERT(de_kv_command_check(&command, SIZE_MAX) == 0);
     DE_ASSERT(de_kv_command_size(&command) <= sizeof(client->bytes));
     client->size = de_kv_command_encode(&command, client->bytes, sizeof(client->bytes));
+}
+
+/* A command with something wrong in it: each has one encoding, so that it is none any more. */
+static void make_nonsense(struct de_range_client *client, struct de_dice *dice)
+{
+    client->kind = DE_RANGE_NONSENSE;
+    switch (de_dice_below(dice, 5)) {
+    case 0:
+        client->bytes[0] ^= 8; /* the version */
+        break;
+    case 1:
+        client->bytes[1] = 77; /* the type */
+        break;
+    case 2:
+        client->bytes[3] = 1; /* reserved */
+        break;
+    case 3:
+        client->size -= 1 + (size_t)de_dice_below(dice, client->size - 1);
+        break;
+    default:
+        client->bytes[client->size++] = 0;
+        break;
+    }
+    DE_ASSERT(client->size > 0 && client->size <= sizeof(client->bytes));
 }
 
 /* ---- reads ---- */
@@ -211,6 +284,7 @@ static bool go_on(struct de_range_client *client, const struct de_range_page *pa
 static uint8_t request_type(enum de_range_kind kind)
 {
     switch (kind) {
+    case DE_RANGE_NONSENSE:
     case DE_RANGE_WRITE:
         return DE_REQUEST_WRITE;
     case DE_RANGE_READ_BY_LEASE:
@@ -320,9 +394,9 @@ static void was_written(struct de_range_clients *ranges, struct de_range_client 
                         const struct de_rpc_reply *reply)
 {
     char wrong[DE_RANGE_WRONG_MAX];
-    const char *error =
-        de_range_model_answer(&ranges->model, reply->revision,
-                              dengine_bytes(client->bytes, client->size), reply->value, wrong);
+    const char *error = de_range_model_answer(&ranges->model, reply->revision,
+                                              dengine_bytes(client->bytes, client->size),
+                                              reply->succeeded, reply->value, wrong);
 
     if (error != NULL) {
         fail(ranges, client, "batch", error);
@@ -344,7 +418,7 @@ void de_range_clients_receive(struct de_range_clients *ranges, uint32_t endpoint
                               struct dengine_slice bytes)
 {
     struct de_range_client *client = client_of(ranges, endpoint);
-    const bool reads = client->kind != DE_RANGE_WRITE;
+    const bool reads = client->kind > DE_RANGE_WRITE;
     struct de_rpc_reply reply;
 
     if (!de_rpc_reply_decode(bytes, &reply) || !client->busy || reply.attempt != client->attempt) {
@@ -356,6 +430,11 @@ void de_range_clients_receive(struct de_range_clients *ranges, uint32_t endpoint
         } else {
             was_written(ranges, client, &reply);
         }
+    } else if (client->kind == DE_RANGE_NONSENSE && reply.status == DENGINE_E_INVALID) {
+        ranges->ok++;
+        rest(ranges, client);
+    } else if (reply.status == DENGINE_E_INVALID) {
+        fail(ranges, client, "batch", "is refused as if it made no sense");
     } else if (reads || dengine_outcome(reply.status) == DENGINE_NOT_DONE) {
         try_elsewhere(ranges, client, reply.leader);
     } else {
@@ -382,7 +461,10 @@ static void run_next(void *context, const struct de_sim_event *event)
     client->floor = ranges->known;
     if (de_dice_chance(&dice, 500000)) {
         client->kind = DE_RANGE_WRITE;
-        make_write(client, &dice);
+        make_write(ranges, client, &dice);
+        if (de_dice_chance(&dice, 50000)) {
+            make_nonsense(client, &dice);
+        }
     } else {
         make_read(ranges, client, &dice);
     }
@@ -400,7 +482,7 @@ static void run_timeout(void *context, const struct de_sim_event *event)
     if (!client->busy || client->attempt != event->content) {
         return;
     }
-    if (client->kind == DE_RANGE_WRITE) {
+    if (client->kind <= DE_RANGE_WRITE) {
         client->target = 0;
         rest(ranges, client);
     } else {

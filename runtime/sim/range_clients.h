@@ -11,7 +11,8 @@
  *                done when the read began (linearizable reads and reads by lease; an eventual read
  *                may be of any revision that is committed)
  *   batch        a write that is said to be done at a revision stands there in the log, and answers
- *                what the log makes of it: a batch as a whole, a range delete of all its keys
+ *                what the log makes of it: a batch as a whole, a range delete of all its keys, a
+ *                transaction by what its comparisons find; what is no command is refused
  *
  * A client does one operation at a time, reads a range page by page to its end, begins each at any
  * node, and tries elsewhere what surely did nothing; a write whose end it does not know it gives
@@ -47,6 +48,7 @@ struct de_range_options {
 };
 
 enum de_range_kind {
+    DE_RANGE_NONSENSE, /* a write that is no command */
     DE_RANGE_WRITE,
     DE_RANGE_READ,
     DE_RANGE_READ_BY_LEASE,

@@ -84,7 +84,8 @@ static void tell_pair(struct entry *entry, uint32_t key, const struct de_range_s
     tell(entry, state->create_revision);
     tell(entry, state->revision);
     tell(entry, state->version);
-    tell(entry, keys_only ? de_trace_hash_bytes("", 0) : state->value);
+    tell(entry, keys_only ? de_trace_hash_bytes("", 0)
+                          : de_trace_hash_bytes(state->value.data, state->value.size));
 }
 
 static void put(struct entry *entry, const struct de_kv_op *op, uint32_t key)
@@ -95,7 +96,7 @@ static void put(struct entry *entry, const struct de_kv_op *op, uint32_t key)
         .present = true,
         .create_revision = old.present ? old.create_revision : entry->revision,
         .version = old.present ? old.version + 1 : 1,
-        .value = de_trace_hash_bytes(op->value.data, op->value.size),
+        .value = op->value,
     };
 
     tell_head(entry, op->type, false, old.present ? 1 : 0,
@@ -185,28 +186,66 @@ static bool run_op(struct entry *entry, const struct de_kv_op *op)
     return true;
 }
 
-static bool run_txn(struct entry *entry, const struct de_kv_command *command)
+static bool relates(uint32_t relation, int order)
 {
-    struct de_reader reader;
-    bool ours = command->compares.count == 0;
+    return relation == DE_KV_EQUAL       ? order == 0
+           : relation == DE_KV_NOT_EQUAL ? order != 0
+           : relation == DE_KV_LESS      ? order < 0
+                                         : order > 0;
+}
 
-    de_reader_init(&reader, command->then_ops.bytes.data, command->then_ops.bytes.size);
-    for (uint32_t i = 0; i < command->then_ops.count && ours; i++) {
+static bool holds(const struct de_range_model *model, const struct de_kv_compare *compare)
+{
+    const struct de_range_state *state = state_at(model, de_range_number(compare->key), UINT64_MAX);
+    const uint64_t number = !state->present                           ? 0
+                            : compare->target == DE_KV_COMPARE_CREATE ? state->create_revision
+                            : compare->target == DE_KV_COMPARE_MOD    ? state->revision
+                                                                      : state->version;
+
+    if (compare->target == DE_KV_COMPARE_ABSENCE) {
+        return state->present != (compare->relation == DE_KV_EQUAL);
+    }
+    if (compare->target == DE_KV_COMPARE_VALUE) {
+        return state->present &&
+               relates(compare->relation, de_range_order(state->value, compare->value));
+    }
+    return relates(compare->relation, (number > compare->number) - (number < compare->number));
+}
+
+/* False: it is none of ours, for our clients do not mix. */
+static bool run_txn(struct entry *entry, const struct de_kv_command *command, bool *succeeded)
+{
+    const struct de_kv_list *list = &command->then_ops;
+    struct de_reader reader;
+    bool ours = true;
+
+    *succeeded = true;
+    de_reader_init(&reader, command->compares.bytes.data, command->compares.bytes.size);
+    for (uint32_t i = 0; i < command->compares.count && ours; i++) {
+        struct de_kv_compare compare;
+        const bool read = de_kv_compare_read(&reader, &compare);
+
+        DE_ASSERT(read);
+        ours = de_range_number(compare.key) < DE_RANGE_KEYS;
+        *succeeded = ours && *succeeded && holds(entry->model, &compare);
+    }
+    list = *succeeded ? list : &command->else_ops;
+    de_reader_init(&reader, list->bytes.data, list->bytes.size);
+    for (uint32_t i = 0; i < list->count && ours; i++) {
         struct de_kv_op op;
         const bool read = de_kv_op_read(&reader, &op);
 
         DE_ASSERT(read);
         ours = run_op(entry, &op);
-        DE_ASSERT(ours || i == 0); /* our clients do not mix */
     }
-    return ours;
+    return ours && command->compares.count + list->count > 0;
 }
 
 static int run_command(void *context, uint32_t number, struct dengine_slice bytes)
 {
     struct entry *entry = context;
     struct de_range_model *model = entry->model;
-    struct de_range_outcome outcome = {.revision = entry->revision};
+    struct de_range_outcome outcome = {.revision = entry->revision, .succeeded = true};
     struct de_kv_command command;
     bool ours = false;
     bool answers = true;
@@ -220,7 +259,7 @@ static int run_command(void *context, uint32_t number, struct dengine_slice byte
         ours = run_op(entry, &command.op);
         answers = command.op.want_previous || command.op.type == DE_KV_DELETE_RANGE;
     } else if (command.type == DE_KV_TXN) {
-        ours = run_txn(entry, &command);
+        ours = run_txn(entry, &command, &outcome.succeeded);
     }
     if (ours) {
         outcome.command = de_trace_hash_bytes(bytes.data, bytes.size);
@@ -328,8 +367,7 @@ static const char *check_pair(const struct de_range_query *query, const struct d
                    de_range_text(pair->key, has), record->mod_revision, record->create_revision,
                    record->version, state->revision, state->create_revision, state->version);
     }
-    if (no_value ? record->value.size > 0
-                 : de_trace_hash_bytes(record->value.data, record->value.size) != state->value) {
+    if (no_value ? record->value.size > 0 : de_range_order(record->value, state->value) != 0) {
         return say(wrong, "has another value of key %s", de_range_text(pair->key, has));
     }
     return NULL;
@@ -416,8 +454,8 @@ static uint64_t hash_answer(struct dengine_slice bytes)
 }
 
 const char *de_range_model_answer(struct de_range_model *model, uint64_t revision,
-                                  struct dengine_slice command, struct dengine_slice answer,
-                                  char wrong[DE_RANGE_WRONG_MAX])
+                                  struct dengine_slice command, bool succeeded,
+                                  struct dengine_slice answer, char wrong[DE_RANGE_WRONG_MAX])
 {
     const uint64_t hash = de_trace_hash_bytes(command.data, command.size);
     const uint64_t said = hash_answer(answer);
@@ -433,7 +471,8 @@ const char *de_range_model_answer(struct de_range_model *model, uint64_t revisio
     for (; i > 0 && model->outcomes[i - 1].revision == revision; i--) {
         const struct de_range_outcome *outcome = &model->outcomes[i - 1];
 
-        if (outcome->command == hash && outcome->answer == said) {
+        if (outcome->command == hash && outcome->answer == said &&
+            outcome->succeeded == succeeded) {
             return NULL; /* the same command may stand there twice */
         }
         found = found || outcome->command == hash;

@@ -2,7 +2,7 @@
  *
  * A second, small state machine. It reads the committed log of the white-box oracle and carries out
  * the commands that concern its keys (range.h): puts, deletes, range deletes, and transactions of
- * these with reads, which compare nothing. It forgets nothing: what a read has to show at any
+ * these with reads and comparisons. It forgets nothing: what a read has to show at any
  * revision, and what a command has to answer, can be asked later. It shares with core/kv the
  * encoding of commands and answers, and no rule of what they do. One thread. */
 #ifndef DE_RUNTIME_SIM_RANGE_MODEL_H
@@ -21,7 +21,7 @@ struct de_range_state {
     bool present;
     uint64_t create_revision;
     uint64_t version;
-    uint64_t value; /* hashed */
+    struct dengine_slice value; /* in the oracle's copy of the entry */
 };
 
 struct de_range_past {
@@ -34,7 +34,8 @@ struct de_range_past {
 struct de_range_outcome {
     uint64_t revision;
     uint64_t command; /* hashed */
-    uint64_t answer;  /* hashed; 0: no bytes */
+    bool succeeded;
+    uint64_t answer; /* hashed; 0: no bytes */
 };
 
 struct de_range_model {
@@ -68,8 +69,8 @@ const char *de_range_model_check(struct de_range_model *model,
 /* An answer to command, which is said to have been done at that revision: NULL, or what is wrong.
  */
 const char *de_range_model_answer(struct de_range_model *model, uint64_t revision,
-                                  struct dengine_slice command, struct dengine_slice answer,
-                                  char wrong[DE_RANGE_WRONG_MAX]);
+                                  struct dengine_slice command, bool succeeded,
+                                  struct dengine_slice answer, char wrong[DE_RANGE_WRONG_MAX]);
 
 #ifdef __cplusplus
 }

@@ -194,8 +194,8 @@ static void answer(struct bench *bench, uint64_t revision, const struct de_kv_co
     de_range_model_init(&model, &bench->oracle);
     found = de_range_model_answer(
         &model, revision,
-        dengine_bytes(encoded, de_kv_command_encode(command, encoded, sizeof(encoded))), bytes,
-        wrong);
+        dengine_bytes(encoded, de_kv_command_encode(command, encoded, sizeof(encoded))), true,
+        bytes, wrong);
     assert_int_equal(found == NULL, expected == NULL);
     if (expected != NULL) {
         assert_non_null(strstr(found, expected));

@@ -31,6 +31,8 @@ struct de_packet;
 #define DE_RPC_RANGE          34u
 #define DE_RPC_LEASE_RANGE    35u
 #define DE_RPC_EVENTUAL_RANGE 36u
+/* A linearizable look at a lease (lease_look.h). */
+#define DE_RPC_LEASE_LOOK 37u
 /* Bytes of an encoded change, at most. */
 #define DE_RPC_CHANGE_BYTES 1024u
 

@@ -11,8 +11,9 @@
 
 /* What no disk and no clock has a part in, but for slow and full disks. */
 #define USUAL_FAULTS                                                                               \
-    (DE_FAULT_ALL & ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |    \
-                      FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
+    (DE_FAULT_ALL &                                                                                \
+     ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |                   \
+       FAULT(STORE_ERROR) | FAULT(DISK_LOSS) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
 
 /* The same where there are reads by lease: no clock may stand still either. */
 #define CLOCKED_FAULTS (USUAL_FAULTS & ~FAULT(SUSPEND))
@@ -20,7 +21,7 @@
 #define DISK_FAULTS                                                                                \
     (FAULT(CRASH) | FAULT(TRAP) | FAULT(BLACKOUT) | FAULT(CRASH_LOOP) | FAULT(SLOW_DISK) |         \
      FAULT(STALL) | FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(NO_SPACE) | \
-     FAULT(ROT) | FAULT(DISK_LOSS) | FAULT(ISOLATE) | FAULT(CHURN))
+     FAULT(STORE_ERROR) | FAULT(ROT) | FAULT(DISK_LOSS) | FAULT(ISOLATE) | FAULT(CHURN))
 
 /* What makes a leader fall without its knowing, while clients still reach it. */
 #define LEASE_FAULTS                                                                               \
@@ -94,6 +95,13 @@ static const struct de_scenario scenarios[] = {
      CLIENTS(2, 8),
      MIX(60, 10, 5),
      FAULTS(DISK_FAULTS, 300)},
+    {.name = "disk-snapshot",
+     .text = "the same with tiny logs: snapshots on disks that fail, and of states that do",
+     CLIENTS(2, 8),
+     MIX(60, 10, 5),
+     FAULTS(DISK_FAULTS, 300),
+     .service_clients = 2,
+     .snapshots = true},
     {.name = "memfirst",
      .text = "logs report early and lose their ends; while a majority remembers, nothing is lost",
      CLIENTS(2, 8),
@@ -108,7 +116,9 @@ static const struct de_scenario scenarios[] = {
      MIX(30, 20, 5),
      FAULTS(DE_FAULT_ALL, 300),
      CHAOS_S(24),
-     .service_clients = 2},
+     .service_clients = 2,
+     .range_clients = 2,
+     .snapshots = true},
     {.name = "member",
      .text = "the cluster grows, shrinks and is replaced while machines and links fail",
      CHANGES_OF_MEMBERS},

@@ -66,6 +66,8 @@ extern "C" {
     X(WRITE_ERROR, "write-error", 4, CRASH, DISK_ERROR,                                            \
       "target's b-th write fails in its middle; a as in crash")                                    \
     X(READ_ERROR, "read-error", 3, CRASH, DISK_ERROR, "target's b-th read fails; a as in crash")   \
+    X(STORE_ERROR, "store-error", 3, CRASH, DISK_ERROR,                                            \
+      "the b-th call of target's state store fails: b % 3 says how; a as in crash")                \
     X(NO_SPACE, "no-space", 5, USUAL, SPACE,                                                       \
       "target's disk has room for a more bytes; b & 1: all disks; b & 2: the log does not "        \
       "foresee it")                                                                                \

@@ -7,6 +7,7 @@
 #include "core/kv/kv.h"
 #include "core/node/node.h"
 #include "runtime/sim/dice.h"
+#include "runtime/sim/lease_look.h"
 #include "runtime/sim/rpc.h"
 #include "runtime/sim/workload.h"
 
@@ -217,6 +218,10 @@ static void make(struct de_service *service, struct de_service_client *client, s
         client->size = ttl_name(name, client).size;
         memcpy(client->bytes, name, client->size);
         return;
+    case DE_SERVICE_LOOK:
+        de_store_u64(client->bytes, client->lease);
+        client->size = sizeof(client->lease);
+        return;
     case DE_SERVICE_PUT_PAIR:
     case DE_SERVICE_GET_PAIR:
         make_pair(client, client->kind == DE_SERVICE_PUT_PAIR);
@@ -268,7 +273,7 @@ static enum de_service_kind choose(const struct de_service_client *client, bool 
         return DE_SERVICE_PUT_TTL;
     }
     if (point < 88) {
-        return DE_SERVICE_READ_TTL;
+        return point < 85 ? DE_SERVICE_READ_TTL : DE_SERVICE_LOOK;
     }
     return point < 93 ? DE_SERVICE_PUT_PAIR : point < 98 ? DE_SERVICE_GET_PAIR : DE_SERVICE_REVOKE;
 }
@@ -282,8 +287,9 @@ static void send_attempt(struct de_service *service, struct de_service_client *c
 
     client->attempt++;
     request.attempt = client->attempt;
-    request.type =
-        client->kind == DE_SERVICE_READ_TTL ? (uint8_t)DE_REQUEST_READ : (uint8_t)DE_REQUEST_WRITE;
+    request.type = client->kind == DE_SERVICE_READ_TTL ? (uint8_t)DE_REQUEST_READ
+                   : client->kind == DE_SERVICE_LOOK   ? (uint8_t)DE_RPC_LEASE_LOOK
+                                                       : (uint8_t)DE_REQUEST_WRITE;
     if (client->target == 0) {
         client_dice(service, client, &dice, 2 + client->attempt % 64);
         client->target = 1 + (uint32_t)de_dice_below(&dice, service->nodes);
@@ -428,6 +434,24 @@ static void got_pair(struct de_service *service, struct de_service_client *clien
     }
 }
 
+static void got_look(struct de_service *service, struct de_service_client *client,
+                     struct dengine_slice bytes)
+{
+    struct de_lease_look look;
+    const char *wrong = NULL;
+
+    if (!de_lease_look_decode(bytes, &look)) {
+        wrong = "gets no look at its lease";
+    } else if (!look.found) {
+        lease_is_gone(service, client);
+    } else {
+        wrong = de_lease_look_wrong(&look, client->lease, client->lease_ttl_ns);
+    }
+    if (wrong != NULL) {
+        fail(service, client, "lease-look", wrong);
+    }
+}
+
 static void acquired(struct de_service *service, struct de_service_client *client,
                      const struct de_rpc_reply *reply)
 {
@@ -491,6 +515,9 @@ static void done(struct de_service *service, struct de_service_client *client,
             service->kernel->now_ns < client->ttl_certain_ns) {
             fail(service, client, "ttl-early", "finds a key gone before its time");
         }
+        break;
+    case DE_SERVICE_LOOK:
+        got_look(service, client, reply->value);
         break;
     case DE_SERVICE_GET_PAIR:
         got_pair(service, client, reply->value);

@@ -11,6 +11,8 @@
  *   lock-overlap   two clients hold one lock for sure at one time
  *   lock-lost      a lock is gone although its lease surely lives and nobody gave it back
  *   fencing        a resource has accepted a smaller token after a larger one
+ *   lease-look     a lease is shown with another time to live, other keys or a later deadline than
+ *                  it has
  *   exactly-once   a command of a session is done twice, or its result is not what it was
  *   ttl-early      a key is gone before its time
  *   txn            a transaction is seen in part, or loses or makes money (service_bank.h)
@@ -50,6 +52,7 @@ enum de_service_kind {
     DE_SERVICE_ONCE,
     DE_SERVICE_PUT_TTL,
     DE_SERVICE_READ_TTL,
+    DE_SERVICE_LOOK,
     DE_SERVICE_PUT_PAIR,
     DE_SERVICE_GET_PAIR,
     DE_SERVICE_TRANSFER,

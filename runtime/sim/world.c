@@ -344,6 +344,7 @@ static void end_scarcity(struct world *world)
     world->shared.scarce_ppm = 0;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         world->hosts[id].node_pool.scarce_ppm = 0;
+        world->hosts[id].kv_pool.scarce_ppm = 0;
     }
 }
 

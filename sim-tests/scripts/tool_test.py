@@ -38,7 +38,8 @@ class Arguments(unittest.TestCase):
         self.assertEqual(status, 0)
         names = [line.split()[0] for line in out.splitlines()]
         self.assertEqual(names, ["elect", "replicate", "register", "snapshot", "ttl-lock",
-                                 "stale-leader", "disk", "memfirst", "chaos", "member",
+                                 "stale-leader", "disk", "disk-snapshot", "memfirst",
+                                 "chaos", "member",
                                  "member-memfirst",
                                  "transfer", "retry", "lease-read", "forward", "txn", "watch",
                                  "scan",
