@@ -277,6 +277,7 @@ static void end_life(struct de_host *host)
     de_kernel_end_life(host->shared->kernel, host->id);
     de_disk_kill(&host->disk);
     de_host_kill_snapshots(host);
+    de_host_reads_clear(host);
     host->reads_open = 0;
     if (host->log.ops != NULL) {
         host->log.ops->close(host->log.object);

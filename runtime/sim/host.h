@@ -163,6 +163,8 @@ void de_host_watch_end(struct de_host *host);
 void de_host_watch_close(struct de_host *host);
 void de_host_watch_free(struct de_host *host);
 void de_host_watch_look(struct de_host *host);
+/* Reads let go of the state machine, which is about to end. */
+void de_host_reads_clear(struct de_host *host);
 /* The addresses under which others know a node. */
 struct de_member_addresses de_host_addresses(uint64_t id);
 /* Every input of the node ends here: oracle, then the trap. The host may be down afterwards. */

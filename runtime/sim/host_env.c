@@ -570,7 +570,7 @@ static void run_lease_read(void *context, const struct de_sim_event *event)
     struct de_host *host = de_host_awake(context, event);
 
     if (host != NULL) {
-        de_host_lease_looked(event->data);
+        de_host_read_go_on(event->data);
         de_host_stepped(host);
     }
 }

@@ -2,7 +2,7 @@
  * loop.
  *
  * The order is core/node/lease.h's: look at the lease, at what is applied and at the clock, then
- * open the view and answer. Between the two the thread may be held up for long, while the loop goes
+ * open the view, then answer. Between any two the thread may be held up for long, while the loop goes
  * on. An eventual read looks at nothing. */
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
@@ -47,19 +47,41 @@ void de_host_lease_read(struct de_host_request *request)
     de_host_post(host, thread_delay(host), DE_HOST_LEASE_READ, 0, request);
 }
 
-void de_host_lease_looked(struct de_host_request *request)
+static void answer(struct de_host_request *request)
 {
     struct de_host *host = request->host;
-    struct de_kv_view view;
 
+    DE_ASSERT(request->view_open);
     DE_ASSERT(host->reads_open > 0);
     host->reads_open--;
+    host->lease_reads += request->eventual ? 0 : 1;
+    de_host_request_answer(request, &request->view);
+    de_host_read_clear(request);
+}
+
+void de_host_read_go_on(struct de_host_request *request)
+{
+    struct de_host *host = request->host;
+
+    if (request->view_open) {
+        answer(request);
+        return;
+    }
     if (!request->covered) {
+        DE_ASSERT(host->reads_open > 0);
+        host->reads_open--;
         de_host_request_submit(request); /* a quorum round instead */
         return;
     }
-    host->lease_reads += request->eventual ? 0 : 1;
-    open_view(host, &view);
-    de_host_request_answer(request, &view);
-    de_kv_view_close(&view);
+    open_view(host, &request->view);
+    request->view_open = true;
+    de_host_post(host, thread_delay(host), DE_HOST_LEASE_READ, 0, request);
+}
+
+void de_host_read_clear(struct de_host_request *request)
+{
+    if (request->view_open) {
+        de_kv_view_close(&request->view);
+        request->view_open = false;
+    }
 }

@@ -249,6 +249,14 @@ void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice
     }
 }
 
+void de_host_reads_clear(struct de_host *host)
+{
+    for (struct de_host_request *request = host->requests; request != NULL;
+         request = request->next) {
+        de_host_read_clear(request);
+    }
+}
+
 void de_host_requests_clear(struct de_host *host, bool ended_required)
 {
     while (host->requests != NULL) {

@@ -21,6 +21,8 @@ struct de_host_request {
     bool eventual;           /* ... of whatever has been applied */
     struct de_change change; /* CHANGE */
     bool covered;            /* a read by lease: it was found to run */
+    bool view_open;          /* ... and this is what it reads */
+    struct de_kv_view view;
     uint8_t body[];
 };
 
@@ -33,8 +35,10 @@ void de_host_request_answer(struct de_host_request *request, struct de_kv_view *
 
 /* Begins a read that need not ask anybody: by lease, or an eventual one. */
 void de_host_lease_read(struct de_host_request *request);
-/* Its thread has looked at the lease, and goes on. */
-void de_host_lease_looked(struct de_host_request *request);
+/* Its thread goes on: with the view, with the answer. */
+void de_host_read_go_on(struct de_host_request *request);
+/* Lets go of what it holds; the state machine must still be there. */
+void de_host_read_clear(struct de_host_request *request);
 
 #ifdef __cplusplus
 }

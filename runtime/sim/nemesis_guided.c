@@ -19,10 +19,17 @@ static void churn_release(struct de_nemesis *nemesis)
     }
 }
 
+/* Who leads now is as good as new: else a run whose only faults are these would have no election. */
 void de_start_churn(struct de_nemesis_work *work)
 {
-    work->nemesis->churning = true;
-    work->nemesis->churn = *work->fault;
+    struct de_nemesis *nemesis = work->nemesis;
+    const uint32_t leader = de_nemesis_leader(nemesis);
+
+    nemesis->churning = true;
+    nemesis->churn = *work->fault;
+    if (leader != 0) {
+        de_nemesis_elected(nemesis, leader, nemesis->hosts[leader].term);
+    }
 }
 
 void de_end_churn(struct de_nemesis_work *work)

@@ -1,5 +1,8 @@
 #include "runtime/sim/plan.h"
 
+/* How often the kinds of faults are a set that goes deep together. */
+#define THEMED_PPM 350000
+
 /* Where time-outs are much alike and packets late, votes are split over and over at first. */
 #define HASTY_ELECTIONS 12
 
@@ -24,6 +27,7 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
     faults.start_ns = plan->warm_ns;
     faults.end_ns = plan->warm_ns + plan->chaos_ns;
     faults.gap_ns = scenario->fault_gap_ns;
+    faults.themed_ppm = scenario->themed_ppm != 0 ? scenario->themed_ppm : THEMED_PPM;
     faults.late_churn = scenario->hasty;
     de_schedule_draw(&plan->schedule, &faults);
 }

@@ -46,6 +46,7 @@ struct de_scenario {
     bool no_sync;    /* see disk.h */
     /* Where reads by lease are at stake: clients in haste, elections right after a promise has
      * ended, and messages that are often late. */
+    uint32_t themed_ppm; /* see schedule.h; 0: the usual */
     bool hasty;
     uint32_t drift_ppm_max; /* bounds on the drift of clocks are drawn up to this; 0: 500 */
     uint32_t drift_beyond;  /* clocks run off by so many times the bound; 0: they keep it */

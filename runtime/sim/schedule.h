@@ -121,6 +121,7 @@ struct de_schedule_options {
     uint64_t start_ns;
     uint64_t end_ns;
     uint64_t gap_ns; /* mean time between the starts of two faults */
+    uint32_t themed_ppm; /* chance of a set of kinds that go deep together */
     uint32_t traps;  /* kinds of traps, from 1; 0 = those that every run comes by */
     bool late_churn; /* leaders may lead for a while, and have a lease, before they are cut off */
 };

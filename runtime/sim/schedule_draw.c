@@ -248,12 +248,14 @@ static const uint64_t themes[] = {
         DE_FAULT_BIT(REPLAY),
 };
 
-static uint64_t draw_kinds(struct de_dice *dice, uint64_t allowed)
+static uint64_t draw_kinds(struct de_dice *dice, const struct de_schedule_options *options)
 {
+    const uint64_t allowed = options->allowed;
+
     /* A share between a fifth and all of the kinds. */
     uint32_t share_ppm = (uint32_t)de_dice_between(dice, 200000, DE_DICE_CERTAIN_PPM);
     uint64_t theme = themes[de_dice_below(dice, DE_ARRAY_SIZE(themes))];
-    bool themed = de_dice_chance(dice, 350000);
+    bool themed = de_dice_chance(dice, options->themed_ppm);
     uint64_t chosen = 0;
 
     for (uint32_t kind = 0; kind < DE_FAULT_KINDS; kind++) {
@@ -299,7 +301,7 @@ void de_schedule_draw(struct de_schedule *schedule, const struct de_schedule_opt
 
     DE_ASSERT(options->allowed != 0 && options->gap_ns > 0);
     de_dice_init(&dice, options->seed, DE_DICE_NEMESIS, 0);
-    chosen = draw_kinds(&dice, options->allowed);
+    chosen = draw_kinds(&dice, options);
     for (uint64_t number = 1;; number++) {
         struct de_fault fault = {0};
 
