@@ -19,7 +19,7 @@ static void churn_release(struct de_nemesis *nemesis)
     }
 }
 
-/* Who leads now is as good as new: else a run whose only faults are these would have no election. */
+/* Who leads now is as good as new: else a run with no other faults would have no election. */
 void de_start_churn(struct de_nemesis_work *work)
 {
     struct de_nemesis *nemesis = work->nemesis;
