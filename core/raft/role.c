@@ -11,11 +11,11 @@ bool de_term_is_durable(const struct de_raft *raft)
 
 void de_become_follower(struct de_raft *raft, uint64_t term, uint64_t leader)
 {
-    bool had_election_timer = raft->role != DE_RAFT_LEADER;
+    bool was_leader = raft->role == DE_RAFT_LEADER;
 
     DE_ASSERT(term >= raft->term);
     DE_ASSERT(leader != raft->options.id);
-    if (raft->role == DE_RAFT_LEADER || leader != raft->leader || term != raft->term) {
+    if (was_leader || leader != raft->leader || term != raft->term) {
         de_read_lose(raft);
     }
     if (term > raft->term) {
@@ -30,7 +30,8 @@ void de_become_follower(struct de_raft *raft, uint64_t term, uint64_t leader)
     raft->leader = leader;
     raft->elections.request_due = false;
     memset(&raft->leading, 0, sizeof(raft->leading));
-    if (!had_election_timer) {
+    if (was_leader) {
+        raft->update->snapshot_to = 0; /* asked for in this very step */
         de_election_arm(raft);
     }
     DE_ASSERT(raft->following.verified <= raft->log.last_index);

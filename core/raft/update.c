@@ -190,6 +190,7 @@ void de_update_end(struct de_raft *raft)
                                raft->leader != raft->before.leader;
         update->config_changed = config_has_changed(raft);
         update->deadline_ns = de_deadline_next(raft);
+        DE_ASSERT_IMPLIES(update->snapshot_to != 0, raft->role == DE_RAFT_LEADER);
     }
     update->commit = to_apply(raft);
     DE_ASSERT(update->commit <= raft->commit);
