@@ -84,6 +84,13 @@ void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store l
     }
 }
 
+uint64_t de_log_read_job_last(const struct de_log_read_job *job)
+{
+    DE_ASSERT(job != NULL);
+    DE_ASSERT(job->first <= job->last);
+    return job->last;
+}
+
 /* Looks at what was read; true when the job now belongs to somebody else. */
 static bool use_read(struct de_node *node, struct de_log_read_job *job)
 {

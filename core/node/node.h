@@ -318,6 +318,8 @@ int de_apply_job_run(struct de_apply_job *job);
 /* Reads the entries of the job into memory that came with it: as many from the start as there is
  * room for. Allocates nothing. */
 void de_log_read_job_run(struct de_log_read_job *job, struct dengine_log_store log);
+/* The greatest index that job is to read. */
+uint64_t de_log_read_job_last(const struct de_log_read_job *job);
 
 /* ---- looking ---- */
 

@@ -89,8 +89,6 @@ static void contradict(struct de_raft *raft, uint64_t index)
 {
     DE_ASSERT(index <= raft->commit);
     DE_ASSERT(raft->role == DE_RAFT_FOLLOWER && raft->leader != 0);
-    DE_SOMETIMES(raft->following.leader_commit < index,
-                 "a deposed leader denies an entry that is committed here");
     if (raft->following.leader_commit >= index) {
         de_halt(raft, "the leader's log contradicts an entry that is committed here");
     } else {

@@ -128,6 +128,7 @@ int de_snapshot_staged(struct de_raft *raft, const struct de_raft_event *event)
         !de_configuration_is_valid(event->configuration)) {
         return DENGINE_E_INVALID;
     }
+    DE_SOMETIMES(event->term > raft->term, "a snapshot is the first that is heard of a later term");
     if (event->term > raft->term) {
         de_become_follower(raft, event->term, 0); /* whoever committed it was in that term */
     }

@@ -231,6 +231,18 @@ static void draw_room(const struct de_scenario *scenario, uint64_t seed, struct 
     }
 }
 
+/* Disks that answer some reads very late, where most of what is read is not in the cache. */
+static void draw_reads(uint64_t seed, struct de_cluster *cluster)
+{
+    static const uint32_t shares[] = {50000, 300000, 1000000};
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_CLUSTER, 6);
+    if (de_dice_chance(&dice, 250000)) {
+        cluster->slow_read_ppm = pick(&dice, shares, DE_ARRAY_SIZE(shares));
+    }
+}
+
 /* In every second run a few sites have a chance, each of its own. From dice of its own. */
 static void draw_sites(uint64_t seed, struct de_cluster *cluster)
 {
@@ -293,6 +305,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     if (scenario->snapshots) {
         draw_snapshots(&dice, &cluster->limits);
     }
+    draw_reads(seed, cluster);
     draw_room(scenario, seed, cluster);
     draw_sites(seed, cluster);
     cluster->no_sync = scenario->no_sync;

@@ -28,14 +28,15 @@ struct de_cluster {
     struct de_range_options ranges;
     uint32_t segment_bytes; /* of the log store */
     uint32_t flush_interval_ms;
-    uint64_t flush_bytes; /* 0: it reports nothing early */
-    bool no_rejoin;       /* see host.h */
-    bool forwarding;      /* followers forward requests */
-    bool no_sync;         /* see disk.h */
-    uint32_t scarce_ppm;  /* of the allocations of running nodes fail, until the healing */
+    uint64_t flush_bytes;   /* 0: it reports nothing early */
+    bool no_rejoin;         /* see host.h */
+    bool forwarding;        /* followers forward requests */
+    bool no_sync;           /* see disk.h */
+    uint32_t slow_read_ppm; /* of the reads of the log are very slow, until the healing */
+    uint32_t scarce_ppm;    /* of the allocations of running nodes fail, until the healing */
     uint64_t disk_latency_ns;
     uint64_t cpu_latency_ns;
-    uint32_t site_ppm[DE_SITES]; /* how often rare things are done (core/base/site.h) */
+    uint32_t site_ppm[DE_SITES];  /* how often rare things are done (core/base/site.h) */
     uint32_t applier_held_up_ppm; /* see host.h */
 };
 

@@ -62,6 +62,7 @@ struct de_host_shared {
     struct de_verdict *verdict;
     const struct de_sim_stores *stores;
     uint8_t memory_fill;
+    uint32_t slow_read_ppm;   /* of the reads of the log: the disk has to try again and again */
     uint32_t scarce_ppm;      /* running nodes find so often that there is no memory */
     const uint32_t *site_ppm; /* of DE_SITES: how often rare things are done; NULL: never */
     /* Template: id, seed and such are filled in per host. */
@@ -79,6 +80,7 @@ struct de_host_shared {
     uint32_t applier_held_up_ppm; /* of the work of appliers waits for an eighth of an election */
     /* A node has become leader; called inside a step, so only post events. */
     void (*elected)(void *context, uint32_t id, uint64_t term);
+    void (*changed)(void *context); /* the role, the term or the members that some node knows */
     /* A host crashed where a trap (below) was set, or has stopped because of its disk. */
     void (*trapped)(void *context, uint32_t id);
     void *context;
@@ -101,6 +103,7 @@ enum de_host_trap {
     DE_TRAP_IN_TASK = 5,     /* in the midst of what a task does to the disk */
     DE_TRAP_AFTER_STAGE = 6, /* a received snapshot is durable, and nobody knows yet */
     DE_TRAP_IN_RESET = 7,    /* in the midst of emptying the log, or just after */
+    DE_TRAP_IN_RECEIVE = 8,  /* a part of a snapshot was received and written, but not all */
 };
 
 /* What is open in the snapshot store and in the state machine when a process dies. */
@@ -110,6 +113,7 @@ struct de_host_snapshots {
     struct dengine_snapshot_store store; /* the real one; ops NULL: none */
     struct dengine_snapshot_writer *writer;
     struct dengine_snapshot_receiver *receiver;
+    uint64_t receive_left; /* bytes of the image that are still to come */
     struct dengine_snapshot_reader *readers[DE_HOST_READERS_MAX];
     size_t reader_count;
     struct dengine_machine_save *save; /* of the state machine */

@@ -10,6 +10,12 @@
 /* Every so many messages into a cut link, the transport notices. */
 #define UNREACHABLE_ONE_IN 8
 
+/* How often, and after how long each time, one looks whether a disk has read what it does not read
+ * at once. */
+#define SLOW_READ_LOOKS_MAX  200
+#define SLOW_READ_LOOK_NS    (10 * DE_NS_PER_MS)
+#define SLOW_READ_LAST_LOOKS 2
+
 /* How long what finds no room waits before it tries again. */
 #define LOOK_NS (100 * DE_NS_PER_MS)
 
@@ -116,11 +122,18 @@ static void env_apply(void *context, struct de_apply_job *job)
     de_host_post(host, applier_delay(host), DE_HOST_APPLY_RUN, 0, job);
 }
 
+/* Entries are mostly read at once, from the page cache. But a disk may have to try a sector again
+ * and again; so many looks at how far it is, at most. */
 static void env_read_log(void *context, struct de_log_read_job *job)
 {
     struct de_host *host = context;
+    const uint32_t slow_ppm = host->shared->slow_read_ppm;
+    uint64_t looks = 0;
 
-    de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_RUN, 0, job);
+    if (slow_ppm > 0 && de_host_chance(host, DE_DICE_CERTAIN_PPM) < slow_ppm) {
+        looks = de_host_chance(host, SLOW_READ_LOOKS_MAX);
+    }
+    de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_RUN, looks, job);
 }
 
 struct de_member_addresses de_host_addresses(uint64_t id)
@@ -164,6 +177,9 @@ static void env_changed(void *context, const struct de_node_status *status)
     host->leader = status->raft.leader;
     if (elected && host->shared->elected != NULL) {
         host->shared->elected(host->shared->context, host->id, status->raft.term);
+    }
+    if (host->shared->changed != NULL) {
+        host->shared->changed(host->shared->context);
     }
 }
 
@@ -535,14 +551,33 @@ static void run_applied(void *context, const struct de_sim_event *event)
     de_host_stepped(host);
 }
 
+/* Guided: what is about to be truncated is read when it has been. */
+static uint64_t looks_left(const struct de_host *host, const struct de_log_read_job *job,
+                           uint64_t looks)
+{
+    struct de_raft_view view;
+
+    de_host_view(host, &view);
+    if (looks > SLOW_READ_LAST_LOOKS && view.last_index < de_log_read_job_last(job)) {
+        return SLOW_READ_LAST_LOOKS; /* the store has yet to do it */
+    }
+    return looks - 1;
+}
+
 static void run_log_read(void *context, const struct de_sim_event *event)
 {
     struct de_host *host = de_host_awake(context, event);
 
-    if (host != NULL) {
-        de_log_read_job_run(event->data, host->log);
-        de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_DONE, 0, event->data);
+    if (host == NULL) {
+        return;
     }
+    if (event->content > 0) {
+        de_host_post(host, SLOW_READ_LOOK_NS, DE_HOST_LOG_READ_RUN,
+                     looks_left(host, event->data, event->content), event->data);
+        return;
+    }
+    de_log_read_job_run(event->data, host->log);
+    de_host_post(host, de_host_hop(host), DE_HOST_LOG_READ_DONE, 0, event->data);
 }
 
 static void run_log_was_read(void *context, const struct de_sim_event *event)

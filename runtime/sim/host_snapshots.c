@@ -76,6 +76,7 @@ static int probe_receive(void *object, uint64_t index, uint64_t term, uint64_t i
     DE_ASSERT(host->snapshots.receiver == NULL);
     err = real_ops(host)->receive(REAL(host), index, term, image_bytes, receiver, have_bytes);
     host->snapshots.receiver = err == 0 ? *receiver : NULL;
+    host->snapshots.receive_left = err == 0 ? image_bytes - *have_bytes : 0;
     return err;
 }
 
@@ -83,9 +84,17 @@ static int probe_receive_write(void *object, struct dengine_snapshot_receiver *r
                                struct dengine_slice bytes)
 {
     struct de_host *host = object;
+    int err;
 
     DE_ASSERT(host->snapshots.receiver == receiver);
-    return real_ops(host)->receive_write(REAL(host), receiver, bytes);
+    err = real_ops(host)->receive_write(REAL(host), receiver, bytes);
+    if (err == 0) {
+        DE_ASSERT(bytes.size <= host->snapshots.receive_left);
+        host->snapshots.receive_left -= bytes.size;
+        host->trap_sprung = host->trap_sprung ||
+                            (host->trap == DE_TRAP_IN_RECEIVE && host->snapshots.receive_left > 0);
+    }
+    return err;
 }
 
 static int probe_receive_finish(void *object, struct dengine_snapshot_receiver *receiver,

@@ -67,6 +67,9 @@ void de_nemesis_deinit(struct de_nemesis *nemesis);
 /* Hooks of de_host_shared. */
 void de_nemesis_elected(struct de_nemesis *nemesis, uint32_t id, uint64_t term);
 void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id);
+/* A trap that has become too much for the budget, since there are fewer voters now, is taken away.
+ */
+void de_nemesis_changed(struct de_nemesis *nemesis);
 
 /* The running host that leads the highest term; 0 = none. */
 uint32_t de_nemesis_leader(const struct de_nemesis *nemesis);

@@ -69,6 +69,17 @@ static bool may_forget(const struct de_nemesis *nemesis, uint32_t id)
                : is_minority(nemesis, forgetting);
 }
 
+void de_nemesis_changed(struct de_nemesis *nemesis)
+{
+    for (uint32_t id = 1; id <= nemesis->nodes; id++) {
+        struct de_host *host = &nemesis->hosts[id];
+
+        if (host->trap != DE_TRAP_NONE && !may_forget(nemesis, id)) {
+            host->trap = DE_TRAP_NONE;
+        }
+    }
+}
+
 void de_nemesis_crash(struct de_nemesis *nemesis, uint32_t id, uint64_t a, uint64_t down_ns)
 {
     struct de_host_crash how = de_nemesis_crash_of(a);
@@ -94,7 +105,7 @@ static void stops_with(struct de_nemesis_work *work)
 void de_start_trap(struct de_nemesis_work *work)
 {
     if (may_forget(work->nemesis, work->state->target)) {
-        target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_IN_RESET + 1));
+        target_of(work)->trap = (uint32_t)(work->fault->b % (DE_TRAP_IN_RECEIVE + 1));
         stops_with(work);
     }
 }

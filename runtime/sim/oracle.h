@@ -159,6 +159,11 @@ void de_oracle_config_of(const struct de_oracle *oracle, uint32_t node,
 bool de_oracle_is_quorum(const struct de_raft_configuration *configuration, uint64_t nodes);
 /* Whether these nodes, when well, must be able to elect and commit whatever the others do. */
 bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes);
+/* Whether one of these nodes can be elected by them, with the logs that they have. A quorum is not
+ * enough for that: one node goes by a change that makes a voter of another, which has since been
+ * told otherwise by a leader that is not among these, has a longer log, refuses its vote, and does
+ * not stand itself. */
+bool de_oracle_may_elect(const struct de_oracle *oracle, uint64_t nodes);
 /* Whether these nodes may have forgotten the ends of their logs, and nothing committed is lost: of
  * every quorum somebody remembers. */
 bool de_oracle_may_forget(const struct de_oracle *oracle, uint64_t nodes);

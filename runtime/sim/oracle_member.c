@@ -495,6 +495,41 @@ bool de_oracle_may_recover(const struct de_oracle *oracle, uint64_t nodes)
     return visit_leading(oracle, nodes, de_oracle_is_quorum);
 }
 
+/* Raft 5.4.1: whether a's log is up to date for b. */
+static bool is_up_to_date(const struct de_oracle *oracle, uint32_t a, uint32_t b)
+{
+    const struct de_log_mirror *mine = &oracle->nodes[a].memory;
+    const struct de_log_mirror *other = &oracle->nodes[b].memory;
+    const uint64_t my_term = de_log_mirror_term(mine, mine->last);
+    const uint64_t other_term = de_log_mirror_term(other, other->last);
+
+    return my_term != other_term ? my_term > other_term : mine->last >= other->last;
+}
+
+bool de_oracle_may_elect(const struct de_oracle *oracle, uint64_t nodes)
+{
+    struct de_raft_configuration configuration;
+
+    for (uint32_t id = 1; id <= oracle->node_count; id++) {
+        uint64_t voters = 0;
+
+        if ((nodes >> id & 1) == 0) {
+            continue;
+        }
+        for (uint32_t other = 1; other <= oracle->node_count; other++) {
+            const bool grants = (nodes >> other & 1) != 0 && is_up_to_date(oracle, id, other);
+
+            voters |= grants ? UINT64_C(1) << other : 0;
+        }
+        de_oracle_config_of(oracle, id, &configuration);
+        if ((mask_of(&configuration, DE_RAFT_VOTER | DE_RAFT_VOTER_OLD) >> id & 1) != 0 &&
+            de_oracle_is_quorum(&configuration, voters)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_no_quorum(const struct de_raft_configuration *configuration, uint64_t nodes)
 {
     return !de_oracle_is_quorum(configuration, nodes);

@@ -208,6 +208,20 @@ static void test_who_has_to_be_well(void **state)
     assert_true(de_oracle_may_recover(oracle, 1u << 1 | 1u << 3));
 }
 
+/* 1 goes by a change that makes 3 a voter; 3 has a longer log, in which it is none. */
+static void test_a_quorum_of_which_nobody_is_electable(void **state)
+{
+    struct bench *bench = *state;
+    struct de_oracle *oracle = &bench->oracle;
+
+    lead_and_commit(bench);
+    append_config(bench, 1, 1, (struct config){3, {VOTER, VOTER, VOTER, 0}});
+    append_config(bench, 3, 2, (struct config){3, {VOTER, VOTER, LEARNER, 0}});
+    assert_false(de_oracle_may_elect(oracle, 1u << 1));
+    assert_false(de_oracle_may_elect(oracle, 1u << 1 | 1u << 3));
+    assert_true(de_oracle_may_elect(oracle, 1u << 1 | 1u << 2));
+}
+
 /* Of every quorum somebody has to remember. */
 static void test_who_may_forget(void **state)
 {
@@ -280,6 +294,7 @@ int main(void)
         TEST(test_a_removal_that_is),
         TEST(test_a_change_that_is_done_is_committed),
         TEST(test_who_has_to_be_well),
+        TEST(test_a_quorum_of_which_nobody_is_electable),
         TEST(test_who_may_forget),
         TEST(test_a_server_whose_id_is_not_used_yet),
         TEST(test_a_server_whose_id_is_used),

@@ -19,7 +19,7 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
         plan->warm_ns = HASTY_ELECTIONS * plan->cluster.raft.election_timeout_max_ns;
     }
     de_schedule_init(&plan->schedule);
-    faults.traps = scenario->snapshots ? DE_TRAP_IN_RESET : DE_TRAP_AFTER_APPLY;
+    faults.traps = scenario->snapshots ? DE_TRAP_IN_RECEIVE : DE_TRAP_AFTER_APPLY;
     faults.seed = seed;
     faults.nodes = plan->cluster.nodes;
     faults.clients = plan->cluster.workload.clients;

@@ -53,6 +53,13 @@ static void world_deliver(void *context, uint32_t from, uint32_t to, struct deng
     }
 }
 
+static void world_changed(void *context)
+{
+    struct world *world = context;
+
+    de_nemesis_changed(&world->nemesis);
+}
+
 static void world_elected(void *context, uint32_t id, uint64_t term)
 {
     struct world *world = context;
@@ -98,6 +105,7 @@ static void fill_shared(struct world *world)
     shared->stores = world->options->stores;
     shared->memory_fill = world->options->memory_fill;
     shared->scarce_ppm = world->cluster.scarce_ppm;
+    shared->slow_read_ppm = world->cluster.slow_read_ppm;
     shared->site_ppm = world->cluster.site_ppm;
     shared->raft = world->cluster.raft;
     shared->limits = world->cluster.limits;
@@ -110,6 +118,7 @@ static void fill_shared(struct world *world)
     shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
     shared->applier_held_up_ppm = world->cluster.applier_held_up_ppm;
     shared->elected = world_elected;
+    shared->changed = world_changed;
     shared->trapped = world_trapped;
     shared->context = world;
     shared->clock_ppm = world->cluster.clock_ppm;
@@ -333,7 +342,10 @@ static uint32_t choose_core(const struct world *world)
     for (uint32_t i = 0, at = (uint32_t)de_dice_next(&dice); i < world->cluster.nodes; i++, at++) {
         uint32_t without = core & ~(UINT32_C(1) << (1 + at % world->cluster.nodes));
 
-        core = de_oracle_may_recover(&world->oracle, without & ~forgetting) ? without : core;
+        core = de_oracle_may_recover(&world->oracle, without & ~forgetting) &&
+                       de_oracle_may_elect(&world->oracle, without & ~forgetting)
+                   ? without
+                   : core;
     }
     return core;
 }
@@ -342,6 +354,7 @@ static uint32_t choose_core(const struct world *world)
 static void end_scarcity(struct world *world)
 {
     world->shared.scarce_ppm = 0;
+    world->shared.slow_read_ppm = 0;
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         world->hosts[id].node_pool.scarce_ppm = 0;
         world->hosts[id].kv_pool.scarce_ppm = 0;
