@@ -70,6 +70,12 @@
       1000000, "65536", "requests not yet answered; more are refused as busy")                     \
     X(PENDING_BYTES_MAX, "raft.backpressure", "max_pending_bytes", NUMBER, "bytes", 1048576,       \
       4294967296, "67108864", "bytes of writes not yet answered; more are refused as busy")        \
+    X(PROMETHEUS_ENABLED, "monitoring", "prometheus_enabled", CHOICE, "true|false", 0, 0, "false", \
+      "whether dengine-server serves its metrics over HTTP")                                       \
+    X(PROMETHEUS_ADDRESS, "monitoring", "prometheus_address", TEXT, "host", 1, 255, "127.0.0.1",   \
+      "and where: an address that only operators reach, for it asks for no password")              \
+    X(PROMETHEUS_PORT, "monitoring", "prometheus_port", NUMBER, "", 0, 65535, "8080",              \
+      "0: any free one, which the log says")                                                       \
     X(LOG_STORE, "storage", "log_store", CHOICE, "wal|lmdb", 0, 0, "wal",                          \
       "where the log is kept: segment files, or LMDB, which syncs twice for each write")           \
     X(WAL_SEGMENT_BYTES, "storage", "wal_segment_bytes", NUMBER, "bytes", 16777216, 1073741824,    \

@@ -9,7 +9,8 @@ set -eu
 
 usage="usage: scripts/setup.sh [build|test]"
 build_packages="build-essential gcc g++ cmake ninja-build git pkg-config libev-dev liblmdb-dev
-    libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libtomlplusplus-dev"
+    libgrpc-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libtomlplusplus-dev
+    libmicrohttpd-dev"
 test_packages="libcmocka-dev libsqlite3-dev python3 universal-ctags binutils clang valgrind"
 
 say() {

@@ -14,6 +14,7 @@
 #include "engine/engine_parts.h"
 #include "server/flags.h"
 #include "server/log.h"
+#include "server/monitor.h"
 #include "server/service.h"
 #include "server/settings.h"
 
@@ -40,6 +41,7 @@ struct server {
     struct dengine_config *config;
     struct de_service *service;
     struct dengine *engine;
+    struct de_monitor *monitor; /* NULL: none */
     sigset_t signals;
     struct dengine_status logged; /* what the log knows */
 };
@@ -162,6 +164,33 @@ static int start(struct server *server)
     return 0;
 }
 
+/* After the engine: until there is one there is nothing to tell. */
+static int start_monitor(struct server *server)
+{
+    const struct dengine_config *config = server->config;
+    const struct de_monitor_options options = {
+        .address = de_config_text(config, DE_CONFIG_PROMETHEUS_ADDRESS),
+        .port = (uint16_t)de_config_number(config, DE_CONFIG_PROMETHEUS_PORT),
+        .cluster = de_config_text(config, DE_CONFIG_CLUSTER_NAME),
+        .engine = server->engine,
+    };
+    struct de_log_field fields[] = {{"address", options.address, 0}, {"port", NULL, 0}};
+    char message[300];
+    int err;
+
+    if (strcmp(de_config_text(config, DE_CONFIG_PROMETHEUS_ENABLED), "true") != 0) {
+        return 0;
+    }
+    err = de_monitor_start(&options, &server->monitor, message, sizeof message);
+    if (err != 0) {
+        log_failure(server, "cannot_start", err, message);
+        return err;
+    }
+    fields[1].number = de_monitor_port(server->monitor);
+    de_log(server->log_format, DE_LOG_INFO, "monitoring", fields, DE_ARRAY_SIZE(fields));
+    return 0;
+}
+
 static const char *role_name(enum dengine_role role)
 {
     switch (role) {
@@ -247,7 +276,9 @@ static int serve(struct server *server)
     int close_err;
 
     if (err == 0) {
-        err = run(server);
+        err = start_monitor(server);
+        err = err == 0 ? run(server) : err;
+        de_monitor_stop(server->monitor);
         de_service_drain(server->service);
     }
     close_err = dengine_close(server->engine);

@@ -1,4 +1,5 @@
-/* dengine/metrics.h - what an engine counts and measures, by name. */
+/* dengine/metrics.h - what an engine counts and measures, by name. A dengine-server serves the same
+ * over HTTP, as Prometheus reads it: see [monitoring] in its configuration. */
 #ifndef DENGINE_METRICS_H
 #define DENGINE_METRICS_H
 
