@@ -100,13 +100,12 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **seen)
 {
-    static int head; /* whose address says that the head was seen */
     struct de_monitor *monitor = context;
 
     (void)version;
     (void)upload;
     if (*seen == NULL) {
-        *seen = &head;
+        *seen = monitor; /* anything but NULL: the head was seen */
         return MHD_YES;
     }
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {

@@ -112,7 +112,7 @@ static int ask(const struct fixture *f, const char *text, size_t size, char *ans
     }
     answer[have] = '\0';
     (void)close(fd);
-    return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? atoi(answer + 9) : 0;
+    return strncmp(answer, "HTTP/1.1 ", 9) == 0 ? (int)strtol(answer + 9, NULL, 10) : 0;
 }
 
 static int ask_line(const struct fixture *f, const char *line, char *answer)
