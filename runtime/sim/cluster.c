@@ -52,7 +52,11 @@ static void draw_clocks(struct de_dice *dice, const struct de_scenario *scenario
 
     cluster->clock_ppm = 200;
     if (scenario->drift_ppm_max != 0) {
-        cluster->raft.drift_ppm = (uint32_t)de_dice_between(dice, least, scenario->drift_ppm_max);
+        /* Half of the time as much as may be: what is left out of a margin shows most then. */
+        cluster->raft.drift_ppm =
+            de_dice_chance(dice, 500000)
+                ? scenario->drift_ppm_max
+                : (uint32_t)de_dice_between(dice, least, scenario->drift_ppm_max);
         cluster->clock_ppm = cluster->raft.drift_ppm;
     }
     if (scenario->drift_beyond != 0) {

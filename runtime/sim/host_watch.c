@@ -11,6 +11,7 @@
 #include "runtime/sim/host_watch_one.h"
 #include "runtime/sim/host_watch_range.h"
 #include "runtime/sim/mix.h"
+#include "runtime/sim/trace.h"
 
 #define ULL(x)          ((unsigned long long)(x))
 #define RING_EVENTS_MAX 64
@@ -327,13 +328,7 @@ void de_host_watch_look(struct de_host *host)
 
 static uint64_t fold_bytes(uint64_t digest, struct dengine_slice bytes)
 {
-    const uint8_t *at = bytes.data;
-
-    digest = de_sim_mix(digest ^ bytes.size);
-    for (size_t i = 0; i < bytes.size; i++) {
-        digest = (digest ^ at[i]) * UINT64_C(0x100000001b3);
-    }
-    return digest;
+    return de_sim_mix(digest ^ de_trace_hash_bytes(bytes.data, bytes.size));
 }
 
 static uint64_t fold_event(uint64_t digest, const struct de_kv_event *event)
@@ -386,6 +381,31 @@ static void ready(void *context, struct de_watcher *watcher)
     (void)watcher; /* it looks when it likes */
 }
 
+/* A watcher that begins with the oldest event is told all of them. */
+static void see_again(struct de_host_watch *watch, uint64_t oldest, uint64_t digest)
+{
+    const struct de_watch_options options = {.from_revision = oldest};
+    struct de_watcher *watcher = NULL;
+    struct de_watch_next next = {.kind = DE_WATCH_EVENT};
+    uint64_t seen = 1;
+
+    if (oldest > de_watch_revision(watch->hub) ||
+        de_watch_add(watch->hub, &options, &watcher) != 0) {
+        return; /* there are none, or there is no memory for a watcher */
+    }
+    while (next.kind == DE_WATCH_EVENT) {
+        de_watch_take(watch->hub, watcher, &next);
+        if (next.kind == DE_WATCH_EVENT) {
+            seen = fold_event(seen, next.event);
+            de_watch_done(watch->hub, next.event);
+        }
+    }
+    if (seen != digest || next.kind != DE_WATCH_NOTHING) {
+        fail(watch, "does not get all that is remembered of the time before the start", oldest);
+    }
+    de_watch_remove(watch->hub, watcher);
+}
+
 /* What the state machine remembers of the time before. In some lives it is told to remember
  * nothing: then there is a gap for the next one. */
 static void recall(struct de_host_watch *watch, const struct de_watch_limits *limits,
@@ -395,6 +415,7 @@ static void recall(struct de_host_watch *watch, const struct de_watch_limits *li
     struct de_kv_event *past = NULL;
     struct de_dice dice;
     uint64_t oldest = 0;
+    uint64_t digest = 1;
     size_t events_max = limits->ring_events_max;
     int err;
 
@@ -404,7 +425,11 @@ static void recall(struct de_host_watch *watch, const struct de_watch_limits *li
     err = de_kv_recall(host->kv, events_max, limits->ring_bytes_max, &past, &oldest);
     DE_ASSERT(err == 0);
     tell(watch, past, oldest, revision);
+    for (const struct de_kv_event *event = past; event != NULL; event = event->next) {
+        digest = fold_event(digest, event);
+    }
     de_watch_recall(watch->hub, past, oldest);
+    see_again(watch, oldest, digest);
 }
 
 void de_host_watch_start(struct de_host *host, uint64_t revision)

@@ -9,7 +9,7 @@ mutant is run from five bases of seeds: base + 1, base + 2, ... over all scenari
 the one that its file names, until a seed fails. Prints the table; with --write it becomes
 docs/mutants.md. Exits 1 when a mutant survives one of its budgets.
 
-All of them take an hour or two of a core. --keep FILE writes down each run as it ends, and does not
+All of them take a few minutes of a core. --keep FILE writes down each run as it ends, and does not
 repeat those that are in the file already: so the table can be made in parts, and after a new mutant
 only that one is run. --no-runs makes the table of what is in the file, and names who is missing.
 """
