@@ -173,8 +173,7 @@ static int take_office(struct de_queue *queue, struct dengine_slice value)
 static int look_before(struct de_queue *queue, const struct de_queue_place *before, bool *there)
 {
     uint8_t bytes[DE_QUEUE_KEY_MAX];
-    const struct dengine_scan scan = {.from =
-                                          dengine_bytes(bytes, queue->name.size + DE_QUEUE_DIGITS),
+    const struct dengine_scan scan = {.from = de_queue_key(&queue->name, before, bytes),
                                       .keys_only = true,
                                       .limit = 1,
                                       .consistency = DENGINE_LINEARIZABLE};

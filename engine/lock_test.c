@@ -334,7 +334,7 @@ static bool is_there(const char *key)
 
 static void a_keeper_keeps_its_lease_beyond_its_time(void **state)
 {
-    const uint64_t ttl_ms = 5 * DENGINE_KEEPER_TTL_MS_MIN;
+    const uint64_t ttl_ms = 15 * DENGINE_KEEPER_TTL_MS_MIN; /* a loaded machine stalls for less */
     const struct dengine_put_options longer = {.ttl_ms = 2 * ttl_ms};
     struct dengine_put_options kept = {0};
     struct dengine_keeper *keeper;
@@ -416,6 +416,27 @@ static int vague_start(struct dengine_client *base, const struct de_client_call 
     return client->ops->start(client, &passed);
 }
 
+/* Notes where the scans of one key begin, by which a waiter looks for the one before it. */
+struct looker {
+    struct dengine_client base;
+    atomic_uint looks;
+    uint8_t from[64];
+    size_t from_size;
+};
+
+static int looker_start(struct dengine_client *base, const struct de_client_call *call)
+{
+    struct looker *looker = DE_CONTAINER_OF(base, struct looker, base);
+
+    if (call->type == DE_CLIENT_SCAN && call->scan->limit == 1) {
+        looker->from_size = call->scan->from.size;
+        assert_true(looker->from_size <= sizeof looker->from);
+        memcpy(looker->from, call->scan->from.data, looker->from_size);
+        atomic_fetch_add(&looker->looks, 1);
+    }
+    return client->ops->start(client, call);
+}
+
 static int vague_watch(struct dengine_client *base, const struct dengine_watch_options *options,
                        struct de_watch_feed **feed)
 {
@@ -424,6 +445,31 @@ static int vague_watch(struct dengine_client *base, const struct dengine_watch_o
 }
 
 static const struct de_client_ops vague_ops = {.start = vague_start, .watch = vague_watch};
+
+static const struct de_client_ops looker_ops = {.start = looker_start, .watch = vague_watch};
+
+static void a_waiter_looks_for_the_key_of_the_one_before_it(void **state)
+{
+    struct looker looker = {.base = {&looker_ops, 5000}};
+    struct dengine_lock *holder = open_lock(0);
+    struct dengine_lock *waiter;
+    struct dengine_page page;
+    const struct dengine_scan all = {
+        .from = DENGINE_STR("l/"), .end = DENGINE_STR("l0"), .keys_only = true};
+
+    (void)state;
+    assert_int_equal(dengine_lock_acquire(holder, 0), 0);
+    assert_int_equal(dengine_scan(client, &all, NULL, &page), 0);
+    assert_int_equal(page.count, 1);
+    assert_int_equal(dengine_lock_open(&looker.base, DENGINE_STR("l"), NULL, &waiter), 0);
+    assert_int_equal(dengine_lock_acquire(waiter, 100), DENGINE_E_TIMEOUT);
+    assert_true(atomic_load(&looker.looks) > 0);
+    assert_int_equal(looker.from_size, page.pairs[0].key.size);
+    assert_memory_equal(looker.from, page.pairs[0].key.data, looker.from_size);
+    dengine_page_free(&page);
+    assert_int_equal(dengine_lock_close(waiter), 0);
+    assert_int_equal(dengine_lock_close(holder), 0);
+}
 
 static void check_vague(bool carry_out)
 {
@@ -641,6 +687,7 @@ int main(void)
         cmocka_unit_test(a_lock_has_one_holder_and_its_tokens_grow),
         cmocka_unit_test(names_are_checked_and_do_not_meet),
         cmocka_unit_test(who_asks_first_gets_it_first),
+        cmocka_unit_test(a_waiter_looks_for_the_key_of_the_one_before_it),
         cmocka_unit_test(who_gives_up_lets_the_next_one_pass),
         cmocka_unit_test(a_holder_that_is_not_heard_of_loses_the_lock_and_is_told),
         cmocka_unit_test(a_place_in_the_queue_ends_with_its_lease),
