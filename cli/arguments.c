@@ -51,9 +51,11 @@ static const struct command commands[] = {
      "    ...\n\n"
      "Words with blanks stand in double quotes, where \\\" \\\\ \\n \\t \\xHH mean what they do in "
      "C; # begins a\n"
-     "comment. Prints which way was taken, and for each operation how many keys it found or "
-     "changed,\n"
-     "and what it found. Exit status 1 when a comparison was false.\n"},
+     "comment. Prints which way was taken, and for each operation how many keys it found, "
+     "removed\n"
+     "or replaced (put: 0 when the key is new), and what it found. Exit status 1 when a "
+     "comparison\n"
+     "was false.\n"},
     {"watch", DE_CLI_WATCH, 1, "watch KEY [--prefix] [--from-revision N] [--prev] [--limit N]",
      "Prints each change of KEY, or with --prefix of all keys that begin with it, from now on or "
      "from\n"
@@ -233,6 +235,10 @@ static int take_command(struct de_cli_arguments *arguments, const char *word)
             return 0;
         }
     }
+    /* Operands may begin with a dash, as keys and values do; commands do not. */
+    if (word[0] == '-') {
+        return refuse(arguments, "there is no option %.60s; see dengine-cli --help", word);
+    }
     return refuse(arguments, "there is no command \"%.60s\"; did you mean \"%s\"?", word,
                   de_nearest(word, names, COMMAND_COUNT));
 }
@@ -333,7 +339,11 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
 
     if (text != NULL) {
         *text = value;
-        return 0;
+        /* A variable of a script that is not set must not stand for the default servers. */
+        return option->kind != OPTION_ENDPOINTS || value[0] != '\0'
+                   ? 0
+                   : refuse(arguments, "--endpoints is empty; name servers: %s",
+                            option->value_name);
     }
     switch ((int)option->kind) {
     case OPTION_CONSISTENCY:
@@ -472,7 +482,21 @@ static int check_lease(struct de_cli_arguments *arguments, const char *usage)
     return refuse(arguments, "there is no \"lease %.40s\"; usage: %s", verb, usage);
 }
 
-/* "ID" or, where many are allowed, "ID,ID,...". */
+/* Whether the last ID is among those before it. */
+static bool is_repeated(const struct de_cli_arguments *arguments)
+{
+    const size_t last = arguments->id_count - 1;
+    size_t i = 0;
+
+    DE_ASSERT(arguments->id_count > 0);
+    while (i < last && arguments->ids[i] != arguments->ids[last]) {
+        i++;
+    }
+    return i < last;
+}
+
+/* "ID" or, where many are allowed, "ID,ID,...". One of many that is there twice was to be another,
+ * which would be removed. */
 static int take_ids(struct de_cli_arguments *arguments, const char *list, bool many)
 {
     const char *at = list;
@@ -490,6 +514,9 @@ static int take_ids(struct de_cli_arguments *arguments, const char *list, bool m
         if (take_number(arguments, "ID", one, UINT32_MAX, &arguments->ids[arguments->id_count++]) !=
             0) {
             return DENGINE_E_INVALID;
+        }
+        if (many && is_repeated(arguments)) {
+            return refuse(arguments, "ID %s is there twice in %.60s", one, list);
         }
         at += size + (at[size] == ',' ? 1 : 0);
     }
@@ -593,13 +620,13 @@ static int check(struct de_cli_arguments *arguments)
         return refuse(arguments, "there is no \"wal %.40s\"; usage: %s", arguments->operand[0],
                       command->usage);
     }
+    if (check_options(arguments) != 0) {
+        return DENGINE_E_INVALID;
+    }
     if (arguments->command == DE_CLI_SNAPSHOT) {
         return check_snapshot(arguments, command);
     }
     if (refuse_restore_options(arguments) != 0) {
-        return DENGINE_E_INVALID;
-    }
-    if (check_options(arguments) != 0) {
         return DENGINE_E_INVALID;
     }
     if (arguments->command == DE_CLI_MEMBER) {

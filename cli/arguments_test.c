@@ -74,6 +74,7 @@ static void test_two_dashes_end_the_options(void **state)
     assert_string_equal(arguments.operand[0], "--key");
     assert_string_equal(arguments.operand[1], "--");
     assert_int_equal(parse("put", "-", "-", NULL), 0);
+    assert_int_equal(parse("get", "-h", NULL), 0);
 }
 
 static void test_cas(void **state)
@@ -145,7 +146,9 @@ static void test_refusals_say_what_is_wrong(void **state)
     (void)state;
     assert_refused(parse(NULL), "there is no command");
     assert_refused(parse("gte", "k", NULL), "did you mean \"get\"?");
+    assert_refused(parse("-h", NULL), "no option -h; see dengine-cli --help");
     assert_refused(parse("get", NULL), "usage: get KEY");
+    assert_refused(parse("get", "k", "--endpoints", "", NULL), "--endpoints is empty");
     assert_refused(parse("get", "k", "l", NULL), "one operand too many");
     assert_refused(parse("get", "k", "--timeot", "3", NULL), "did you mean --timeout?");
     assert_refused(parse("get", "k", "--timeout", "0", NULL), "1 to 86400000");
@@ -167,6 +170,7 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("lease", "end", "1", NULL), "lease (grant SECONDS");
     assert_refused(parse("lease", "grant", "1s", NULL), "SECONDS 1s: must be 1");
     assert_refused(parse("lease", "revoke", "-1", NULL), "ID -1: must be 1");
+    assert_refused(parse("snapshot", "save", "f", "--ttl", "1", NULL), "belong to put");
     assert_refused(parse("cas", "k", "new", NULL), "one of --expect and --absent");
     assert_refused(parse("cas", "k", "new", "--absent", "--expect", "v", NULL), "one of");
     assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
@@ -199,6 +203,7 @@ static void test_members(void **state)
     assert_refused(parse("member", "promote", "1,2", NULL), "ID 1,2: must be 1");
     assert_refused(parse("member", "promote", "4294967296", NULL), "must be 1 to 4294967295");
     assert_refused(parse("member", "voters", "1,,2", NULL), "must be 1");
+    assert_refused(parse("member", "voters", "1,4,1", NULL), "ID 1 is there twice");
     assert_refused(parse("member", "remove", "1", "--read-only", NULL), "belongs to member add");
     assert_refused(parse("get", "k", "--read-only", NULL), "belong to member");
     assert_refused(parse("transfer", NULL), "something is missing");

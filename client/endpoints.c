@@ -86,7 +86,8 @@ int de_endpoints_parse(const char *list, char addresses[][DE_ENDPOINT_BYTES], si
         }
         if (element.size >= DE_ENDPOINT_BYTES || !de_endpoint_check(addresses[found])) {
             (void)snprintf(message, message_size,
-                           "\"%.*s\" is not an endpoint of the form host:port",
+                           "\"%.*s\" is not an endpoint of the form host:port, with a port of 1 "
+                           "to 65535",
                            element.size < 80 ? (int)element.size : 80, (const char *)element.data);
             return DENGINE_E_INVALID;
         }

@@ -274,6 +274,9 @@ static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
     assert_true(info.state_bytes > 50u * VALUE_BYTES && info.file_bytes > info.state_bytes);
     assert_int_equal(dengine_snapshot_save(engine, "snapshot.none/x", READY_MS, NULL),
                      DENGINE_E_NOT_FOUND);
+    assert_int_equal(dengine_snapshot_check("snapshot.none", &info), DENGINE_E_NOT_FOUND);
+    assert_non_null(strstr(dengine_open_message(), "snapshot.none"));
+    assert_non_null(strstr(dengine_open_message(), "no such file"));
     assert_int_equal(dengine_close(engine), 0);
     remove_data();
     for (uint32_t i = 0; i < NODES; i++) {

@@ -193,7 +193,9 @@ static int open_socket(const struct de_monitor_options *options, int *fd, char *
     *fd = listen_at(found);
     if (*fd < 0) {
         err = error_of(errno);
-        (void)snprintf(message, message_size, "cannot serve metrics at %s port %s: %s",
+        (void)snprintf(message, message_size,
+                       "cannot serve metrics at %s port %s: %s; choose another "
+                       "monitoring.prometheus_address or prometheus_port",
                        options->address, port, strerror(errno));
     }
     freeaddrinfo(found);

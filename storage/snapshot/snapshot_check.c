@@ -78,7 +78,9 @@ int de_snapshot_check(struct dengine_dir dir, const char *name, struct de_snapsh
         summarize(&check, summary);
     } else {
         de_message_set(message, message_size, "%s cannot be used: %s", name,
-                       check.scan.failed != 0 ? check.scan.message : dengine_strerror(error));
+                       check.scan.failed != 0         ? check.scan.message
+                       : error == DENGINE_E_NOT_FOUND ? "there is no such file"
+                                                      : dengine_strerror(error));
     }
     de_snapshot_scan_deinit(&check.scan, heap);
     de_release(heap, check.chunk);

@@ -253,6 +253,7 @@ static void a_port_that_is_taken_is_told(void **state)
     other = de_process_start(argv, NULL);
     assert_int_equal(de_process_wait(other, TIMEOUT_MS), 3);
     assert_non_null(strstr(de_process_errors(other), "cannot serve metrics at 127.0.0.1 port "));
+    assert_non_null(strstr(de_process_errors(other), "choose another monitoring.prometheus_"));
     de_process_free(other);
     de_test_remove_tree(DIRECTORY ".other");
     tear_down(&f);
