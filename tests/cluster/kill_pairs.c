@@ -54,6 +54,7 @@ static void *read_pairs(void *argument)
 {
     struct dengine_client *client = de_kill_connect(1000);
     struct dengine_scan scan = {.from = DENGINE_STR("pair/"), .end = DENGINE_STR("pair0")};
+    uint64_t newest = 0; /* of what was seen by linearizable scans */
     uint64_t turn;
 
     DE_ASSERT(argument != NULL);
@@ -62,8 +63,16 @@ static void *read_pairs(void *argument)
 
         scan.consistency = turn % 2 == 0 ? DENGINE_LINEARIZABLE : DENGINE_EVENTUAL;
         if (dengine_scan(client, &scan, NULL, &page) == 0) {
+            const uint64_t seen = page.count > 0 ? page.pairs[0].mod_revision : 0;
+
             if (!one_pair(&page)) {
                 de_kill_broken("a transaction was seen in part");
+            }
+            if (scan.consistency == DENGINE_LINEARIZABLE) {
+                if (seen < newest) {
+                    de_kill_broken("a linearizable scan goes back in time");
+                }
+                newest = seen;
             }
             de_kill_count(page.count != 0 ? &pairs_seen : &pairs_missed);
             dengine_page_free(&page);

@@ -6,8 +6,8 @@
  *              holder: no two holders wrote at one time; the counter under the lock was counted up
  *              once by each write; when the holders have gone for good, so has the lock
  *   recipe     the same, under dengine_lock_*
- *   pairs      two keys that are written by one transaction were never seen apart; a key with a
- *              time to live was never gone before its time
+ *   pairs      two keys that are written by one transaction were never seen apart; linearizable
+ *              scans never go back; a key with a time to live was never gone before its time
  *   sessions   no write of a session was done twice, or lost
  *   watches    each event fits what was there before, and the map made of the events is in the end
  *              what a scan shows
