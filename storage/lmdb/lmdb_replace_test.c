@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "storage/lmdb/lmdb_internal.h"
 #include "storage/lmdb/lmdb_kv.h"
 #include "storage/posix/posix_dir.h"
 
@@ -472,6 +473,33 @@ static void maps_are_replaced_under_readers(void **state)
     close_store(f);
 }
 
+/* A reader that has looked up the current file and is held up before it writes that file's name
+ * into its slot: the file may be replaced, closed and filled anew by then. It finds out when it
+ * looks again; until then the name says nothing. */
+static void a_reader_may_come_late_to_a_file_that_was_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct de_lmdb_kv *kv;
+    struct de_lmdb_view *late;
+    struct de_lmdb_file *old;
+
+    assert_int_equal(open_store(f), 0);
+    kv = f->store.object;
+    old = kv->current;
+    late = de_lmdb_pool_take(&kv->pool);
+    assert_non_null(late);
+    assert_int_equal(replace(f, 10, "new"), 0);
+    assert_null(old->env);
+    __atomic_store_n(&late->file, old, __ATOMIC_SEQ_CST);
+    assert_int_equal(fill(f, 10, "other"), 0);
+    assert_ptr_equal(kv->filling, old);
+    f->store.ops->replace_abort(f->store.object);
+    __atomic_store_n(&late->file, kv->current, __ATOMIC_SEQ_CST);
+    de_lmdb_pool_give(late);
+    assert_true(says(f, NULL, "key000009", "new"));
+    close_store(f);
+}
+
 static void the_map_grows_while_it_is_filled(void **state)
 {
     struct fixture *f = *state;
@@ -533,6 +561,7 @@ int main(void)
         TEST(a_filled_file_that_cannot_be_opened_leaves_the_old_map),
         TEST(views_outlive_any_number_of_replacements),
         TEST(maps_are_replaced_under_readers),
+        TEST(a_reader_may_come_late_to_a_file_that_was_replaced),
         TEST(the_map_grows_while_it_is_filled),
         TEST(the_directory_may_be_relative),
     };
