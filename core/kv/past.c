@@ -8,7 +8,7 @@ enum {
     ENOUGH = 1,
     RECORD_BYTES = 8000,  /* more than one entry goes into a record up to here */
     KEEP_BYTES = 1 << 20, /* a rare giant does not hold its memory for good */
-    /* At most this many records go with one batch. A batch of usual size writes one. */
+    /* This many records go at a time. A batch of usual size writes one. */
     FORGET_MAX = 64,
 };
 
@@ -189,23 +189,44 @@ static int see_oldest(void *context, struct dengine_slice key, struct dengine_sl
     return 0;
 }
 
-/* Now and then, and then several at once: they stand side by side. */
-static int forget(struct de_kv *kv)
+/* Some of the oldest: FORGET_MAX, or as many as may go. */
+static int forget_some(struct de_kv *kv, size_t *count)
 {
     struct oldest oldest = {.kv = kv, .left = kv->past.open};
     uint8_t buffer[DENGINE_KV_KEY_MAX];
     int rc;
 
     DE_ASSERT(kv->batch_open);
-    if (!is_time(&kv->past, &kv->past.open)) {
-        return 0;
-    }
+    DE_ASSERT(oldest.left.records > 0);
     rc = de_kv_iterate_bytes(kv, de_kv_past_key(0, buffer), see_oldest, &oldest);
     rc = rc == ENOUGH ? 0 : rc;
     for (size_t i = 0; i < oldest.count && rc == 0; i++) {
         rc = de_kv_remove_bytes(kv, de_kv_past_key(oldest.firsts[i], buffer));
     }
     kv->past.open = oldest.left;
+    *count = oldest.count;
+    return rc;
+}
+
+/* Now and then, and then several at once: they stand side by side. More of them than the batch has
+ * written, however many that are, or there would be ever more; and not all, for there may be a
+ * great many after a start with smaller bounds. */
+static int forget(struct de_kv *kv)
+{
+    const uint64_t written = kv->past.open.records - kv->past.sum.records;
+    uint64_t forgotten = 0;
+    size_t count = FORGET_MAX;
+    int rc = 0;
+
+    DE_ASSERT(kv->batch_open);
+    DE_ASSERT(kv->past.open.records >= kv->past.sum.records);
+    if (!is_time(&kv->past, &kv->past.open)) {
+        return 0;
+    }
+    while (rc == 0 && count == FORGET_MAX && (forgotten == 0 || forgotten < 2 * written)) {
+        rc = forget_some(kv, &count);
+        forgotten += count;
+    }
     return rc;
 }
 

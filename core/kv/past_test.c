@@ -254,8 +254,33 @@ static void test_as_many_are_kept_as_a_ring_holds_and_not_many_more(void **state
     expect(f.past, f.oldest, "k", value, previous);
     /* Told to keep less, it goes down to that with the next batches. */
     assert_int_equal(start(&f, 4, BYTES), 0);
+    assert_int_equal(count(&f), 4); /* nor are they all read into memory */
     put(&f, "k", "x");
     assert_int_equal(records(&f), 4);
+    teardown(&f);
+}
+
+/* Nor when batches are so large that each writes many records. */
+static void test_large_batches_leave_not_many_more_than_a_ring_holds(void **state)
+{
+    static char value[5001];
+    struct fixture f;
+
+    (void)state;
+    memset(value, 'v', sizeof value - 1);
+    setup(&f);
+    for (unsigned batch = 0; batch < 10; batch++) {
+        begin(&f);
+        for (unsigned i = 0; i < 256; i++) {
+            const struct de_kv_command command = de_kv_put(dengine_str("k"), dengine_str(value));
+
+            apply(&f, &command);
+        }
+        commit(&f);
+        assert_true(records(&f) <= EVENTS + EVENTS / 8);
+    }
+    assert_int_equal(start(&f, EVENTS, BYTES), 0);
+    assert_true(count(&f) * sizeof value >= BYTES - BYTES / 8);
     teardown(&f);
 }
 
@@ -438,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_an_expired_key_is_remembered_as_expired),
         cmocka_unit_test(test_quiet_entries_take_no_room),
         cmocka_unit_test(test_as_many_are_kept_as_a_ring_holds_and_not_many_more),
+        cmocka_unit_test(test_large_batches_leave_not_many_more_than_a_ring_holds),
         cmocka_unit_test(test_an_entry_beyond_all_bounds_leaves_a_gap_that_is_known),
         cmocka_unit_test(test_what_happened_while_nothing_was_kept_is_a_gap),
         cmocka_unit_test(test_a_command_that_fails_leaves_no_trace),

@@ -14,7 +14,11 @@ struct recall {
     struct de_kv_event **slots; /* the event last read of each key; NULL: none */
     size_t slot_count;          /* power of two, more than there are events */
     struct de_kv_event *first;
-    uint64_t oldest; /* all events from this revision on have been read */
+    uint64_t oldest; /* all events from this revision on have been read: */
+    size_t events;
+    size_t bytes; /* that they take in the records */
+    size_t events_max;
+    size_t bytes_max;
 };
 
 /* Where the event of that key stands, or is to stand. */
@@ -99,6 +103,8 @@ static int read_record(struct recall *recall, uint64_t first, struct dengine_sli
     int rc;
 
     DE_ASSERT(first > 0 && first < recall->oldest);
+    recall->events += events;
+    recall->bytes += record.size - DE_KV_PAST_HEADER_BYTES;
     while ((rc = de_kv_past_decode_event(record, &end, &event)) == 0) {
         const uint64_t last = recall->first != NULL ? recall->first->revision : recall->oldest - 1;
 
@@ -118,7 +124,15 @@ static int read_record(struct recall *recall, uint64_t first, struct dengine_sli
     return 0;
 }
 
-/* From the newest record on, as far as one goes on with the other. */
+/* Whether a ring would hold none of what is older: more may have been kept once. */
+static bool has_enough(const struct recall *recall)
+{
+    DE_ASSERT(recall->events_max > 0);
+    DE_ASSERT(recall->bytes_max > 0);
+    return recall->events >= recall->events_max || recall->bytes >= recall->bytes_max;
+}
+
+/* From the newest record on, as far as one goes on with the other and a ring could hold it. */
 static int read_back(struct recall *recall)
 {
     const struct dengine_kv_store store = recall->kv->store;
@@ -130,7 +144,7 @@ static int read_back(struct recall *recall)
 
     DE_ASSERT(recall->first == NULL);
     DE_ASSERT(recall->oldest == recall->kv->mark.index + 1);
-    while (rc == 0 && de_kv_past_of(pair.key, &first)) {
+    while (rc == 0 && !has_enough(recall) && de_kv_past_of(pair.key, &first)) {
         struct de_kv_past_header header;
 
         rc = de_kv_past_decode_header(pair.value, &header);
@@ -223,7 +237,8 @@ static int recall_all(struct recall *recall)
 int de_kv_recall(struct de_kv *kv, size_t events_max, size_t bytes_max, struct de_kv_event **first,
                  uint64_t *oldest)
 {
-    struct recall recall = {.kv = kv, .oldest = kv->mark.index + 1};
+    struct recall recall = {
+        .kv = kv, .oldest = kv->mark.index + 1, .events_max = events_max, .bytes_max = bytes_max};
     int rc = 0;
 
     DE_ASSERT(!kv->batch_open && kv->restore == NULL);
