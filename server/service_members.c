@@ -176,8 +176,7 @@ static void *members_main(void *argument)
     (void)pthread_mutex_lock(&members->worker.mutex);
     while (!members->worker.stopping) {
         const uint64_t look_ns = de_clock_now_ns() + LOOK_NS;
-        const struct timespec until = {.tv_sec = (time_t)(look_ns / 1000000000u),
-                                       .tv_nsec = (long)(look_ns % 1000000000u)};
+        const struct timespec until = de_clock_wait_until(look_ns);
 
         serve_all(members);
         if (members->first == NULL) {

@@ -440,8 +440,7 @@ static void *pusher_main(void *argument)
             watch->due = false;
             serve(pusher, watch, &message);
         } else {
-            const struct timespec until = {.tv_sec = (time_t)(tick_ns / 1000000000u),
-                                           .tv_nsec = (long)(tick_ns % 1000000000u)};
+            const struct timespec until = de_clock_wait_until(tick_ns);
 
             (void)pthread_cond_timedwait(&pusher->worker.changed, &pusher->worker.mutex, &until);
         }
