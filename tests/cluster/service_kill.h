@@ -32,6 +32,8 @@ struct de_kill_workload {
     uint64_t *progress;
     /* By so much at least between two kills, and by half of it while the leader is down. */
     uint64_t step;
+    /* Another number that must have grown before the end; NULL: there is none. */
+    const uint64_t *once;
     /* In the main thread when all threads have ended: ends the process by de_kill_require if
      * something is not as it must be, and prints how much there was of everything. */
     void (*judge)(struct dengine_client *client);

@@ -182,6 +182,18 @@ static void wait_progress(const uint64_t *before, uint64_t divisor)
     de_kill_require(all.broken == NULL, all.broken);
 }
 
+/* Waits until what each workload has to come by has happened. */
+static void wait_once(void)
+{
+    size_t i;
+
+    for (i = 0; i < WORKLOADS; i++) {
+        if (workloads[i]->once != NULL) {
+            de_kill_require(de_kill_wait(workloads[i]->once, 1), all.broken);
+        }
+    }
+}
+
 static void kill_leaders(struct dengine_client *client, int kills)
 {
     uint64_t before[WORKLOADS];
@@ -203,6 +215,7 @@ static void kill_leaders(struct dengine_client *client, int kills)
     }
     look_at_progress(before);
     wait_progress(before, 1);
+    wait_once();
 }
 
 static void run(int kills)

@@ -141,7 +141,11 @@ static void without_a_leader_only_what_the_server_has_is_read(void **state)
 /* ---- a leader that has lost its followers ---- */
 
 /* Long enough for all that is read while the lease runs. */
+#ifdef __SANITIZE_THREAD__
+#define PATIENT "--election-timeout-min", "16000", "--election-timeout-max", "18000"
+#else
 #define PATIENT "--election-timeout-min", "4000", "--election-timeout-max", "6000"
+#endif
 
 /* Kills the others than the leader; the address of that. */
 static void leave_alone(struct de_cluster *cluster, uint64_t leader, char address[64])
