@@ -11,6 +11,7 @@
 #include "benches/kv_bench.h"
 #include "benches/restart_bench.h"
 #include "benches/store_bench.h"
+#include "core/base/assert.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -60,7 +61,7 @@ static const char usage[] =
     "  --only NAME        store: only the part log, state, past or snapshot; kv: only lines whose\n"
     "                     names begin so\n"
     "  --json             one JSON object a line instead of text\n"
-    "  --help, --version\n"
+    "  --help, -h, --version\n"
     "\n"
     "Exit status: 0 ok, 1 something failed or an operation ended in an error, 2 usage.\n";
 
@@ -156,7 +157,18 @@ static int parse_option(int option, const char *text, struct de_embedded_bench *
     }
 }
 
-/* bench has the options that they share; keys 0: not given. */
+static bool is_known(const char *what)
+{
+    static const char *const known[] = {"embedded", "store", "restart", "kv"};
+    size_t i = 0;
+
+    while (i < DE_ARRAY_SIZE(known) && strcmp(known[i], what) != 0) {
+        i++;
+    }
+    return i < DE_ARRAY_SIZE(known);
+}
+
+/* what is one of those known; bench has the options that they share; keys 0: not given. */
 static int run(const char *what, struct de_embedded_bench *bench, struct de_store_bench *store,
                struct de_kv_bench *kv)
 {
@@ -190,11 +202,8 @@ static int run(const char *what, struct de_embedded_bench *bench, struct de_stor
 
         return de_restart_bench_run(&restart);
     }
-    if (strcmp(what, "embedded") == 0) {
-        bench->keys = keys == 0 ? 10000 : keys;
-        return de_embedded_bench_run(bench);
-    }
-    return fail("there is nothing called '%s' to measure: embedded, store, restart or kv", what);
+    bench->keys = keys == 0 ? 10000 : keys;
+    return de_embedded_bench_run(bench);
 }
 
 int main(int argc, char **argv)
@@ -234,8 +243,15 @@ int main(int argc, char **argv)
             return status;
         }
     }
-    if (optind + 1 != argc) {
+    if (optind == argc) {
         return fail("say what to measure: embedded, store, restart or kv%s", "");
+    }
+    if (optind + 1 < argc) {
+        return fail("one thing at a time: what is '%s' for?", argv[optind + 1]);
+    }
+    if (!is_known(argv[optind])) {
+        return fail("there is nothing called '%s' to measure: embedded, store, restart or kv",
+                    argv[optind]);
     }
     if (bench.directory == NULL) {
         return fail("--data-dir is missing: say where the engine may keep its data%s", "");

@@ -194,7 +194,7 @@ static const struct option options[] = {
     {"--prefix", OPTION_PREFIX, NULL, "of del and watch: all keys that begin with KEY"},
     {"--prev", OPTION_PREVIOUS, NULL, "of watch: the value before, too"},
     {"--absent", OPTION_ABSENT, NULL, "of cas: the key must not exist"},
-    {"--help", OPTION_HELP, NULL, "this text, or that of a command"},
+    {"--help", OPTION_HELP, NULL, "this text, or that of a command; also -h, before one"},
     {"--version", OPTION_VERSION, NULL, "the version"},
 };
 
@@ -226,6 +226,7 @@ static const struct command *find_command(enum de_cli_command command)
 static int take_command(struct de_cli_arguments *arguments, const char *word)
 {
     const char *names[COMMAND_COUNT];
+    const char *nearest;
     size_t i;
 
     for (i = 0; i < COMMAND_COUNT; i++) {
@@ -236,11 +237,18 @@ static int take_command(struct de_cli_arguments *arguments, const char *word)
         }
     }
     /* Operands may begin with a dash, as keys and values do; commands do not. */
+    if (strcmp(word, "-h") == 0) {
+        arguments->help = true;
+        return 0;
+    }
     if (word[0] == '-') {
         return refuse(arguments, "there is no option %.60s; see dengine-cli --help", word);
     }
-    return refuse(arguments, "there is no command \"%.60s\"; did you mean \"%s\"?", word,
-                  de_nearest(word, names, COMMAND_COUNT));
+    nearest = de_nearest(word, names, COMMAND_COUNT);
+    return nearest == NULL
+               ? refuse(arguments, "there is no command \"%.60s\"; see dengine-cli --help", word)
+               : refuse(arguments, "there is no command \"%.60s\"; did you mean \"%s\"?", word,
+                        nearest);
 }
 
 static int take_operand(struct de_cli_arguments *arguments, const char *word)
@@ -395,6 +403,7 @@ static int apply(struct de_cli_arguments *arguments, const struct option *option
 static int refuse_option(struct de_cli_arguments *arguments, const char *word, size_t size)
 {
     const char *names[OPTION_COUNT];
+    const char *nearest;
     char name[64];
     size_t i;
 
@@ -402,8 +411,12 @@ static int refuse_option(struct de_cli_arguments *arguments, const char *word, s
         names[i] = options[i].name;
     }
     (void)snprintf(name, sizeof name, "%.*s", size < 63 ? (int)size : 63, word);
-    return refuse(arguments, "there is no option %s; did you mean %s? (-- ends the options)", name,
-                  de_nearest(name, names, OPTION_COUNT));
+    nearest = de_nearest(name, names, OPTION_COUNT);
+    return nearest == NULL
+               ? refuse(arguments,
+                        "there is no option %s; see dengine-cli --help (-- ends the options)", name)
+               : refuse(arguments, "there is no option %s; did you mean %s? (-- ends the options)",
+                        name, nearest);
 }
 
 /* One option, at argv[*at], with its value: after "=" or in the next argument. */

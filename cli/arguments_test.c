@@ -131,6 +131,11 @@ static void test_help_needs_nothing_else(void **state)
     assert_true(arguments.help);
     assert_int_equal(parse("cas", "--help", NULL), 0);
     assert_int_equal(arguments.command, DE_CLI_CAS);
+    assert_int_equal(parse("-h", NULL), 0);
+    assert_true(arguments.help);
+    assert_int_equal(parse("-h", "cas", NULL), 0);
+    assert_true(arguments.help);
+    assert_int_equal(arguments.command, DE_CLI_CAS);
     assert_int_equal(parse("--version", NULL), 0);
     assert_true(arguments.version);
 }
@@ -146,7 +151,10 @@ static void test_refusals_say_what_is_wrong(void **state)
     (void)state;
     assert_refused(parse(NULL), "there is no command");
     assert_refused(parse("gte", "k", NULL), "did you mean \"get\"?");
-    assert_refused(parse("-h", NULL), "no option -h; see dengine-cli --help");
+    assert_refused(parse("delete", "k", NULL), "did you mean \"del\"?");
+    assert_refused(parse("frobnicate", NULL), "no command \"frobnicate\"; see dengine-cli --help");
+    assert_refused(parse("-x", NULL), "no option -x; see dengine-cli --help");
+    assert_refused(parse("get", "k", "--quiet", NULL), "no option --quiet; see dengine-cli --help");
     assert_refused(parse("get", NULL), "usage: get KEY");
     assert_refused(parse("get", "k", "--endpoints", "", NULL), "--endpoints is empty");
     assert_refused(parse("get", "k", "l", NULL), "one operand too many");

@@ -196,6 +196,20 @@ static void flatten_list(char *value)
     *to = '\0';
 }
 
+static int refuse_unknown(struct dengine_config *config, const char *name)
+{
+    char nearest[DE_CONFIG_NAME_BYTES];
+    const uint32_t id = de_config_nearest(name);
+
+    if (id == DE_CONFIG_COUNT) {
+        return refuse(config,
+                      "there is no setting \"%.100s\"; dengine-server --check-config prints all",
+                      name);
+    }
+    de_config_name(id, nearest);
+    return refuse(config, "there is no setting \"%.100s\"; did you mean \"%s\"?", name, nearest);
+}
+
 int dengine_config_set(struct dengine_config *config, const char *name, const char *value)
 {
     uint32_t id = de_config_find(name);
@@ -204,11 +218,7 @@ int dengine_config_set(struct dengine_config *config, const char *name, const ch
 
     config->message[0] = '\0';
     if (id == DE_CONFIG_COUNT) {
-        char nearest[DE_CONFIG_NAME_BYTES];
-
-        de_config_name(de_config_nearest(name), nearest);
-        return refuse(config, "there is no setting \"%.100s\"; did you mean \"%s\"?", name,
-                      nearest);
+        return refuse_unknown(config, name);
     }
     copy = unquoted(value);
     if (copy == NULL) {

@@ -51,7 +51,7 @@ void de_config_name(uint32_t id, char *name);
 /* The id of "section.key"; DE_CONFIG_COUNT when there is none. */
 uint32_t de_config_find(const char *name);
 
-/* The key whose name is nearest to name. */
+/* The key whose name is nearest to name; DE_CONFIG_COUNT when none is near enough to be meant. */
 uint32_t de_config_nearest(const char *name);
 
 struct dengine_config {

@@ -62,6 +62,29 @@ static uint32_t find_variable(const char *variable, size_t size)
     return id;
 }
 
+static int refuse_variable(struct dengine_config *config, const char *variable, size_t size)
+{
+    const int shown = (int)(size < 100 ? size : 100);
+    char name[DE_CONFIG_NAME_BYTES];
+    char nearest[2 * DE_CONFIG_NAME_BYTES];
+    uint32_t id;
+
+    guess_name(variable, size, name);
+    id = de_config_nearest(name);
+    if (id == DE_CONFIG_COUNT) {
+        (void)snprintf(config->message, sizeof(config->message),
+                       "environment variable %.*s is no setting, and " PREFIX
+                       " stands before settings; dengine-server --check-config prints all",
+                       shown, variable);
+        return DENGINE_E_CONFIG;
+    }
+    variable_name(id, nearest, sizeof(nearest));
+    (void)snprintf(config->message, sizeof(config->message),
+                   "environment variable %.*s is no setting; did you mean %s?", shown, variable,
+                   nearest);
+    return DENGINE_E_CONFIG;
+}
+
 static int take_variable(struct dengine_config *config, const char *variable)
 {
     size_t size = strcspn(variable, "=");
@@ -71,14 +94,7 @@ static int take_variable(struct dengine_config *config, const char *variable)
     int err;
 
     if (id == DE_CONFIG_COUNT) {
-        char nearest[2 * DE_CONFIG_NAME_BYTES];
-
-        guess_name(variable, size, name);
-        variable_name(de_config_nearest(name), nearest, sizeof(nearest));
-        (void)snprintf(config->message, sizeof(config->message),
-                       "environment variable %.*s is no setting; did you mean %s?",
-                       (int)(size < 100 ? size : 100), variable, nearest);
-        return DENGINE_E_CONFIG;
+        return refuse_variable(config, variable, size);
     }
     de_config_name(id, name);
     err = dengine_config_set(config, name, variable + size + 1);

@@ -70,6 +70,20 @@ static void an_unknown_key_names_the_nearest(void **state)
     check_refused(dengine_config_set(config, "raft.listen_address", "h:1"), config,
                   "\"cluster.listen_address\"");
     check_refused(dengine_config_set(config, "cluster.nodeid", "1"), config, "\"cluster.node_id\"");
+    check_refused(dengine_config_set(config, "node_id", "1"), config, "\"cluster.node_id\"");
+}
+
+static void an_unknown_key_near_none_names_none(void **state)
+{
+    static const char *const keys[] = {"foo", "cluster.foo", "raft.election.x", "", ".", "cluster"};
+    struct dengine_config *config = *state;
+    size_t i;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        check_refused(dengine_config_set(config, keys[i], "1"), config,
+                      "--check-config prints all");
+        assert_null(strstr(dengine_config_message(config), "did you mean"));
+    }
 }
 
 static void a_number_out_of_range_says_the_range(void **state)
@@ -172,6 +186,10 @@ static void the_environment_sets_and_is_checked(void **state)
     assert_int_equal(setenv("RAFT__CLUSTER__NODE_IDS", "5", 1), 0);
     check_refused(dengine_config_load_environment(config), config, "RAFT__CLUSTER__NODE_ID?");
     assert_int_equal(unsetenv("RAFT__CLUSTER__NODE_IDS"), 0);
+    assert_int_equal(setenv("RAFT__FOO", "5", 1), 0);
+    check_refused(dengine_config_load_environment(config), config,
+                  "RAFT__FOO is no setting, and RAFT__ stands before settings");
+    assert_int_equal(unsetenv("RAFT__FOO"), 0);
     assert_int_equal(setenv("RAFT__CLUSTER__NODE_ID", "x", 1), 0);
     check_refused(dengine_config_load_environment(config), config, "RAFT__CLUSTER__NODE_ID: ");
     assert_int_equal(unsetenv("RAFT__CLUSTER__NODE_ID"), 0);
@@ -318,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_initial_value_is_a_good_one),
         CASE(an_unknown_key_names_the_nearest),
+        CASE(an_unknown_key_near_none_names_none),
         CASE(a_number_out_of_range_says_the_range),
         CASE(persistence_has_two_strategies),
         CASE(a_file_sets_all_kinds_of_values),

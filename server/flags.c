@@ -49,7 +49,7 @@ static const struct flag table[] = {
     {"--log-format", FLAG_LOG_FORMAT, NULL, "text|json", "of the lines on standard error"},
     {"--check-config", FLAG_CHECK_CONFIG, NULL, NULL,
      "check the configuration, print all of it, and exit"},
-    {"--help", FLAG_HELP, NULL, NULL, "this text"},
+    {"--help", FLAG_HELP, NULL, NULL, "this text; also -h"},
     {"--version", FLAG_VERSION, NULL, NULL, "the version"},
 };
 
@@ -82,6 +82,7 @@ static const struct flag *find(const char *name, size_t size)
 static int refuse_unknown(struct de_flags *flags, const char *argument, size_t size)
 {
     const char *names[FLAG_COUNT];
+    const char *nearest;
     char name[64];
     size_t i;
 
@@ -92,8 +93,9 @@ static int refuse_unknown(struct de_flags *flags, const char *argument, size_t s
         names[i] = table[i].name;
     }
     (void)snprintf(name, sizeof name, "%.*s", size < 63 ? (int)size : 63, argument);
-    return refuse(flags, "there is no flag %s; did you mean %s?", name,
-                  de_nearest(name, names, FLAG_COUNT));
+    nearest = de_nearest(name, names, FLAG_COUNT);
+    return nearest == NULL ? refuse(flags, "there is no flag %s", name)
+                           : refuse(flags, "there is no flag %s; did you mean %s?", name, nearest);
 }
 
 static int add_setting(struct de_flags *flags, const char *flag, const char *key, size_t key_size,
@@ -165,7 +167,7 @@ static int apply(struct de_flags *flags, const struct flag *flag, const char *va
 /* One flag, at argv[*at], with its value: after "=" or in the next argument. */
 static int parse_one(struct de_flags *flags, int argc, char *const *argv, int *at)
 {
-    const char *argument = argv[*at];
+    const char *argument = strcmp(argv[*at], "-h") == 0 ? "--help" : argv[*at];
     const size_t size = strcspn(argument, "=");
     const struct flag *flag = find(argument, size);
     const char *value = argument[size] == '=' ? argument + size + 1 : NULL;

@@ -63,6 +63,10 @@ static void test_help_wins_over_what_follows(void **state)
     (void)state;
     assert_int_equal(parse("--help", "--nonsense", NULL), 0);
     assert_int_equal(flags.action, DE_ACTION_HELP);
+    assert_int_equal(parse("-h", NULL), 0);
+    assert_int_equal(flags.action, DE_ACTION_HELP);
+    assert_int_equal(parse("--node-id", "3", "-h", "--nonsense", NULL), 0);
+    assert_int_equal(flags.action, DE_ACTION_HELP);
     assert_int_equal(parse("--version", NULL), 0);
     assert_int_equal(flags.action, DE_ACTION_VERSION);
 }
@@ -78,6 +82,8 @@ static void test_refusals_say_what_is_wrong(void **state)
     (void)state;
     assert_refused(parse("--data-dri", "x", NULL), "did you mean --data-dir?");
     assert_refused(parse("--lisen=x", NULL), "did you mean --listen?");
+    assert_refused(parse("--frobnicate", NULL), "there is no flag --frobnicate");
+    assert_null(strstr(flags.message, "did you mean"));
     assert_refused(parse("serve", NULL), "\"serve\" is not a flag");
     assert_refused(parse("--node-id", NULL), "--node-id needs a value: N");
     assert_refused(parse("--help=1", NULL), "--help takes no value");

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
+#include "engine/config.h"
+
 static int apply_flags(struct dengine_config *config, const struct de_flags *flags, char *message,
                        size_t message_size)
 {
@@ -64,6 +67,36 @@ struct printing {
     char section[64];
 };
 
+/* What a setting means and may be, as comments, so that what is printed is a file to begin with. */
+static void print_meaning(FILE *file, const char *section, const char *key)
+{
+    char name[DE_CONFIG_NAME_BYTES];
+    const struct de_config_key *setting;
+    uint32_t id;
+
+    (void)snprintf(name, sizeof name, "%s.%s", section, key);
+    id = de_config_find(name);
+    DE_ASSERT(id < DE_CONFIG_COUNT);
+    setting = &de_config_keys()[id];
+    (void)fprintf(file, "# %s\n", setting->help);
+    switch (setting->type) {
+    case DE_CONFIG_NUMBER:
+        (void)fprintf(file, "# %llu to %llu%s%s\n", (unsigned long long)setting->least,
+                      (unsigned long long)setting->greatest, setting->unit[0] != '\0' ? " " : "",
+                      setting->unit);
+        break;
+    case DE_CONFIG_CHOICE:
+        (void)fprintf(file, "# one of %s\n", setting->unit);
+        break;
+    default:
+        if (setting->unit[0] != '\0') {
+            (void)fprintf(file, "# %s%s\n", setting->type == DE_CONFIG_LIST ? "each " : "",
+                          setting->unit);
+        }
+        break;
+    }
+}
+
 static void print_one(void *context, const char *section, const char *key, const char *value)
 {
     struct printing *printing = context;
@@ -73,6 +106,7 @@ static void print_one(void *context, const char *section, const char *key, const
                       section);
         (void)snprintf(printing->section, sizeof printing->section, "%s", section);
     }
+    print_meaning(printing->file, section, key);
     (void)fprintf(printing->file, "%s = %s\n", key, value);
 }
 

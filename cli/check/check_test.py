@@ -228,6 +228,7 @@ class Usage(unittest.TestCase):
                         "--budget expects a number of steps, 1 or more, not: " + budget + see)
 
     def test_help_and_version(self):
+        self.assertEqual(run("-h"), run("--help"))
         status, out, err = run("--help")
         self.assertEqual((status, err), (0, ""))
         self.assertTrue(out.startswith("usage: dengine-check --model MODEL"))

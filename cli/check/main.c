@@ -52,7 +52,7 @@ static const char usage[] =
     "  --format FORMAT  jsonl or edn; default: edn if FILE ends in .edn, else jsonl\n"
     "  --budget STEPS   give up on a key after so many steps (default %" PRIu64 ")\n"
     "  --json           print the result as one JSON object\n"
-    "  --help           print this\n"
+    "  --help, -h       print this\n"
     "  --version        print the version\n"
     "\n"
     "Prints linearizable, not linearizable (with the reason) or unknown (the budget was too "
@@ -164,7 +164,7 @@ static int parse_word(int argc, char **argv, int *i, struct arguments *arguments
         arguments->json = true;
         return 0;
     }
-    if (strcmp(word, "--help") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         printf(usage, de_model_names(), DE_CHECK_STEPS_DEFAULT);
         arguments->done = true;
         return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/assert.h"
@@ -57,10 +58,15 @@ int de_whole_file_create(struct de_whole_file *file, const char *path, char *mes
                          size_t message_size)
 {
     int size = snprintf(file->path, sizeof(file->path), "%s", path);
+    struct stat there;
 
     DE_ASSERT(path != NULL);
     DE_ASSERT(message != NULL || message_size == 0);
     file->fd = -1;
+    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode)) {
+        (void)snprintf(message, message_size, "%s is a directory: name a file to write", path);
+        return DENGINE_E_INVALID;
+    }
     if (size >= 0 && (size_t)size < sizeof(file->path)) {
         size = snprintf(file->temporary, sizeof(file->temporary), "%s.part", path);
     }

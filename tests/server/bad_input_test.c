@@ -209,6 +209,9 @@ static void test_check_config_prints_and_touches_nothing(void **state)
     assert_non_null(strstr(output, "[cluster]\n"));
     assert_non_null(strstr(output, "db_root_dir = \"" FRESH "\"\n"));
     assert_non_null(strstr(output, "name = \"test\"\n"));
+    assert_non_null(strstr(output, "# 20 to 600000 ms\nelection_timeout_min = 500\n"));
+    assert_non_null(strstr(output, "# one of wal|lmdb\nlog_store = \"wal\"\n"));
+    assert_non_null(strstr(output, "# each id=host:port\ninitial_cluster = []\n"));
     assert_int_not_equal(access(FRESH, F_OK), 0);
     de_process_free(server);
 }
