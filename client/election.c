@@ -113,23 +113,24 @@ static int look_once(struct dengine_client *client, const struct de_queue_name *
 {
     struct de_queue_look look = {0};
     const int err = de_queue_look(client, name, true, &look);
+    uint64_t revision;
 
     if (err != 0) {
         return err;
     }
-    DE_ASSERT_IMPLIES(look.first.joined == 0, look.value.owner == NULL);
-    *seen = look.seen;
-    if (!look.in_office) {
+    DE_ASSERT_IMPLIES(look.keys.first.joined == 0, look.value.owner == NULL);
+    *seen = look.keys.seen;
+    revision = de_look_leader(&look.keys);
+    if (revision == 0) {
         dengine_value_free(&look.value);
-        look.revision = 0;
-        look.lease = 0;
+        look.keys.lease = 0;
     }
-    if (look.revision == known->revision) {
+    if (revision == known->revision) {
         dengine_value_free(&look.value);
         return DENGINE_E_TIMEOUT;
     }
     dengine_value_free(&known->value);
-    *known = (struct dengine_leader_info){look.revision, look.lease, look.value};
+    *known = (struct dengine_leader_info){revision, look.keys.lease, look.value};
     return 0;
 }
 
@@ -182,7 +183,7 @@ int dengine_election_observe(struct dengine_client *client, struct dengine_slice
 
         err = look_once(client, &queue, known, &seen);
         now_ns = de_monotonic_ns();
-        if (err == 0 || !de_queue_passes(err) || now_ns >= deadline_ns) {
+        if (err == 0 || !de_turn_passes(err) || now_ns >= deadline_ns) {
             break;
         }
         wait_for_change(client, &queue, seen, deadline_ns - now_ns, &watch);

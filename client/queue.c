@@ -24,6 +24,7 @@ int de_queue_init(struct de_queue *queue, struct dengine_client *client, struct 
     if (err != 0) {
         return err;
     }
+    de_turn_init(&queue->turn);
     err = pthread_mutex_init(&queue->mutex, NULL);
     DE_ASSERT(err == 0);
     de_monotonic_condition_init(&queue->changed);
@@ -32,7 +33,7 @@ int de_queue_init(struct de_queue *queue, struct dengine_client *client, struct 
 
 static struct dengine_slice own_key(const struct de_queue *queue)
 {
-    return dengine_bytes(queue->key, queue->name.size + DE_QUEUE_DIGITS);
+    return dengine_bytes(queue->key, queue->name.size + DE_PLACE_DIGITS);
 }
 
 /* From the keeper's thread. */
@@ -42,10 +43,7 @@ static void keeper_lost(void *context)
     bool tell;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    tell = queue->token != 0 && !queue->is_lost;
-    if (tell) {
-        queue->is_lost = true;
-    }
+    tell = de_turn_lose(&queue->turn);
     (void)pthread_cond_broadcast(&queue->changed);
     (void)pthread_mutex_unlock(&queue->mutex);
     if (tell && queue->lost != NULL) {
@@ -59,7 +57,6 @@ static void keeper_lost(void *context)
 static int have_keeper(struct de_queue *queue)
 {
     const struct dengine_keeper_options options = {keeper_lost, queue};
-    char digits[DE_QUEUE_DIGITS + 1];
     struct dengine_keeper *keeper;
     int err;
 
@@ -70,19 +67,23 @@ static int have_keeper(struct de_queue *queue)
     if (err != 0) {
         return err;
     }
-    (void)snprintf(digits, sizeof digits, "%016llx",
-                   (unsigned long long)dengine_keeper_lease(keeper));
     memcpy(queue->key, queue->name.prefix, queue->name.size);
-    memcpy(queue->key + queue->name.size, digits, DE_QUEUE_DIGITS);
+    de_place_digits(dengine_keeper_lease(keeper), queue->key + queue->name.size);
     (void)pthread_mutex_lock(&queue->mutex);
     queue->keeper = keeper;
     (void)pthread_mutex_unlock(&queue->mutex);
     return 0;
 }
 
-/* Puts our key if `condition` is true, and says which revision that made; 0: it is not true. */
-static int put_key(struct de_queue *queue, const struct dengine_compare *condition,
-                   struct dengine_slice value, uint64_t *revision)
+/* Whether our lease lives for certain. */
+static bool is_sure(const struct de_queue *queue)
+{
+    return queue->keeper != NULL && dengine_keeper_left_ms(queue->keeper) > 0;
+}
+
+/* Puts our key if `condition` is true, else reads it. */
+static void put_key(struct de_queue *queue, const struct dengine_compare *condition,
+                    struct dengine_slice value, struct de_turn_put *done)
 {
     const struct dengine_op put = {.type = DENGINE_OP_PUT,
                                    .key = own_key(queue),
@@ -91,126 +92,134 @@ static int put_key(struct de_queue *queue, const struct dengine_compare *conditi
     const struct dengine_op get = {.type = DENGINE_OP_GET, .key = own_key(queue)};
     const struct dengine_txn txn = {condition, 1, &put, 1, &get, 1};
     struct dengine_txn_result result;
-    int err = dengine_txn(queue->client, &txn, NULL, &result);
 
-    *revision = 0;
-    if (err != 0) {
-        queue->tainted = queue->tainted || dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN;
-        return err;
+    *done = (struct de_turn_put){.err = dengine_txn(queue->client, &txn, NULL, &result)};
+    if (done->err != 0) {
+        return;
     }
     DE_ASSERT(result.op_count == 1);
+    done->succeeded = result.succeeded;
     if (result.succeeded) {
-        *revision = result.revision;
-    } else if (result.ops[0].pair_count == 1 && condition->target == DENGINE_COMPARE_ABSENCE) {
-        /* An earlier attempt, whose outcome was not known, had been carried out. */
-        *revision = result.ops[0].pairs[0].create_revision;
+        done->revision = result.revision;
+    } else if (result.ops[0].pair_count == 1) {
+        done->found = result.ops[0].pairs[0].create_revision;
     }
     dengine_txn_result_free(&result);
-    return 0;
 }
 
-/* Gets a place at the end of the queue, unless we have one. */
-static int enter(struct de_queue *queue, struct dengine_slice value)
+static int lost_place(int err)
 {
-    struct de_queue_place place = queue->place;
-    struct dengine_compare absent = {.target = DENGINE_COMPARE_ABSENCE, .relation = DENGINE_EQUAL};
-    int err = have_keeper(queue);
-
-    if (err != 0 || place.joined != 0) {
-        return err;
-    }
-    absent.key = own_key(queue);
-    err = put_key(queue, &absent, value, &place.joined);
-    if (err == 0) {
-        DE_ASSERT(place.joined != 0);
-        memcpy(place.digits, queue->key + queue->name.size, DE_QUEUE_DIGITS);
-        (void)pthread_mutex_lock(&queue->mutex);
-        queue->place = place;
-        (void)pthread_mutex_unlock(&queue->mutex);
+    if (err == DENGINE_E_NO_LEASE) {
+        de_client_set_last_error("the place in the queue is gone: its lease has ended");
     }
     return err;
 }
 
-static int lost_place(void)
+static int enter(struct de_queue *queue, struct dengine_slice value)
 {
-    de_client_set_last_error("the place in the queue is gone: its lease has ended");
-    return DENGINE_E_NO_LEASE;
+    const struct dengine_compare absent = {
+        .target = DENGINE_COMPARE_ABSENCE, .relation = DENGINE_EQUAL, .key = own_key(queue)};
+    struct de_turn_put put;
+    int err;
+
+    put_key(queue, &absent, value, &put);
+    (void)pthread_mutex_lock(&queue->mutex);
+    err = de_turn_entered(&queue->turn, &put, queue->key + queue->name.size);
+    (void)pthread_mutex_unlock(&queue->mutex);
+    return err;
 }
 
-static struct dengine_compare has_place(const struct de_queue *queue)
+static struct dengine_compare created_at(const struct de_queue *queue, uint64_t revision)
 {
     struct dengine_compare compare = {.target = DENGINE_COMPARE_CREATE_REVISION,
                                       .relation = DENGINE_EQUAL,
                                       .key = own_key(queue),
-                                      .number = queue->place.joined};
+                                      .number = revision};
 
     DE_ASSERT(compare.key.size <= DE_QUEUE_KEY_MAX);
     return compare;
 }
 
-/* Nobody is before us any more: takes office, which gives the token. TIMEOUT when it is not certain
- * that our lease lives. */
 static int take_office(struct de_queue *queue, struct dengine_slice value)
 {
-    const struct dengine_compare condition = has_place(queue);
-    uint64_t token;
-    bool sure;
-    int err = put_key(queue, &condition, value, &token);
+    const struct dengine_compare condition = created_at(queue, queue->turn.place.joined);
+    struct de_turn_put put;
+    int err;
 
-    if (err != 0 || token == 0) {
-        return err != 0 ? err : lost_place();
-    }
-    DE_ASSERT(token > queue->place.joined);
+    put_key(queue, &condition, value, &put);
     (void)pthread_mutex_lock(&queue->mutex);
-    queue->is_lost = false;
-    sure = dengine_keeper_left_ms(queue->keeper) > 0;
-    queue->token = sure ? token : 0;
+    err = de_turn_took_office(&queue->turn, &put, is_sure(queue));
     (void)pthread_mutex_unlock(&queue->mutex);
-    return sure ? 0 : DENGINE_E_TIMEOUT;
+    return lost_place(err);
 }
 
 /* Whether the one before us is still there, without a look at all the others. */
-static int look_before(struct de_queue *queue, const struct de_queue_place *before, bool *there)
+static int look_before(struct de_queue *queue)
 {
+    const struct de_place *before = &queue->turn.before;
     uint8_t bytes[DE_QUEUE_KEY_MAX];
     const struct dengine_scan scan = {.from = de_queue_key(&queue->name, before, bytes),
                                       .keys_only = true,
                                       .limit = 1,
                                       .consistency = DENGINE_LINEARIZABLE};
     struct dengine_page page;
+    bool there;
     int err;
 
     DE_ASSERT(before->joined != 0);
     err = dengine_scan(queue->client, &scan, NULL, &page);
-    *there = err == 0 && page.count == 1 && page.pairs[0].key.size == scan.from.size &&
-             memcmp(page.pairs[0].key.data, bytes, scan.from.size) == 0 &&
-             page.pairs[0].create_revision == before->joined;
+    if (err == 0) {
+        there = page.count == 1 && page.pairs[0].key.size == scan.from.size &&
+                memcmp(page.pairs[0].key.data, bytes, scan.from.size) == 0 &&
+                page.pairs[0].create_revision == before->joined;
+        de_turn_looked_before(&queue->turn, there);
+    }
     dengine_page_free(&page);
     return err;
 }
 
-/* One step: 0 when we are first, TIMEOUT when somebody is before us: then *look shows who. */
-static int step(struct de_queue *queue, struct dengine_slice value, struct de_queue_look *look)
+static int look_at_all(struct de_queue *queue, struct de_queue_wait *wait)
 {
-    bool there = false;
-    int err = enter(queue, value);
+    struct de_queue_look look = {.keys = {.own = queue->turn.place}};
+    int err = de_queue_look(queue->client, &queue->name, false, &look);
 
-    if (err == 0 && look->before.joined != 0 && dengine_keeper_left_ms(queue->keeper) > 0) {
-        err = look_before(queue, &look->before, &there);
-    }
-    if (err != 0 || there) {
-        return err != 0 ? err : DENGINE_E_TIMEOUT;
-    }
-    *look = (struct de_queue_look){.own = queue->place};
-    err = de_queue_look(queue->client, &queue->name, false, look);
+    DE_ASSERT(look.value.owner == NULL);
     if (err != 0) {
         return err;
     }
-    if (!look->there) {
-        return lost_place();
+    wait->seen = look.keys.seen;
+    return lost_place(de_turn_looked(&queue->turn, &look.keys));
+}
+
+/* Steps until there is nothing to do: 0 when we are first, TIMEOUT when somebody is before us. */
+static int step(struct de_queue *queue, struct dengine_slice value, struct de_queue_wait *wait)
+{
+    int err = have_keeper(queue);
+
+    if (err == 0) {
+        de_turn_begin(&queue->turn, is_sure(queue));
     }
-    DE_ASSERT(look->first.joined <= queue->place.joined);
-    return look->before.joined == 0 ? take_office(queue, value) : DENGINE_E_TIMEOUT;
+    while (err == 0) {
+        switch (queue->turn.step) {
+        case DE_TURN_ENTER:
+            err = enter(queue, value);
+            break;
+        case DE_TURN_LOOK_BEFORE:
+            err = look_before(queue);
+            break;
+        case DE_TURN_LOOK:
+            err = look_at_all(queue, wait);
+            break;
+        case DE_TURN_TAKE_OFFICE:
+            err = take_office(queue, value);
+            break;
+        case DE_TURN_REST:
+            return DENGINE_E_TIMEOUT;
+        case DE_TURN_FIRST:
+            return 0;
+        }
+    }
+    return err;
 }
 
 static bool take_cancel(struct de_queue *queue)
@@ -231,8 +240,8 @@ static int end_keeper(struct de_queue *queue)
     (void)pthread_mutex_lock(&queue->mutex);
     keeper = queue->keeper;
     queue->keeper = NULL;
+    de_turn_lease_ended(&queue->turn);
     (void)pthread_mutex_unlock(&queue->mutex);
-    queue->tainted = false; /* a late put finds no lease */
     return dengine_keeper_close(keeper);
 }
 
@@ -247,24 +256,23 @@ static void give_up(struct de_queue *queue, int err)
         (void)end_keeper(queue);
     }
     de_client_set_last_error("%s", reason);
-    DE_ASSERT(queue->place.joined == 0);
+    DE_ASSERT(queue->turn.place.joined == 0);
 }
 
 int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t timeout_ms)
 {
     const uint64_t deadline_ns = de_monotonic_ns() + timeout_ms * DE_NS_PER_MS;
-    struct de_queue_wait wait = {.pause_ns = DE_QUEUE_PAUSE_LEAST_NS};
-    struct de_queue_look look = {0};
+    struct de_queue_wait wait = {0};
     int err;
 
-    if (queue->token != 0) {
+    if (queue->turn.token != 0) {
         de_client_set_last_error("it is held already; give it back first");
         return DENGINE_E_INVALID;
     }
-    DE_ASSERT(queue->place.joined == 0);
+    de_turn_join(&queue->turn);
     do {
-        err = step(queue, value, &look);
-    } while (err != 0 && de_queue_passes(err) && de_queue_rest(queue, &wait, &look, deadline_ns));
+        err = step(queue, value, &wait);
+    } while (err != 0 && de_turn_passes(err) && de_queue_rest(queue, &wait, deadline_ns));
     de_queue_wait_end(&wait);
     if (take_cancel(queue)) {
         err = DENGINE_E_CANCELED;
@@ -277,30 +285,24 @@ int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t t
 
 /* ---- leaving ---- */
 
-/* What is known of our place is over, whatever the cluster still has. True: there was one. */
-static bool forget(struct de_queue *queue)
+static enum de_turn_leave forget(struct de_queue *queue)
 {
-    bool was_there;
+    enum de_turn_leave what;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    was_there = queue->place.joined != 0;
-    DE_ASSERT_IMPLIES(queue->token != 0, was_there);
-    queue->place = (struct de_queue_place){0};
-    queue->token = 0;
+    what = de_turn_leave(&queue->turn, is_sure(queue));
+    DE_ASSERT(queue->turn.token == 0);
     (void)pthread_mutex_unlock(&queue->mutex);
-    return was_there;
+    return what;
 }
 
 int de_queue_leave(struct de_queue *queue)
 {
-    const bool was_there = forget(queue);
+    const enum de_turn_leave what = forget(queue);
 
-    if (queue->keeper == NULL) {
-        return 0;
-    }
-    DE_ASSERT_IMPLIES(was_there, own_key(queue).size <= DE_QUEUE_KEY_MAX);
-    if (!queue->tainted && dengine_keeper_left_ms(queue->keeper) > 0 &&
-        (!was_there || dengine_delete(queue->client, own_key(queue), NULL) == 0)) {
+    DE_ASSERT_IMPLIES(what == DE_TURN_DELETE, queue->keeper != NULL);
+    if (queue->keeper == NULL || what == DE_TURN_STAYS_OUT ||
+        (what == DE_TURN_DELETE && dengine_delete(queue->client, own_key(queue), NULL) == 0)) {
         return 0; /* the lease serves the next time, too */
     }
     return end_keeper(queue);
@@ -333,8 +335,8 @@ bool de_queue_is_first(struct de_queue *queue)
     bool result;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    DE_ASSERT_IMPLIES(queue->token != 0, queue->keeper != NULL);
-    result = queue->token != 0 && !queue->is_lost && dengine_keeper_left_ms(queue->keeper) > 0;
+    DE_ASSERT_IMPLIES(queue->turn.token != 0, queue->keeper != NULL);
+    result = de_turn_leads(&queue->turn, is_sure(queue));
     (void)pthread_mutex_unlock(&queue->mutex);
     return result;
 }
@@ -344,7 +346,7 @@ uint64_t de_queue_token(struct de_queue *queue)
     uint64_t token;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    token = queue->token;
+    token = queue->turn.token;
     (void)pthread_mutex_unlock(&queue->mutex);
     return token;
 }
@@ -354,10 +356,7 @@ struct dengine_compare de_queue_guard(struct de_queue *queue)
     struct dengine_compare guard;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    guard = has_place(queue);
-    if (queue->token == 0) {
-        guard.number = UINT64_MAX; /* no key has been created at the end of time */
-    }
+    guard = created_at(queue, de_turn_guard(&queue->turn));
     DE_ASSERT(guard.number != 0);
     (void)pthread_mutex_unlock(&queue->mutex);
     return guard;
@@ -366,14 +365,16 @@ struct dengine_compare de_queue_guard(struct de_queue *queue)
 int de_queue_say(struct de_queue *queue, struct dengine_slice value)
 {
     const struct dengine_compare guard = de_queue_guard(queue);
-    uint64_t revision;
+    struct de_turn_put put;
     int err;
 
     if (!de_queue_is_first(queue)) {
         de_client_set_last_error("it is not held");
         return DENGINE_E_NO_LEASE;
     }
-    err = put_key(queue, &guard, value, &revision);
-    DE_ASSERT_IMPLIES(err != 0, revision == 0);
-    return err == 0 && revision == 0 ? lost_place() : err;
+    put_key(queue, &guard, value, &put);
+    (void)pthread_mutex_lock(&queue->mutex);
+    err = de_turn_said(&queue->turn, &put);
+    (void)pthread_mutex_unlock(&queue->mutex);
+    return lost_place(err);
 }

@@ -1,6 +1,4 @@
-/* Looking at a queue. Its keys stand in the order of leases, not of the queue, so all are read. A
- * page is as of its own revision, but whoever is before `own` for good was there when own joined
- * and is there in every page, so it is not missed. */
+/* Looking at a queue: page by page, what is there goes to the rules of client/policy/place.h. */
 #include "client/client_ops.h"
 #include "client/queue.h"
 #include "core/base/assert.h"
@@ -23,72 +21,30 @@ int de_queue_name_init(struct de_queue_name *name, struct dengine_slice from)
     return 0;
 }
 
-bool de_queue_passes(int err)
-{
-    DE_ASSERT(err <= 0);
-    switch (err) {
-    case DENGINE_E_BUSY:
-    case DENGINE_E_TIMEOUT:
-    case DENGINE_E_UNKNOWN:
-    case DENGINE_E_NOT_LEADER:
-    case DENGINE_E_NO_LEADER:
-    case DENGINE_E_UNAVAILABLE:
-    case DENGINE_E_SUPERSEDED:
-    case DENGINE_E_NO_SPACE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-struct dengine_slice de_queue_key(const struct de_queue_name *name,
-                                  const struct de_queue_place *place, uint8_t *bytes)
+struct dengine_slice de_queue_key(const struct de_queue_name *name, const struct de_place *place,
+                                  uint8_t *bytes)
 {
     DE_ASSERT(place->joined != 0);
     memcpy(bytes, name->prefix, name->size);
-    memcpy(bytes + name->size, place->digits, DE_QUEUE_DIGITS);
-    return dengine_bytes(bytes, name->size + DE_QUEUE_DIGITS);
-}
-
-/* Whether a stands before b; none stands before nobody. */
-static bool is_before(const struct de_queue_place *a, const struct de_queue_place *b)
-{
-    DE_ASSERT(a->joined != 0);
-    if (a->joined != b->joined) {
-        return a->joined < b->joined;
-    }
-    return memcmp(a->digits, b->digits, DE_QUEUE_DIGITS) < 0;
+    memcpy(bytes + name->size, place->digits, DE_PLACE_DIGITS);
+    return dengine_bytes(bytes, name->size + DE_PLACE_DIGITS);
 }
 
 static int take_pair(const struct dengine_pair *pair, bool with_value, struct de_queue_look *look)
 {
-    struct de_queue_place place = {.joined = pair->create_revision};
+    struct de_place_key key = {.place = {.joined = pair->create_revision},
+                               .version = pair->version,
+                               .revision = pair->mod_revision,
+                               .lease = pair->lease};
 
-    DE_ASSERT(pair->key.size > DE_QUEUE_DIGITS);
-    memcpy(place.digits, (const uint8_t *)pair->key.data + pair->key.size - DE_QUEUE_DIGITS,
-           DE_QUEUE_DIGITS);
-    if (look->first.joined == 0 || is_before(&place, &look->first)) {
-        look->first = place;
-        look->in_office = pair->version > 1;
-        look->revision = pair->mod_revision;
-        look->lease = pair->lease;
-        dengine_value_free(&look->value);
-        if (with_value &&
-            de_client_value_copy(&look->value, pair->value, pair->mod_revision) != 0) {
-            return DENGINE_E_NO_MEMORY;
-        }
-    }
-    if (look->own.joined == 0) {
+    DE_ASSERT(pair->key.size > DE_PLACE_DIGITS);
+    memcpy(key.place.digits, (const uint8_t *)pair->key.data + pair->key.size - DE_PLACE_DIGITS,
+           DE_PLACE_DIGITS);
+    if (!de_look_key(&look->keys, &key)) {
         return 0;
     }
-    if (is_before(&place, &look->own)) {
-        if (look->before.joined == 0 || is_before(&look->before, &place)) {
-            look->before = place;
-        }
-    } else {
-        look->there = look->there || !is_before(&look->own, &place);
-    }
-    return 0;
+    dengine_value_free(&look->value);
+    return with_value ? de_client_value_copy(&look->value, pair->value, pair->mod_revision) : 0;
 }
 
 int de_queue_look(struct dengine_client *client, const struct de_queue_name *name, bool with_value,
@@ -101,20 +57,16 @@ int de_queue_look(struct dengine_client *client, const struct de_queue_name *nam
     bool more = true;
     int err = 0;
 
-    DE_ASSERT(look->first.joined == 0 && !look->there);
+    DE_ASSERT(look->keys.first.joined == 0 && !look->keys.there);
     scan.end = dengine_prefix_end(prefix, end);
     scan.keys_only = !with_value;
     while (err == 0 && more) {
         struct dengine_page page;
 
         err = dengine_scan(client, &scan, NULL, &page);
-        /* Where the server forces eventual reads on everybody, they may be of before we joined. */
-        if (err == 0 && page.revision < look->own.joined) {
-            err = DENGINE_E_UNAVAILABLE;
-        }
-        look->seen = err == 0 && look->seen == 0 ? page.revision : look->seen;
+        err = err != 0 ? err : de_look_page(&look->keys, page.revision);
         for (size_t i = 0; err == 0 && i < page.count; i++) {
-            if (page.pairs[i].key.size == name->size + DE_QUEUE_DIGITS) {
+            if (page.pairs[i].key.size == name->size + DE_PLACE_DIGITS) {
                 err = take_pair(&page.pairs[i], with_value, look);
             }
         }
