@@ -8,19 +8,23 @@
 struct puts {
     size_t longest_key;
     uint64_t leases; /* that it may make */
+    bool session;    /* and whether the one lease it makes has a session */
 };
 
 void de_admission_init(struct de_admission *admission, struct de_kv *kv, size_t value_bytes_max,
-                       size_t key_bytes_max, uint64_t leases_max)
+                       size_t key_bytes_max, uint64_t leases_max, uint64_t sessions_max)
 {
     DE_ASSERT(kv != NULL);
     DE_ASSERT(key_bytes_max <= DE_KV_USER_KEY_MAX && leases_max <= DE_KV_LEASES_MAX);
+    DE_ASSERT(sessions_max <= DE_KV_LEASES_MAX); /* each is a lease */
     admission->kv = kv;
     admission->value_bytes_max = value_bytes_max;
     admission->key_bytes_max = key_bytes_max;
     admission->leases_max = leases_max;
+    admission->sessions_max = sessions_max;
     atomic_init(&admission->too_large, 0);
     atomic_init(&admission->leases_refused, 0);
+    atomic_init(&admission->sessions_refused, 0);
     atomic_init(&admission->reads_refused, 0);
 }
 
@@ -57,26 +61,34 @@ static struct puts puts_of(const struct de_kv_command *command)
         add_list(&puts, &command->else_ops);
     } else if (command->type == DE_KV_LEASE_GRANT) {
         puts.leases = 1;
+        puts.session = command->with_session;
     }
     return puts;
 }
 
-/* Whether so many leases more may be made. */
-static int check_leases(struct de_admission *admission, uint64_t more,
+/* Whether so many leases more, one of them with a session or none, may be made. */
+static int check_leases(struct de_admission *admission, const struct puts *puts,
                         char reason[DE_ADMISSION_REASON_BYTES])
 {
     struct de_kv_view view;
     int err = de_kv_view_open(admission->kv, &view);
 
-    DE_ASSERT(more > 0);
+    DE_ASSERT(puts->leases > 0);
     if (err != 0) {
         return err;
     }
-    if (view.leases + more > admission->leases_max) {
+    if (view.leases + puts->leases > admission->leases_max) {
         (void)atomic_fetch_add(&admission->leases_refused, 1);
         (void)snprintf(reason, DE_ADMISSION_REASON_BYTES,
                        "there are %llu leases, limits.leases_max allows %llu",
                        (unsigned long long)view.leases, (unsigned long long)admission->leases_max);
+        err = DENGINE_E_BUSY;
+    } else if (puts->session && view.sessions >= admission->sessions_max) {
+        (void)atomic_fetch_add(&admission->sessions_refused, 1);
+        (void)snprintf(reason, DE_ADMISSION_REASON_BYTES,
+                       "there are %llu sessions, limits.sessions_max allows %llu",
+                       (unsigned long long)view.sessions,
+                       (unsigned long long)admission->sessions_max);
         err = DENGINE_E_BUSY;
     }
     de_kv_view_close(&view);
@@ -101,7 +113,7 @@ int de_admission_check(struct de_admission *admission, const struct de_kv_comman
     if (err == DENGINE_E_TOO_LARGE) {
         (void)atomic_fetch_add(&admission->too_large, 1);
     }
-    return err == 0 && puts.leases > 0 ? check_leases(admission, puts.leases, reason) : err;
+    return err == 0 && puts.leases > 0 ? check_leases(admission, &puts, reason) : err;
 }
 
 int de_admission_check_bytes(struct de_admission *admission, struct dengine_slice bytes,

@@ -12,19 +12,21 @@
 #include <sched.h>
 
 #include <dengine/metrics.h>
+#include <dengine/session.h>
 #include <dengine/watch.h>
 
+#include "client/client_ops.h"
 #include "engine/engine_test_support.h"
 
 #define DIRECTORY   "bounds.data"
 #define PATIENCE_MS 20000
+#define HOUR_MS     3600000
 
 /* ---- an engine with one setting ---- */
 
-static struct dengine *open_with(const char *const (*settings)[2], size_t count)
+static struct dengine_config *config_with(const char *const (*settings)[2], size_t count)
 {
     struct dengine_config *config = dengine_config_new();
-    struct dengine *engine;
     size_t i;
 
     assert_non_null(config);
@@ -33,10 +35,24 @@ static struct dengine *open_with(const char *const (*settings)[2], size_t count)
     for (i = 0; i < count; i++) {
         assert_int_equal(dengine_config_set(config, settings[i][0], settings[i][1]), 0);
     }
-    engine = de_test_open(config);
+    return config;
+}
+
+static struct dengine *open_configured(const struct dengine_config *config)
+{
+    struct dengine *engine = de_test_open(config);
+
     assert_non_null(engine);
-    dengine_config_free(config);
     assert_int_equal(dengine_wait_ready(engine, PATIENCE_MS, NULL), 0);
+    return engine;
+}
+
+static struct dengine *open_with(const char *const (*settings)[2], size_t count)
+{
+    struct dengine_config *config = config_with(settings, count);
+    struct dengine *engine = open_configured(config);
+
+    dengine_config_free(config);
     return engine;
 }
 
@@ -123,17 +139,17 @@ static void there_are_as_many_leases_as_configured(void **state)
     static const char *const settings[][2] = {{"limits.leases_max", "3"}};
     struct dengine *engine = open_with(settings, 1);
     struct dengine_client *client = dengine_client_of(engine);
-    const struct dengine_put_options life = {.ttl_ms = 3600000};
+    const struct dengine_put_options life = {.ttl_ms = HOUR_MS};
     uint64_t lease;
     uint64_t more;
 
     (void)state;
-    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &lease), 0);
-    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &more), 0);
+    assert_int_equal(dengine_lease_grant(client, HOUR_MS, NULL, &lease), 0);
+    assert_int_equal(dengine_lease_grant(client, HOUR_MS, NULL, &more), 0);
     assert_int_equal(dengine_put_with(client, DENGINE_STR("k"), DENGINE_STR(""), &life, NULL, NULL),
                      0);
     assert_int_equal(metric(engine, "dengine_leases"), 3);
-    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &more), DENGINE_E_BUSY);
+    assert_int_equal(dengine_lease_grant(client, HOUR_MS, NULL, &more), DENGINE_E_BUSY);
     assert_non_null(strstr(dengine_last_error(client), "limits.leases_max"));
     assert_int_equal(dengine_put_with(client, DENGINE_STR("l"), DENGINE_STR(""), &life, NULL, NULL),
                      DENGINE_E_BUSY);
@@ -141,7 +157,81 @@ static void there_are_as_many_leases_as_configured(void **state)
     assert_int_equal(dengine_put(client, DENGINE_STR("l"), DENGINE_STR(""), NULL), 0);
     assert_int_equal(dengine_lease_keep_alive(client, lease, NULL), 0);
     assert_int_equal(dengine_lease_revoke(client, lease, NULL), 0);
-    assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &more), 0);
+    assert_int_equal(dengine_lease_grant(client, HOUR_MS, NULL, &more), 0);
+    close_engine(engine);
+}
+
+/* ---- sessions ---- */
+
+static void check_sessions_full(struct dengine *engine)
+{
+    const struct dengine_call_options brief = {.timeout_ms = 500};
+    const uint64_t refused = metric(engine, "dengine_sessions_refused_total");
+    struct dengine_session *more;
+
+    assert_int_equal(metric(engine, "dengine_sessions"), 2);
+    assert_int_equal(dengine_session_open(dengine_client_of(engine), HOUR_MS, NULL, &brief, &more),
+                     DENGINE_E_BUSY);
+    assert_null(more);
+    assert_non_null(strstr(dengine_last_error(dengine_client_of(engine)),
+                           "there are 2 sessions, limits.sessions_max allows 2"));
+    assert_true(metric(engine, "dengine_sessions_refused_total") > refused);
+    assert_int_equal(metric(engine, "dengine_sessions"), 2);
+}
+
+/* One whose client does not come back: it lives on without it until its lease ends. */
+static uint64_t abandoned_session(struct dengine *engine)
+{
+    uint64_t lease = 0;
+
+    assert_int_equal(de_client_grant(dengine_client_of(engine), HOUR_MS, true, NULL, &lease), 0);
+    return lease;
+}
+
+/* As it was left; or with its state made again from snapshot and log, as a member does that
+ * receives a snapshot. */
+static struct dengine *open_again(struct dengine *engine, const struct dengine_config *config,
+                                  bool from_snapshot)
+{
+    assert_int_equal(dengine_close(engine), 0);
+    if (from_snapshot) {
+        de_test_remove_tree(DIRECTORY "/state");
+    }
+    return open_configured(config);
+}
+
+static void there_are_as_many_sessions_as_configured(void **state)
+{
+    static const char *const settings[][2] = {{"limits.sessions_max", "2"},
+                                              {"raft.snapshot.log_bytes_before_snapshot", "4096"}};
+    struct dengine_config *config = config_with(settings, 2);
+    struct dengine *engine = open_configured(config);
+    struct dengine_session *session;
+    struct dengine_status status;
+    uint64_t plain;
+
+    (void)state;
+    assert_int_equal(dengine_session_open(dengine_client_of(engine), HOUR_MS, NULL, NULL, &session),
+                     0);
+    (void)abandoned_session(engine);
+    check_sessions_full(engine);
+    assert_int_equal(dengine_session_close(session), 0);
+    assert_int_equal(metric(engine, "dengine_sessions"), 1);
+    (void)abandoned_session(engine);
+    check_sessions_full(engine);
+    /* A lease without one is none of them. */
+    assert_int_equal(dengine_lease_grant(dengine_client_of(engine), HOUR_MS, NULL, &plain), 0);
+    assert_int_equal(metric(engine, "dengine_leases"), 3);
+    do {
+        assert_int_equal(put(engine, "filler", 6, 1000), 0);
+        dengine_status(engine, &status);
+    } while (status.snapshot_index < 10);
+    engine = open_again(engine, config, false);
+    check_sessions_full(engine);
+    engine = open_again(engine, config, true);
+    check_sessions_full(engine);
+    assert_int_equal(metric(engine, "dengine_leases"), 3);
+    dengine_config_free(config);
     close_engine(engine);
 }
 
@@ -362,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_and_a_value_may_be_as_long_as_configured),
         cmocka_unit_test(there_are_as_many_leases_as_configured),
+        cmocka_unit_test(there_are_as_many_sessions_as_configured),
         cmocka_unit_test(there_are_as_many_watchers_as_configured),
         cmocka_unit_test(so_many_threads_may_read_at_one_time),
         cmocka_unit_test(as_many_requests_wait_as_configured),

@@ -88,6 +88,8 @@
       "the longest key that may be put on this node")                                              \
     X(LEASES_MAX, "limits", "leases_max", NUMBER, "", 1, 1000000, "1000000",                       \
       "leases in the cluster, with sessions and keys that end; more are refused as busy here")     \
+    X(SESSIONS_MAX, "limits", "sessions_max", NUMBER, "", 1, 1000000, "100000",                    \
+      "those of them that are sessions; more are refused as busy here")                            \
     X(VALUE_BYTES_MAX, "limits", "value_bytes_max", NUMBER, "bytes", 1, 16777216, "1048576",       \
       "the longest value; the same on all members")                                                \
     X(REQUEST_TIMEOUT, "limits", "request_timeout_ms", NUMBER, "ms", 1, 86400000, "5000",          \

@@ -121,7 +121,8 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
         return err;
     }
     de_admission_init(&engine->admission, engine->stores.kv, (size_t)engine->plan.value_bytes_max,
-                      (size_t)engine->plan.key_bytes_max, engine->plan.leases_max);
+                      (size_t)engine->plan.key_bytes_max, engine->plan.leases_max,
+                      engine->plan.sessions_max);
     settle_identity(engine);
     err = open_replica(engine);
     if (err == 0) {

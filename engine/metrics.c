@@ -19,6 +19,8 @@
     X(too_large_total, COUNTER, "Writes refused for limits.key_bytes_max or value_bytes_max.")     \
     X(leases, GAUGE, "Leases, sessions and keys with a time to live; limits.leases_max.")          \
     X(leases_refused_total, COUNTER, "Writes refused for limits.leases_max.")                      \
+    X(sessions, GAUGE, "Leases that have a session; limits.sessions_max.")                         \
+    X(sessions_refused_total, COUNTER, "Sessions refused at that bound.")                          \
     X(reads_refused_total, COUNTER, "Reads refused for storage.lmdb_readers_max.")                 \
     X(watchers, GAUGE, "Watchers on this node; raft.watch.max_watchers.")                          \
     X(watchers_refused_total, COUNTER, "Watches refused at that bound.")                           \
@@ -85,9 +87,11 @@ static void take_rest(struct dengine *engine, uint64_t *values)
     values[METRIC_watch_event_bytes] = watches.event_bytes;
     values[METRIC_too_large_total] = atomic_load(&engine->admission.too_large);
     values[METRIC_leases_refused_total] = atomic_load(&engine->admission.leases_refused);
+    values[METRIC_sessions_refused_total] = atomic_load(&engine->admission.sessions_refused);
     values[METRIC_reads_refused_total] = atomic_load(&engine->admission.reads_refused);
     if (de_kv_view_open(engine->stores.kv, &view) == 0) {
         values[METRIC_leases] = view.leases;
+        values[METRIC_sessions] = view.sessions;
         de_kv_view_close(&view);
     }
 }

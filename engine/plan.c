@@ -254,6 +254,7 @@ static void plan_limits(const struct dengine_config *config, struct de_plan *pla
     plan->value_bytes_max = de_config_number(config, DE_CONFIG_VALUE_BYTES_MAX);
     plan->key_bytes_max = de_config_number(config, DE_CONFIG_KEY_BYTES_MAX);
     plan->leases_max = de_config_number(config, DE_CONFIG_LEASES_MAX);
+    plan->sessions_max = de_config_number(config, DE_CONFIG_SESSIONS_MAX);
     plan->readers_max = (uint32_t)de_config_number(config, DE_CONFIG_READERS_MAX);
     /* A compare-and-swap carries two values. */
     command_max = 2 * plan->value_bytes_max + ENVELOPE_BYTES;

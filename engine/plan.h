@@ -44,6 +44,7 @@ struct de_plan {
     uint64_t value_bytes_max;
     uint64_t key_bytes_max;
     uint64_t leases_max;
+    uint64_t sessions_max;
     uint32_t readers_max;
     uint32_t request_timeout_ms;
     enum dengine_consistency default_consistency;

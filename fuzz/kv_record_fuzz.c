@@ -10,6 +10,10 @@
 #include "core/kv/record.h"
 #include "fuzz/fuzz_target.h"
 
+enum {
+    OLDER_BYTES = 52,
+};
+
 static void check_error(int error)
 {
     DE_ASSERT(error == DENGINE_E_CORRUPT || error == DENGINE_E_VERSION);
@@ -47,17 +51,41 @@ static void try_state(const uint8_t *data, size_t size)
     DE_ASSERT(memcmp(again, data, size) == 0);
 }
 
+/* Of format 2 nothing is written any more. */
+static void try_older(const uint8_t *data, size_t size)
+{
+    struct de_kv_mark mark;
+    int error = de_kv_state_decode_2(dengine_bytes(data, size), &mark);
+
+    if (error != 0) {
+        check_error(error);
+        return;
+    }
+    DE_ASSERT(size == OLDER_BYTES && de_kv_state_is_older(dengine_bytes(data, size)));
+    DE_ASSERT(mark.sessions == 0 && mark.leases <= mark.last_lease && mark.index > 0);
+}
+
+static void seal(uint8_t *sealed, const uint8_t *data, size_t size)
+{
+    memcpy(sealed, data, size);
+    de_store_u32(sealed + size - 4, de_crc32c(0, sealed, size - 4));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t sealed[DE_KV_STATE_BYTES];
 
     try_record(data, size);
     try_state(data, size);
+    try_older(data, size);
     /* With the checksum put right, or a fuzzer would hardly get past it. */
     if (size >= sizeof(sealed)) {
-        memcpy(sealed, data, sizeof(sealed));
-        de_store_u32(sealed + sizeof(sealed) - 4, de_crc32c(0, sealed, sizeof(sealed) - 4));
+        seal(sealed, data, sizeof(sealed));
         try_state(sealed, sizeof(sealed));
+    }
+    if (size >= OLDER_BYTES) {
+        seal(sealed, data, OLDER_BYTES);
+        try_older(sealed, OLDER_BYTES);
     }
     return 0;
 }

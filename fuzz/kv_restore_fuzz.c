@@ -1,6 +1,6 @@
 /* Fuzz target: the stream that a state machine is restored from. Any bytes are refused, and the
  * state stays; or they are the one stream of the state that then is there, and saving it gives the
- * same bytes. The first byte says how the stream is cut. */
+ * same bytes, unless they are of an older format. The first byte says how the stream is cut. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,7 @@
 #include "storage/mem/mem_kv.h"
 
 #define SIZE_MAX_BYTES 65536u /* so that one read saves it all */
+#define OLDER_BYTES    52     /* of "\0state" in format 2 */
 
 /* Puts the checksum of the first "\0state" right, or a fuzzer would hardly get past it, and says
  * what it says. */
@@ -26,13 +27,17 @@ static void seal(uint8_t *stream, size_t size, uint64_t *index, uint64_t *term)
 
     *index = 1;
     *term = 1;
-    for (size_t at = 0; at + key_size + DE_KV_STATE_BYTES <= size; at++) {
+    for (size_t at = 0; at + key_size + OLDER_BYTES <= size; at++) {
         if (memcmp(stream + at, key, key_size) == 0) {
             uint8_t *state = stream + at + key_size;
+            const size_t bytes = de_load_u32(state + 4) == 2 ? OLDER_BYTES : DE_KV_STATE_BYTES;
             const uint64_t says_index = de_load_u64(state + 8);
             const uint64_t says_term = de_load_u64(state + 16);
 
-            de_store_u32(state + DE_KV_STATE_BYTES - 4, de_crc32c(0, state, DE_KV_STATE_BYTES - 4));
+            if (at + key_size + bytes > size) {
+                return;
+            }
+            de_store_u32(state + bytes - 4, de_crc32c(0, state, bytes - 4));
             *index = says_index > 0 ? says_index : 1;
             *term = says_term > 0 ? says_term : 1;
             return;
@@ -58,20 +63,39 @@ static int restore(struct dengine_state_machine machine, const uint8_t *stream, 
     return machine.ops->restore_commit(machine.object, index, term);
 }
 
-static void check_saved(struct dengine_state_machine machine, const uint8_t *stream, size_t size)
+static uint8_t again[SIZE_MAX_BYTES + DE_KV_STATE_BYTES];
+
+static size_t save_again(struct dengine_state_machine machine, uint64_t *index, uint64_t *term)
 {
-    static uint8_t again[SIZE_MAX_BYTES + 1];
     struct dengine_machine_save *save;
-    uint64_t index;
-    uint64_t term;
     size_t got = 0;
-    int error = machine.ops->save_begin(machine.object, &save, &index, &term);
+    int error = machine.ops->save_begin(machine.object, &save, index, term);
 
     DE_ASSERT(error == 0);
     error = machine.ops->save_read(machine.object, save, again, sizeof(again), &got);
     DE_ASSERT(error == 0);
-    DE_ASSERT(got == size && memcmp(again, stream, size) == 0);
     machine.ops->save_end(machine.object, save);
+    return got;
+}
+
+static void check_saved(struct dengine_state_machine machine, const uint8_t *stream, size_t size)
+{
+    static uint8_t first[sizeof(again)];
+    uint64_t index;
+    uint64_t term;
+    size_t got = save_again(machine, &index, &term);
+    int error;
+
+    if (got == size) {
+        DE_ASSERT(memcmp(again, stream, size) == 0);
+        return;
+    }
+    /* Of an older format: it has become the stream of this one. */
+    DE_ASSERT(got == size + DE_KV_STATE_BYTES - OLDER_BYTES);
+    memcpy(first, again, got);
+    error = restore(machine, first, got, got, index, term);
+    DE_ASSERT(error == 0);
+    DE_ASSERT(save_again(machine, &index, &term) == got && memcmp(again, first, got) == 0);
 }
 
 static void try_stream(const uint8_t *stream, size_t size, size_t piece, uint64_t index,

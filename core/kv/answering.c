@@ -2,15 +2,18 @@
 #include "core/base/assert.h"
 #include "core/kv/kv_state.h"
 
-/* Room for more bytes of answer, within what a command and an entry may answer. */
+/* Room for more bytes of answer, within what a command, its session and an entry may answer. */
 static int room(struct de_kv *kv, size_t more, struct de_writer *writer)
 {
+    const size_t size = kv->answer.size + more;
+
     DE_ASSERT(kv->answer.size <= DE_KV_ANSWER_BYTES_MAX);
     DE_ASSERT(kv->entry_bytes <= DENGINE_RESULTS_BYTES_MAX);
     if (more > DE_KV_ANSWER_BYTES_MAX - kv->answer.size) {
         return DENGINE_E_TOO_LARGE;
     }
-    if (kv->answer.size + more > DENGINE_RESULTS_BYTES_MAX - kv->entry_bytes) {
+    if (size > DENGINE_RESULTS_BYTES_MAX - kv->entry_bytes ||
+        (size > DE_KV_SESSION_SMALL_BYTES && size > kv->session_room)) {
         return DENGINE_E_BUSY;
     }
     if (de_kv_buffer_grow(kv, &kv->answer, more) != 0) {

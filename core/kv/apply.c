@@ -79,6 +79,13 @@ static int run(struct de_kv *kv, const struct de_kv_command *command, bool *succ
     }
 }
 
+static bool may_answer_at_length(const struct de_kv_command *command)
+{
+    DE_ASSERT(command->type >= DE_KV_WRITE && command->type <= DE_KV_EXPIRE);
+    DE_ASSERT_IMPLIES(command->op.want_previous, command->type <= DE_KV_CAS);
+    return command->type == DE_KV_TXN || command->op.want_previous;
+}
+
 /* Runs a command that has not been run before; failed, or 0 and the result. */
 static int run_once(struct de_kv *kv, const struct de_kv_command *command,
                     struct dengine_result *result)
@@ -89,6 +96,11 @@ static int run_once(struct de_kv *kv, const struct de_kv_command *command,
 
     de_kv_answer_clear(kv);
     kv->command_keys = 0;
+    kv->session_room = SIZE_MAX;
+    if (command->session != 0 && may_answer_at_length(command) &&
+        de_kv_session_room(kv, command->session, &kv->session_room) != 0) {
+        return kv->failed;
+    }
     rc = run(kv, command, &result->succeeded);
     if (kv->failed != 0) {
         return kv->failed;

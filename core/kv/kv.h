@@ -21,8 +21,9 @@
  * Sessions: a lease granted with a session remembers the result of each command that names it and a
  * sequence number. The same number again gives the same result and does nothing. Each such command
  * also says up to which number the client has its results: these are forgotten (STALE, if one comes
- * again), and at most DE_KV_SESSION_WINDOW numbers beyond them are let in (BUSY). When the lease
- * has ended, the answer is NO_SESSION. A result of BUSY is not remembered.
+ * again), and at most DE_KV_SESSION_WINDOW numbers beyond them are let in (BUSY). What is answered
+ * is remembered in full: a command whose answer has no room among those of its session is BUSY,
+ * too. When the lease has ended, the answer is NO_SESSION. A result of BUSY is not remembered.
  *
  * Threads: what the state machine does comes from the applier; a save is read and ended in a thread
  * of its own, which is also where the allocator then frees it; de_kv_view_* may be used in any
@@ -47,6 +48,9 @@ struct de_kv;
 #define DE_KV_LEASES_MAX 1000000
 /* Results that one session has outstanding. */
 #define DE_KV_SESSION_WINDOW 64
+/* Bytes that their answers take together; those of up to SMALL bytes always have room. */
+#define DE_KV_SESSION_BYTES_MAX   ((size_t)8 << 20)
+#define DE_KV_SESSION_SMALL_BYTES ((size_t)4 << 10)
 /* What one EXPIRE or LEASE_REVOKE does at most; the rest is for the next EXPIRE. */
 #define DE_KV_EXPIRE_LEASES_MAX 256
 #define DE_KV_EXPIRE_KEYS_MAX   512
@@ -87,10 +91,11 @@ struct de_kv_view {
     uint64_t revision; /* applied index that the view shows */
     uint64_t time_ns;  /* cluster time then */
     uint64_t leases;   /* that there are then */
+    uint64_t sessions; /* and those of them that have one */
 };
 
 int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view);
-/* As de_kv_view_open, without looking up what it shows: revision, time_ns and leases are 0. For
+/* As de_kv_view_open, without looking up what it shows: revision, time_ns and counts are 0. For
  * reads of a key or two, which it makes a third faster. */
 int de_kv_view_open_plain(struct de_kv *kv, struct de_kv_view *view);
 /* NOT_FOUND when there is no such key. record borrows until the view is closed. */

@@ -319,6 +319,61 @@ static void test_a_session_answers_again_and_forgets(void **state)
     teardown(&f);
 }
 
+static size_t remembered_bytes(const struct fixture *f)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < f->store.committed.count; i++) {
+        uint64_t session;
+        uint64_t sequence;
+
+        if (de_kv_remembered_of(f->store.committed.pairs[i].key, &session, &sequence)) {
+            bytes += f->store.committed.pairs[i].value.size - DE_KV_REMEMBERED_HEADER_BYTES;
+        }
+    }
+    return bytes;
+}
+
+/* Every command answers with what was there before: 3 MiB, of which two have room in 8 MiB. Short
+ * answers have room for as many numbers as are let in. */
+static void test_the_answers_of_a_session_take_bounded_memory(void **state)
+{
+    static uint8_t value[3 << 20];
+    struct de_kv_command put = de_kv_put(dengine_str("big"), dengine_bytes(value, sizeof value));
+    const size_t most = DE_KV_SESSION_BYTES_MAX + DE_KV_SESSION_WINDOW * DE_KV_SESSION_SMALL_BYTES;
+    struct fixture f;
+    uint64_t keys;
+
+    (void)state;
+    setup(&f);
+    assert_int_equal(run(&f, &put).status, 0);
+    put.session = grant(&f, SECOND, true);
+    put.op.want_previous = true;
+    for (put.sequence = 1; put.sequence <= 2; put.sequence++) {
+        assert_int_equal(run(&f, &put).status, 0);
+    }
+    put.sequence = 3;
+    assert_int_equal(run(&f, &put).status, DENGINE_E_BUSY);
+    keys = user_keys(&f);
+    for (uint64_t n = 4; n <= DE_KV_SESSION_WINDOW; n++) {
+        assert_int_equal(in_session(&f, put.session, n, 0).status, 0);
+    }
+    assert_int_equal(user_keys(&f), keys + 1);
+    assert_true(remembered_bytes(&f) > 2 * sizeof value);
+    assert_true(remembered_bytes(&f) <= most);
+    assert_int_equal(run(&f, &put).status, DENGINE_E_BUSY);
+    put.acknowledged = 1; /* which makes room for the one that was refused */
+    assert_int_equal(run(&f, &put).status, 0);
+    assert_true(remembered_bytes(&f) <= most);
+    put.sequence = 1 + DE_KV_SESSION_WINDOW;
+    assert_int_equal(run(&f, &put).status, DENGINE_E_BUSY);
+    put.session = 0; /* what a command answers without one is bounded by its entry only */
+    put.sequence = 0;
+    put.acknowledged = 0;
+    assert_int_equal(run(&f, &put).status, 0);
+    teardown(&f);
+}
+
 /* Whatever call of the store fails, nothing of the entry is left. */
 static void test_a_failing_store_leaves_no_half_of_a_transaction(void **state)
 {
@@ -374,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_answers_are_bounded_by_command_and_by_entry),
         cmocka_unit_test(test_ranges_are_bounded),
         cmocka_unit_test(test_a_session_answers_again_and_forgets),
+        cmocka_unit_test(test_the_answers_of_a_session_take_bounded_memory),
         cmocka_unit_test(test_a_failing_store_leaves_no_half_of_a_transaction),
     };
 

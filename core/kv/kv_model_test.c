@@ -383,6 +383,8 @@ static void compare_answer(struct dengine_slice bytes, const struct model_result
 static void compare_state(struct replica *replica, const struct model *model)
 {
     uint64_t first = UINT64_MAX;
+    uint64_t leases = 0;
+    uint64_t sessions = 0;
     struct dengine_machine_clock clock;
     struct de_kv_view view;
 
@@ -402,7 +404,11 @@ static void compare_state(struct replica *replica, const struct model *model)
         const struct model_lease *lease = &model->leases[id];
 
         first = lease->exists && lease->deadline_ns < first ? lease->deadline_ns : first;
+        leases += lease->exists ? 1 : 0;
+        sessions += lease->exists && lease->session ? 1 : 0;
     }
+    assert_int_equal(view.leases, leases);
+    assert_int_equal(view.sessions, sessions);
     replica->machine.ops->clock(replica->machine.object, &clock);
     assert_int_equal(clock.time_ns, model->time_ns);
     assert_int_equal(clock.wake_ns, first);

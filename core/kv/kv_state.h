@@ -55,6 +55,7 @@ struct de_kv {
     struct de_kv_buffer record; /* where records are put together */
     struct de_kv_buffer answer; /* of the command under way (answering.c) */
     size_t op_answer;           /* where the answer of the operation under way begins */
+    size_t session_room;        /* for it in its session; SIZE_MAX: it has none */
     struct de_kv_kept *kept;
     size_t entry_bytes;              /* kept of the entry under way */
     struct de_kv_buffer keys;        /* to be removed: u16 size and bytes of each */
@@ -118,7 +119,8 @@ int de_kv_past_skip(struct dengine_kv_store store, struct dengine_kv_cursor *cur
 /* ---- answering.c: what the command under way answers ---- */
 
 void de_kv_answer_clear(struct de_kv *kv);
-/* TOO_LARGE, or BUSY: the answers of this entry take too much; or failed. */
+/* TOO_LARGE, or BUSY: the answers of this entry, or those that the session remembers, take too
+ * much; or failed. */
 int de_kv_answer_ops_begin(struct de_kv *kv, uint32_t ops);
 int de_kv_answer_op_begin(struct de_kv *kv, uint32_t type);
 int de_kv_answer_pair(struct de_kv *kv, struct dengine_slice key,
@@ -171,6 +173,8 @@ int de_kv_session_recall(struct de_kv *kv, const struct de_kv_command *command, 
                          struct dengine_result *result);
 int de_kv_session_remember(struct de_kv *kv, const struct de_kv_command *command,
                            const struct dengine_result *result);
+/* Bytes for which there is room among the answers it remembers; or failed. */
+int de_kv_session_room(struct de_kv *kv, uint64_t session, size_t *bytes);
 /* Removes up to *budget remembered results of a session that ends, and counts them off. */
 int de_kv_session_forget(struct de_kv *kv, uint64_t session, struct de_kv_lease *lease,
                          uint64_t upto, uint32_t *budget);

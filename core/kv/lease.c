@@ -60,7 +60,7 @@ int de_kv_lease_put(struct de_kv *kv, uint64_t id, const struct de_kv_lease *lea
     uint8_t bytes[DE_KV_LEASE_BYTES];
 
     DE_ASSERT(id != 0 && id <= kv->open.last_lease);
-    DE_ASSERT(kv->open.leases <= kv->open.last_lease);
+    DE_ASSERT(kv->open.leases <= kv->open.last_lease && kv->open.sessions <= kv->open.leases);
     de_kv_lease_encode(lease, bytes);
     return de_kv_put_bytes(kv, de_kv_lease_key(id, buffer), dengine_bytes(bytes, sizeof bytes));
 }
@@ -153,6 +153,7 @@ static int make(struct de_kv *kv, const struct de_kv_lease *lease, uint64_t *id)
     DE_ASSERT(!lease->ending);
     *id = ++kv->open.last_lease;
     kv->open.leases++;
+    kv->open.sessions += lease->session ? 1 : 0;
     rc = de_kv_lease_put(kv, *id, lease);
     return rc == 0 ? put_deadline(kv, *id, lease) : rc;
 }
@@ -164,7 +165,9 @@ static int unmake(struct de_kv *kv, uint64_t id, const struct de_kv_lease *lease
 
     DE_ASSERT(kv->open.leases > 0);
     DE_ASSERT(lease->remembered == 0);
+    DE_ASSERT_IMPLIES(lease->session, kv->open.sessions > 0);
     kv->open.leases--;
+    kv->open.sessions -= lease->session ? 1 : 0;
     return rc == 0 ? de_kv_remove_bytes(kv, de_kv_lease_key(id, buffer)) : rc;
 }
 

@@ -9,7 +9,8 @@ static const uint8_t state_key[] = {DE_KV_SPACE_META, 's', 't', 'a', 't', 'e'};
 static const uint8_t state_magic[4] = {'D', 'E', 'K', 'V'};
 
 enum {
-    STATE_CRC_OFFSET = 48,
+    STATE_CRC_OFFSET = 56,
+    STATE_2_CRC_OFFSET = 48,
 };
 
 DE_STATIC_ASSERT(2 + 8 + DE_KV_USER_KEY_MAX <= DENGINE_KV_KEY_MAX, "what stands before a key");
@@ -73,7 +74,7 @@ void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes)
 {
     DE_ASSERT(bytes != NULL);
     DE_ASSERT(mark->index > 0 && mark->term > 0); /* no entry is of term 0 */
-    DE_ASSERT(mark->leases <= mark->last_lease);
+    DE_ASSERT(mark->leases <= mark->last_lease && mark->sessions <= mark->leases);
     memcpy(bytes, state_magic, sizeof state_magic);
     de_store_u32(bytes + 4, DE_KV_FORMAT_VERSION);
     de_store_u64(bytes + 8, mark->index);
@@ -81,10 +82,13 @@ void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes)
     de_store_u64(bytes + 24, mark->time_ns);
     de_store_u64(bytes + 32, mark->last_lease);
     de_store_u64(bytes + 40, mark->leases);
+    de_store_u64(bytes + 48, mark->sessions);
     de_store_u32(bytes + STATE_CRC_OFFSET, de_crc32c(0, bytes, STATE_CRC_OFFSET));
 }
 
-int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
+/* What all formats have in common, up to the checksum at crc_offset. */
+static int decode_state(struct dengine_slice bytes, uint32_t version, size_t crc_offset,
+                        struct de_kv_mark *mark)
 {
     const uint8_t *at = bytes.data;
 
@@ -94,11 +98,11 @@ int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
     if (bytes.size < 8 || memcmp(at, state_magic, sizeof state_magic) != 0) {
         return DENGINE_E_CORRUPT;
     }
-    if (de_load_u32(at + 4) != DE_KV_FORMAT_VERSION) {
+    if (de_load_u32(at + 4) != version) {
         return DENGINE_E_VERSION;
     }
-    if (bytes.size != DE_KV_STATE_BYTES ||
-        de_load_u32(at + STATE_CRC_OFFSET) != de_crc32c(0, at, STATE_CRC_OFFSET)) {
+    if (bytes.size != crc_offset + 4 ||
+        de_load_u32(at + crc_offset) != de_crc32c(0, at, crc_offset)) {
         return DENGINE_E_CORRUPT;
     }
     mark->index = de_load_u64(at + 8);
@@ -112,6 +116,28 @@ int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
                : DENGINE_E_CORRUPT;
 }
 
+int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark)
+{
+    const int rc = decode_state(bytes, DE_KV_FORMAT_VERSION, STATE_CRC_OFFSET, mark);
+
+    DE_ASSERT(rc <= 0);
+    if (rc != 0) {
+        return rc;
+    }
+    mark->sessions = de_load_u64((const uint8_t *)bytes.data + 48);
+    DE_ASSERT(mark->index > 0);
+    return mark->sessions <= mark->leases ? 0 : DENGINE_E_CORRUPT;
+}
+
+int de_kv_state_decode_2(struct dengine_slice bytes, struct de_kv_mark *mark)
+{
+    const int rc = decode_state(bytes, 2, STATE_2_CRC_OFFSET, mark);
+
+    DE_ASSERT(rc <= 0);
+    DE_ASSERT(mark->sessions == 0);
+    return rc;
+}
+
 bool de_kv_state_is_older(struct dengine_slice bytes)
 {
     const uint8_t *at = bytes.data;
@@ -122,19 +148,23 @@ bool de_kv_state_is_older(struct dengine_slice bytes)
            de_load_u32(at + 4) >= 1 && de_load_u32(at + 4) < DE_KV_FORMAT_VERSION;
 }
 
-int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark)
+bool de_kv_is_state_key(struct dengine_slice key)
+{
+    DE_ASSERT(key.data != NULL);
+    DE_ASSERT(key.size > 0);
+    return key.size == sizeof state_key && memcmp(key.data, state_key, sizeof state_key) == 0;
+}
+
+int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value)
 {
     const uint8_t *at = key.data;
 
     DE_ASSERT(at != NULL && key.size > 0);
-    DE_ASSERT(mark != NULL);
+    DE_ASSERT(!de_kv_is_state_key(key));
     if (at[0] == DE_KV_SPACE_USER && key.size > 1) {
         struct de_kv_record record;
 
         return de_kv_record_decode(value, &record);
-    }
-    if (key.size == sizeof state_key && memcmp(at, state_key, sizeof state_key) == 0) {
-        return de_kv_state_decode(value, mark);
     }
     return de_kv_own_pair_check(key, value);
 }

@@ -51,13 +51,16 @@
  *
  *   offset  size  what
  *        0     4  "DEKV"
- *        4     4  format version, 2
+ *        4     4  format version, 3
  *        8     8  applied index
  *       16     8  applied term
  *       24     8  cluster time, nanoseconds
  *       32     8  newest lease given out
  *       40     8  leases there are
- *       48     4  CRC-32C of the bytes before */
+ *       48     8  those of them that have a session
+ *       56     4  CRC-32C of the bytes before
+ *
+ * Format 2 was the same without the sessions, its CRC at 48. In a snapshot it is still read. */
 #ifndef DE_CORE_KV_RECORD_H
 #define DE_CORE_KV_RECORD_H
 
@@ -79,8 +82,8 @@ extern "C" {
 /* Largest value of a user: the store's limit less the record's header. */
 #define DE_KV_VALUE_MAX ((size_t)INT32_MAX - DE_KV_RECORD_HEADER_BYTES)
 
-#define DE_KV_FORMAT_VERSION 2
-#define DE_KV_STATE_BYTES    52
+#define DE_KV_FORMAT_VERSION 3
+#define DE_KV_STATE_BYTES    60
 
 /* What "\0state" says. */
 struct de_kv_mark {
@@ -89,6 +92,7 @@ struct de_kv_mark {
     uint64_t time_ns;
     uint64_t last_lease;
     uint64_t leases;
+    uint64_t sessions;
 };
 
 /* One key as stored, decoded; borrows. */
@@ -166,12 +170,18 @@ void de_kv_state_encode(const struct de_kv_mark *mark, uint8_t *bytes);
 /* VERSION, or CORRUPT. */
 int de_kv_state_decode(struct dengine_slice bytes, struct de_kv_mark *mark);
 
+/* The same of what format 2 had in this place, which says nothing of sessions: there are 0. */
+int de_kv_state_decode_2(struct dengine_slice bytes, struct de_kv_mark *mark);
+
 /* Whether bytes are what an older format had in this place. */
 bool de_kv_state_is_older(struct dengine_slice bytes);
 
-/* Whether this is a pair that the state machine could have written: 0, CORRUPT or VERSION. When it
- * is "\0state", *mark is what it says. */
-int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value, struct de_kv_mark *mark);
+/* Whether this is the store key of "\0state". */
+bool de_kv_is_state_key(struct dengine_slice key);
+
+/* Whether this is a pair, other than that one, that the state machine could have written: 0,
+ * CORRUPT or VERSION. */
+int de_kv_pair_check(struct dengine_slice key, struct dengine_slice value);
 
 #ifdef __cplusplus
 }

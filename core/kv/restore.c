@@ -27,6 +27,8 @@ struct de_kv_restore {
     uint8_t *value; /* grows as its bytes come in: a length alone gets no memory */
     size_t value_capacity;
     uint64_t records;
+    uint64_t leases;        /* that have come */
+    uint64_t sessions;      /* those of them that have one */
     struct de_kv_mark mark; /* what "\0state" says; index 0: it has not come */
     uint64_t wake_ns;       /* the first deadline that has come; UINT64_MAX: none */
     int failed;             /* 0, or what the first failure was */
@@ -111,20 +113,66 @@ static int lengths(struct de_kv_restore *restore)
     return 0;
 }
 
+/* Notes what there is to know of a pair that is sound. */
+static void note_pair(struct de_kv_restore *restore, struct dengine_slice key,
+                      struct dengine_slice value)
+{
+    struct de_kv_lease lease;
+    uint64_t deadline_ns = 0;
+    uint64_t id = 0;
+
+    DE_ASSERT(key.size >= 1);
+    DE_ASSERT(restore->sessions <= restore->leases);
+    if (de_kv_deadline_of(key, &deadline_ns, &id) && deadline_ns < restore->wake_ns) {
+        restore->wake_ns = deadline_ns;
+    }
+    if (de_kv_lease_of(key, &id) && de_kv_lease_decode(value, &lease) == 0) {
+        restore->leases++;
+        restore->sessions += lease.session ? 1 : 0;
+    }
+}
+
+/* "\0state" stands behind all leases: what it says of them is compared with what came. Format 2
+ * said nothing of sessions. *value becomes what the store is to have, in state. */
+static int check_state(struct de_kv_restore *restore, struct dengine_slice *value, uint8_t *state)
+{
+    struct de_kv_mark *mark = &restore->mark;
+    int rc = de_kv_state_decode_2(*value, mark);
+
+    DE_ASSERT(state != NULL);
+    if (rc == DENGINE_E_VERSION) {
+        rc = de_kv_state_decode(*value, mark);
+    } else if (rc == 0) {
+        mark->sessions = restore->sessions;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (mark->leases != restore->leases || mark->sessions != restore->sessions) {
+        return DENGINE_E_CORRUPT;
+    }
+    de_kv_state_encode(mark, state);
+    *value = dengine_bytes(state, DE_KV_STATE_BYTES);
+    DE_ASSERT(mark->index > 0);
+    return 0;
+}
+
 static int pair(struct de_kv *kv, struct de_kv_restore *restore)
 {
     const struct dengine_slice key = dengine_bytes(restore->key, restore->key_size);
-    const struct dengine_slice value = dengine_bytes(restore->value, restore->value_size);
-    uint64_t deadline_ns = 0;
-    uint64_t lease = 0;
-    int rc = de_kv_pair_check(key, value, &restore->mark);
+    struct dengine_slice value = dengine_bytes(restore->value, restore->value_size);
+    uint8_t state[DE_KV_STATE_BYTES];
+    int rc;
 
     DE_ASSERT(restore->part == PART_VALUE);
     DE_ASSERT(key.size >= 1);
-    if (de_kv_deadline_of(key, &deadline_ns, &lease) && deadline_ns < restore->wake_ns) {
-        restore->wake_ns = deadline_ns;
+    if (de_kv_is_state_key(key)) {
+        rc = check_state(restore, &value, state);
+    } else {
+        rc = de_kv_pair_check(key, value);
     }
     if (rc == 0) {
+        note_pair(restore, key, value);
         rc = kv->store.ops->replace_put(kv->store.object, key, value);
         if (rc == DENGINE_E_INVALID) {
             return DENGINE_E_CORRUPT; /* not in ascending order */
@@ -243,7 +291,7 @@ int de_kv_op_restore_write(void *object, struct dengine_slice bytes)
         if (restore->failed == DENGINE_E_CORRUPT) {
             de_kv_note(kv, "a snapshot does not hold a state of the key-value state machine");
         } else if (restore->failed == DENGINE_E_VERSION) {
-            de_kv_note(kv, "a snapshot was written by a newer version of dengine");
+            de_kv_note(kv, "a snapshot has a format of another version of dengine");
         }
     }
     return restore->failed;

@@ -38,6 +38,41 @@ static int find(struct de_kv *kv, const struct de_kv_command *command,
     return de_kv_keep(kv, bytes, result);
 }
 
+struct sum {
+    uint64_t session;
+    size_t bytes;
+};
+
+static int add_one(void *context, struct dengine_slice key, struct dengine_slice value)
+{
+    struct sum *sum = context;
+    uint64_t session = 0;
+    uint64_t sequence = 0;
+
+    DE_ASSERT(key.size > 0);
+    DE_ASSERT(sum->session != 0);
+    if (!de_kv_remembered_of(key, &session, &sequence) || session != sum->session) {
+        return ENOUGH;
+    }
+    sum->bytes += value.size - DE_KV_REMEMBERED_HEADER_BYTES;
+    return 0;
+}
+
+/* Counted when somebody may answer at length: a sum in the record of the session would be one more
+ * thing that has to agree with the results, and be written with each. */
+int de_kv_session_room(struct de_kv *kv, uint64_t session, size_t *bytes)
+{
+    struct sum sum = {.session = session};
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+    int rc = de_kv_iterate_bytes(kv, de_kv_remembered_key(session, 0, buffer), add_one, &sum);
+
+    DE_ASSERT(rc == 0 || rc == ENOUGH || rc == kv->failed);
+    DE_ASSERT(sum.bytes <=
+              DE_KV_SESSION_BYTES_MAX + DE_KV_SESSION_WINDOW * DE_KV_SESSION_SMALL_BYTES);
+    *bytes = sum.bytes < DE_KV_SESSION_BYTES_MAX ? DE_KV_SESSION_BYTES_MAX - sum.bytes : 0;
+    return rc == ENOUGH ? 0 : rc;
+}
+
 struct collect {
     uint64_t session;
     uint64_t upto;

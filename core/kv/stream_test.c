@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/codec.h"
+#include "core/base/crc32c.h"
 #include "core/base/random.h"
 #include "core/kv/kv.h"
 #include "core/kv/kv_test_machine.h"
@@ -412,6 +413,77 @@ static void test_bad_records_are_refused(void **state)
     test_machine_teardown(&f);
 }
 
+static void make_lease(struct maker *maker, uint64_t id, bool session)
+{
+    const struct de_kv_lease lease = {
+        .session = session, .ttl_ns = DE_KV_TTL_MIN_NS, .deadline_ns = 90};
+    uint8_t bytes[DE_KV_LEASE_BYTES];
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+
+    de_kv_lease_encode(&lease, bytes);
+    make_pair(maker, de_kv_lease_key(id, buffer), dengine_bytes(bytes, sizeof bytes));
+}
+
+/* Three leases, two of them with a session; and what "\0state" says of them. */
+static void make_sessions(struct maker *maker, uint64_t leases, uint64_t sessions, bool format_2)
+{
+    const struct de_kv_mark mark = {.index = 4,
+                                    .term = 2,
+                                    .time_ns = 40,
+                                    .last_lease = 9,
+                                    .leases = leases,
+                                    .sessions = sessions};
+    uint8_t bytes[DE_KV_STATE_BYTES];
+    uint8_t buffer[DENGINE_KV_KEY_MAX];
+
+    make(maker, 1);
+    for (uint64_t id = 3; id <= 5; id++) {
+        make_pair(maker, de_kv_deadline_key(90, id, buffer), dengine_str(""));
+    }
+    make_lease(maker, 3, true);
+    make_lease(maker, 4, false);
+    make_lease(maker, 5, true);
+    de_kv_state_encode(&mark, bytes);
+    if (format_2) {
+        de_store_u32(bytes + 4, 2);
+        de_store_u32(bytes + 48, de_crc32c(0, bytes, 48));
+    }
+    make_pair(maker, de_kv_state_key(), dengine_bytes(bytes, format_2 ? 52 : sizeof bytes));
+    make_end(maker, 7);
+}
+
+static void test_leases_and_sessions_are_counted(void **state)
+{
+    struct test_machine f;
+    struct test_machine g;
+    struct maker maker;
+    struct de_kv_view view;
+
+    (void)state;
+    test_machine_setup(&f);
+    put(&f, 1, "old", dengine_str("z"));
+    make_sessions(&maker, 2, 2, false);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make_sessions(&maker, 3, 1, false);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make_sessions(&maker, 2, 0, true);
+    refuse_made(&f, &maker, DENGINE_E_CORRUPT);
+    make_sessions(&maker, 3, 2, false);
+    assert_int_equal(restore(&f, maker.bytes, maker.writer.size, 1, 4, 2), 0);
+    /* A snapshot from before sessions were counted gives the same state. */
+    test_machine_setup(&g);
+    make_sessions(&maker, 3, 0, true);
+    assert_int_equal(restore(&g, maker.bytes, maker.writer.size, 1, 4, 2), 0);
+    assert_true(digest_of(&f) == digest_of(&g));
+    assert_int_equal(de_kv_view_open(g.kv, &view), 0);
+    assert_int_equal(view.leases, 3);
+    assert_int_equal(view.sessions, 2);
+    de_kv_view_close(&view);
+    put(&g, 5, "more", dengine_str("")); /* and it goes on from there */
+    test_machine_teardown(&f);
+    test_machine_teardown(&g);
+}
+
 /* A length alone must not make us allocate what it says. */
 static void test_lengths_out_of_bounds_are_refused(void **state)
 {
@@ -600,6 +672,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_that_is_not_whole_is_refused),
         cmocka_unit_test(test_a_stream_of_another_index_is_refused),
         cmocka_unit_test(test_bad_records_are_refused),
+        cmocka_unit_test(test_leases_and_sessions_are_counted),
         cmocka_unit_test(test_lengths_out_of_bounds_are_refused),
         cmocka_unit_test(test_damage_never_crashes),
         cmocka_unit_test(test_a_failing_store_leaves_the_old_state),

@@ -29,6 +29,7 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
         view->revision = mark.index;
         view->time_ns = mark.time_ns;
         view->leases = mark.leases;
+        view->sessions = mark.sessions;
     } else if (rc == DENGINE_E_NOT_FOUND) {
         rc = 0;
     }

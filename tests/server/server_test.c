@@ -584,6 +584,28 @@ static void test_bounds_are_configured(void **state)
     stop_server(server);
 }
 
+static void test_sessions_are_bounded(void **state)
+{
+    char endpoint[64];
+    struct de_process *server =
+        start_server_with(endpoint, "limits.sessions_max=1", "limits.leases_max=9");
+    const struct dengine_call_options brief = {.timeout_ms = 500};
+    struct dengine_session *session;
+    struct dengine_session *more;
+    struct dengine_client *client;
+
+    (void)state;
+    assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
+    assert_int_equal(dengine_session_open(client, 3600000, NULL, NULL, &session), 0);
+    assert_int_equal(dengine_session_open(client, 3600000, NULL, &brief, &more), DENGINE_E_BUSY);
+    assert_non_null(strstr(dengine_last_error(client), "limits.sessions_max"));
+    assert_int_equal(dengine_session_close(session), 0);
+    assert_int_equal(dengine_session_open(client, 3600000, NULL, NULL, &more), 0);
+    assert_int_equal(dengine_session_close(more), 0);
+    dengine_disconnect(client);
+    stop_server(server);
+}
+
 #define IN_FLIGHT 500
 
 struct tally {
@@ -655,6 +677,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_was_written_outlives_a_kill, clean, clean),
         cmocka_unit_test_setup_teardown(test_limits_are_told_apart, clean, clean),
         cmocka_unit_test_setup_teardown(test_bounds_are_configured, clean, clean),
+        cmocka_unit_test_setup_teardown(test_sessions_are_bounded, clean, clean),
         cmocka_unit_test_setup_teardown(test_many_calls_in_flight, clean, clean),
     };
 
