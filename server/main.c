@@ -160,35 +160,51 @@ static int start(struct server *server)
     parts.watches = de_engine_watches(server->engine);
     parts.engine = server->engine;
     de_service_attach(server->service, &parts);
-    log_listening(server);
     return 0;
 }
 
-/* After the engine: until there is one there is nothing to tell. */
-static int start_monitor(struct server *server)
+/* Takes the port for metrics, if there is to be one. */
+static int open_monitor(struct server *server)
 {
     const struct dengine_config *config = server->config;
-    const struct de_monitor_options options = {
-        .address = de_config_text(config, DE_CONFIG_PROMETHEUS_ADDRESS),
-        .port = (uint16_t)de_config_number(config, DE_CONFIG_PROMETHEUS_PORT),
-        .cluster = de_config_text(config, DE_CONFIG_CLUSTER_NAME),
-        .engine = server->engine,
-    };
-    struct de_log_field fields[] = {{"address", options.address, 0}, {"port", NULL, 0}};
-    char message[300];
+    char message[600];
     int err;
 
     if (strcmp(de_config_text(config, DE_CONFIG_PROMETHEUS_ENABLED), "true") != 0) {
         return 0;
     }
-    err = de_monitor_start(&options, &server->monitor, message, sizeof message);
+    err = de_monitor_open(de_config_text(config, DE_CONFIG_PROMETHEUS_ADDRESS),
+                          (uint16_t)de_config_number(config, DE_CONFIG_PROMETHEUS_PORT),
+                          &server->monitor, message, sizeof message);
     if (err != 0) {
         log_failure(server, "cannot_start", err, message);
-        return err;
     }
-    fields[1].number = de_monitor_port(server->monitor);
+    return err;
+}
+
+/* Begins to answer there, now that there is an engine to tell of. */
+static int start_monitor(struct server *server)
+{
+    const struct dengine_config *config = server->config;
+    const int err = server->monitor == NULL
+                        ? 0
+                        : de_monitor_start(server->monitor, server->engine,
+                                           de_config_text(config, DE_CONFIG_CLUSTER_NAME));
+
+    if (err != 0) {
+        log_failure(server, "cannot_start", err, "no memory to serve metrics");
+    }
+    return err;
+}
+
+static void log_monitoring(const struct server *server)
+{
+    const struct de_log_field fields[] = {
+        {"address", de_config_text(server->config, DE_CONFIG_PROMETHEUS_ADDRESS), 0},
+        {"port", NULL, de_monitor_port(server->monitor)},
+    };
+
     de_log(server->log_format, DE_LOG_INFO, "monitoring", fields, DE_ARRAY_SIZE(fields));
-    return 0;
 }
 
 static const char *role_name(enum dengine_role role)
@@ -270,15 +286,24 @@ static int run(struct server *server)
     }
 }
 
+/* The port for metrics is taken before anything is touched, and none is told of before all are
+ * served. */
 static int serve(struct server *server)
 {
-    int err = start(server);
+    int err = open_monitor(server);
     int close_err;
 
+    err = err == 0 ? start(server) : err;
+    err = err == 0 ? start_monitor(server) : err;
     if (err == 0) {
-        err = start_monitor(server);
-        err = err == 0 ? run(server) : err;
-        de_monitor_stop(server->monitor);
+        log_listening(server);
+        if (server->monitor != NULL) {
+            log_monitoring(server);
+        }
+        err = run(server);
+    }
+    de_monitor_close(server->monitor);
+    if (server->engine != NULL) {
         de_service_drain(server->service);
     }
     close_err = dengine_close(server->engine);

@@ -1,28 +1,46 @@
 #include "server/monitor.h"
 
-#include <errno.h>
-#include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
+#include <pthread.h>
 
 #include "core/base/assert.h"
+#include "runtime/libev/clock.h"
+#include "server/listen_socket.h"
 #include "server/metrics_text.h"
 
-#define TEXT "text/plain; charset=utf-8"
+#define TEXT      "text/plain; charset=utf-8"
+#define NS_PER_MS UINT64_C(1000000)
+#define TOTAL_NS  (DE_MONITOR_TOTAL_S * 1000 * NS_PER_MS)
 
-struct de_monitor {
-    struct MHD_Daemon *daemon;
-    struct dengine *engine;
-    const char *cluster;
-    uint16_t port;
+/* A connection, from when it is accepted until it is closed. */
+struct visit {
+    bool open;
+    int fd;
+    uint64_t until_ns; /* UINT64_MAX: it was told to go */
 };
 
-/* ---- answers, on the thread of the daemon ---- */
+struct de_monitor {
+    int listen_fd;
+    uint16_t port;
+    struct dengine *engine; /* NULL: not started */
+    const char *cluster;
+    struct MHD_Daemon *daemon;
+    int stop_fd; /* readable: end */
+    pthread_t thread;
+    /* The thread's: */
+    struct visit visits[DE_MONITOR_CONNECTIONS];
+    bool left; /* a connection was closed in this turn */
+};
+
+/* ---- answers, on the thread ---- */
 
 /* body is handed over; NULL: there was no memory for it, and the connection is closed. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
@@ -40,6 +58,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
         return MHD_NO;
     }
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES &&
         (status != MHD_HTTP_METHOD_NOT_ALLOWED ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES)) {
         result = MHD_queue_response(connection, status, response);
@@ -127,118 +146,142 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
     return answer_line(connection, MHD_HTTP_NOT_FOUND, "there are /metrics, /healthz and /readyz");
 }
 
-/* ---- the socket ---- */
+/* ---- connections, on the thread ---- */
 
-static int error_of(int code)
+static void note_connection(void *context, struct MHD_Connection *connection, void **seat,
+                            enum MHD_ConnectionNotificationCode what)
 {
-    switch (code) {
-    case EADDRINUSE:
-        return DENGINE_E_ADDRESS_IN_USE;
-    case EACCES:
-        return DENGINE_E_PERMISSION;
-    case EADDRNOTAVAIL:
-        return DENGINE_E_NOT_FOUND;
-    default:
-        return DENGINE_E_IO;
+    struct de_monitor *monitor = context;
+    struct visit *visit = *seat;
+
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        DE_ASSERT(visit != NULL && visit->open);
+        visit->open = false;
+        monitor->left = true;
+        return;
     }
+    visit = monitor->visits;
+    while (visit->open) {
+        visit++;
+        DE_ASSERT(visit < monitor->visits + DE_MONITOR_CONNECTIONS); /* no more are accepted */
+    }
+    *visit = (struct visit){
+        .open = true,
+        .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+        .until_ns = de_clock_now_ns() + TOTAL_NS,
+    };
+    *seat = visit;
 }
 
-/* A socket that listens, or -1 and errno. */
-static int listen_at(const struct addrinfo *at)
+/* Ends those whose time is over, and says when the next one's is. */
+static uint64_t end_visits(struct de_monitor *monitor, uint64_t now_ns)
 {
-    const int on = 1;
-    const int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-    int code;
+    uint64_t next_ns = UINT64_MAX;
+    size_t i;
 
-    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, DE_MONITOR_CONNECTIONS) == 0) {
-        return fd;
+    for (i = 0; i < DE_MONITOR_CONNECTIONS; i++) {
+        struct visit *visit = &monitor->visits[i];
+
+        if (visit->open && visit->until_ns <= now_ns) {
+            (void)shutdown(visit->fd, SHUT_RDWR); /* which the daemon sees, and closes it */
+            visit->until_ns = UINT64_MAX;
+        }
+        if (visit->open && visit->until_ns < next_ns) {
+            next_ns = visit->until_ns;
+        }
     }
-    code = errno;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    errno = code;
-    return -1;
+    return next_ns;
 }
 
-static uint16_t port_of(int fd)
+/* How long to wait for something to happen, -1: as long as it takes. */
+static int pause_ms(struct de_monitor *monitor)
 {
-    struct sockaddr_storage name;
-    socklen_t size = sizeof name;
-    char port[16] = "0";
+    const uint64_t now_ns = de_clock_now_ns();
+    const uint64_t next_ns = end_visits(monitor, now_ns);
+    MHD_UNSIGNED_LONG_LONG asked_ms = 0;
+    uint64_t ms = next_ns == UINT64_MAX ? UINT64_MAX : (next_ns - now_ns) / NS_PER_MS + 1;
 
-    if (getsockname(fd, (struct sockaddr *)&name, &size) == 0) {
-        (void)getnameinfo((struct sockaddr *)&name, size, NULL, 0, port, sizeof port,
-                          NI_NUMERICSERV);
+    DE_ASSERT(next_ns > now_ns);
+    if (MHD_get_timeout(monitor->daemon, &asked_ms) == MHD_YES && asked_ms < ms) {
+        ms = asked_ms;
     }
-    return (uint16_t)strtoul(port, NULL, 10);
+    return ms == UINT64_MAX ? -1 : (int)ms;
 }
 
-static int open_socket(const struct de_monitor_options *options, int *fd, char *message,
-                       size_t message_size)
+static void *serve(void *context)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *found = NULL;
-    char port[8];
-    int err;
+    struct de_monitor *monitor = context;
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(monitor->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    struct pollfd wait[2] = {{.fd = info->epoll_fd, .events = POLLIN},
+                             {.fd = monitor->stop_fd, .events = POLLIN}};
 
-    (void)snprintf(port, sizeof port, "%u", (unsigned)options->port);
-    err = getaddrinfo(options->address, port, &hints, &found);
-    if (err != 0) {
-        (void)snprintf(message, message_size, "monitoring.prometheus_address: %s: %s",
-                       options->address, gai_strerror(err));
-        return DENGINE_E_NOT_FOUND;
+    while (wait[1].revents == 0) {
+        (void)poll(wait, 2, pause_ms(monitor));
+        do { /* once more when somebody has left: the daemon listens again only in the next turn */
+            monitor->left = false;
+            (void)MHD_run(monitor->daemon);
+        } while (monitor->left);
     }
-    *fd = listen_at(found);
-    if (*fd < 0) {
-        err = error_of(errno);
-        (void)snprintf(message, message_size,
-                       "cannot serve metrics at %s port %s: %s; choose another "
-                       "monitoring.prometheus_address or prometheus_port",
-                       options->address, port, strerror(errno));
-    }
-    freeaddrinfo(found);
-    return err;
+    return NULL;
 }
 
 /* ---- life ---- */
 
-int de_monitor_start(const struct de_monitor_options *options, struct de_monitor **monitor,
-                     char *message, size_t message_size)
+int de_monitor_open(const char *address, uint16_t port, struct de_monitor **monitor, char *message,
+                    size_t message_size)
 {
     struct de_monitor *made = calloc(1, sizeof *made);
-    int fd = -1;
+    char reason[200];
     int err;
 
-    DE_ASSERT(options->engine != NULL && options->cluster != NULL);
+    DE_ASSERT(address != NULL);
     *monitor = NULL;
     if (made == NULL) {
         (void)snprintf(message, message_size, "no memory to serve metrics");
         return DENGINE_E_NO_MEMORY;
     }
-    made->engine = options->engine;
-    made->cluster = options->cluster;
-    err = open_socket(options, &fd, message, message_size);
-    if (err == 0) {
-        made->port = port_of(fd);
-        made->daemon =
-            MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO, 0, NULL, NULL, handle,
-                             made, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                             (unsigned)DE_MONITOR_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                             (unsigned)DE_MONITOR_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                             (size_t)DE_MONITOR_REQUEST_BYTES, MHD_OPTION_END);
-        if (made->daemon == NULL) {
-            (void)close(fd);
-            (void)snprintf(message, message_size, "cannot start to serve metrics");
-            err = DENGINE_E_NO_MEMORY;
-        }
-    }
+    err = de_listen_at(address, port, DE_MONITOR_CONNECTIONS, &made->listen_fd, reason,
+                       sizeof reason);
     if (err != 0) {
+        (void)snprintf(message, message_size,
+                       "cannot serve metrics at %s port %u: %s; choose another "
+                       "monitoring.prometheus_address or prometheus_port",
+                       address, (unsigned)port, reason);
         free(made);
         return err;
     }
+    made->port = de_listen_port(made->listen_fd);
+    made->stop_fd = -1;
     *monitor = made;
+    return 0;
+}
+
+int de_monitor_start(struct de_monitor *monitor, struct dengine *engine, const char *cluster)
+{
+    DE_ASSERT(engine != NULL && cluster != NULL);
+    DE_ASSERT(monitor->engine == NULL);
+    monitor->cluster = cluster;
+    monitor->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (monitor->stop_fd < 0) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    monitor->engine = engine;
+    monitor->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL, 0, NULL, NULL, handle, monitor, MHD_OPTION_LISTEN_SOCKET, monitor->listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)DE_MONITOR_CONNECTIONS,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)DE_MONITOR_SILENCE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)DE_MONITOR_REQUEST_BYTES,
+        MHD_OPTION_NOTIFY_CONNECTION, note_connection, monitor, MHD_OPTION_END);
+    if (monitor->daemon != NULL && pthread_create(&monitor->thread, NULL, serve, monitor) != 0) {
+        MHD_stop_daemon(monitor->daemon); /* closes the socket, too */
+        monitor->daemon = NULL;
+        monitor->listen_fd = -1;
+    }
+    if (monitor->daemon == NULL) {
+        monitor->engine = NULL;
+        return DENGINE_E_NO_MEMORY;
+    }
     return 0;
 }
 
@@ -248,10 +291,23 @@ uint16_t de_monitor_port(const struct de_monitor *monitor)
     return monitor->port;
 }
 
-void de_monitor_stop(struct de_monitor *monitor)
+void de_monitor_close(struct de_monitor *monitor)
 {
-    if (monitor != NULL) {
-        MHD_stop_daemon(monitor->daemon); /* closes the socket, too */
-        free(monitor);
+    if (monitor == NULL) {
+        return;
     }
+    if (monitor->daemon != NULL) {
+        const uint64_t one = 1;
+        const ssize_t written = write(monitor->stop_fd, &one, sizeof one);
+        const int err = pthread_join(monitor->thread, NULL);
+
+        DE_ASSERT(written == (ssize_t)sizeof one && err == 0);
+        MHD_stop_daemon(monitor->daemon);
+    } else if (monitor->listen_fd >= 0) {
+        (void)close(monitor->listen_fd);
+    }
+    if (monitor->stop_fd >= 0) {
+        (void)close(monitor->stop_fd);
+    }
+    free(monitor);
 }

@@ -1,5 +1,6 @@
 /* What operators ask a server over HTTP: the metrics, and whether it lives. */
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <pthread.h>
 
 #include <dengine/client.h>
 
@@ -25,6 +27,7 @@
 #define DIRECTORY   "monitor_test.data"
 #define ANSWER_MAX  65536
 #define MANY        (DE_MONITOR_CONNECTIONS + 8)
+#define DRIP_MS     100
 #define LONG_HEADER (8 * DE_MONITOR_REQUEST_BYTES)
 
 struct fixture {
@@ -230,6 +233,53 @@ static void silent_clients_hold_up_nobody(void **state)
     tear_down(&f);
 }
 
+/* Clients that always have one more byte to say. */
+struct drip {
+    int sockets[DE_MONITOR_CONNECTIONS];
+    pthread_t thread;
+};
+
+/* Until all are closed by the server. */
+static void *drip_on(void *context)
+{
+    struct drip *drip = context;
+
+    for (int i = 0; i < DE_MONITOR_CONNECTIONS; i++) {
+        struct pollfd closed = {.fd = drip->sockets[i], .events = POLLIN};
+
+        while (poll(&closed, 1, DRIP_MS) == 0) {
+            for (int other = i; other < DE_MONITOR_CONNECTIONS; other++) {
+                (void)send(drip->sockets[other], "x", 1, MSG_NOSIGNAL);
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Nor do those who are never silent: their time is over, too, and whoever waited gets in. */
+static void dripping_clients_keep_nobody_out(void **state)
+{
+    static char answer[ANSWER_MAX];
+    struct fixture f;
+    struct drip drip;
+    int i;
+
+    (void)state;
+    set_up(&f);
+    for (i = 0; i < DE_MONITOR_CONNECTIONS; i++) {
+        drip.sockets[i] = dial(&f);
+        assert_int_equal(send(drip.sockets[i], "GET /metrics HTTP/1.1\r\nDrip: ", 29, MSG_NOSIGNAL),
+                         29);
+    }
+    assert_int_equal(pthread_create(&drip.thread, NULL, drip_on, &drip), 0);
+    assert_int_equal(ask_line(&f, "GET /metrics", answer), 200);
+    assert_int_equal(pthread_join(drip.thread, NULL), 0);
+    for (i = 0; i < DE_MONITOR_CONNECTIONS; i++) {
+        (void)close(drip.sockets[i]);
+    }
+    tear_down(&f);
+}
+
 static void a_port_that_is_taken_is_told(void **state)
 {
     char setting[64];
@@ -254,8 +304,10 @@ static void a_port_that_is_taken_is_told(void **state)
     assert_int_equal(de_process_wait(other, TIMEOUT_MS), 3);
     assert_non_null(strstr(de_process_errors(other), "cannot serve metrics at 127.0.0.1 port "));
     assert_non_null(strstr(de_process_errors(other), "choose another monitoring.prometheus_"));
+    /* Nothing was served that is not served any more, and nothing touched. */
+    assert_null(strstr(de_process_errors(other), "listening"));
+    assert_int_equal(access(DIRECTORY ".other", F_OK), -1);
     de_process_free(other);
-    de_test_remove_tree(DIRECTORY ".other");
     tear_down(&f);
 }
 
@@ -265,6 +317,7 @@ int main(void)
         cmocka_unit_test(metrics_are_served_as_prometheus_reads_them),
         cmocka_unit_test(health_and_what_is_not_there),
         cmocka_unit_test(silent_clients_hold_up_nobody),
+        cmocka_unit_test(dripping_clients_keep_nobody_out),
         cmocka_unit_test(a_port_that_is_taken_is_told),
     };
 
