@@ -278,6 +278,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     const char *reason = "";
 
     memset(cluster, 0, sizeof(*cluster));
+    de_load_init(&cluster->load);
     de_dice_init(&dice, seed, DE_DICE_CLUSTER, 0);
     cluster->nodes = pick(&dice, sizes, DE_ARRAY_SIZE(sizes));
     if (cluster->nodes > most) {

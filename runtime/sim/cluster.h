@@ -3,6 +3,7 @@
 #define DE_RUNTIME_SIM_CLUSTER_H
 
 #include "runtime/sim/host.h"
+#include "runtime/sim/load.h"
 #include "runtime/sim/range_clients.h"
 #include "runtime/sim/scenario.h"
 #include "runtime/sim/service.h"
@@ -26,6 +27,7 @@ struct de_cluster {
     struct de_workload_options workload;
     struct de_service_options service;
     struct de_range_options ranges;
+    struct de_load load;
     uint32_t segment_bytes; /* of the log store */
     uint32_t flush_interval_ms;
     uint64_t flush_bytes;   /* 0: it reports nothing early */

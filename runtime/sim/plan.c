@@ -1,5 +1,7 @@
 #include "runtime/sim/plan.h"
 
+#include "core/base/assert.h"
+
 /* How often the kinds of faults are a set that goes deep together. */
 #define THEMED_PPM 350000
 
@@ -12,6 +14,7 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
 
     plan->seed = seed;
     plan->scenario = scenario;
+    plan->until_ns = 0;
     plan->warm_ns = DE_SCENARIO_WARM_NS;
     plan->chaos_ns = scenario->chaos_ns != 0 ? scenario->chaos_ns : DE_SCENARIO_CHAOS_NS;
     de_cluster_draw(&plan->cluster, scenario, seed);
@@ -30,6 +33,16 @@ void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint
     faults.themed_ppm = scenario->themed_ppm != 0 ? scenario->themed_ppm : THEMED_PPM;
     faults.late_churn = scenario->hasty;
     de_schedule_draw(&plan->schedule, &faults);
+}
+
+void de_plan_copy(const struct de_plan *plan, struct de_plan *copy)
+{
+    DE_ASSERT(copy != plan);
+    *copy = *plan;
+    de_schedule_init(&copy->schedule);
+    for (size_t i = 0; i < plan->schedule.count; i++) {
+        de_schedule_add(&copy->schedule, &plan->schedule.faults[i]);
+    }
 }
 
 void de_plan_deinit(struct de_plan *plan)

@@ -38,12 +38,16 @@ struct de_plan {
     struct de_cluster cluster;
     uint64_t warm_ns;
     uint64_t chaos_ns;
+    uint64_t until_ns; /* stop here without healing; 0 = run to the end */
     struct de_schedule schedule;
 };
 
 /* What this seed means in this scenario. */
 void de_plan_draw(struct de_plan *plan, const struct de_scenario *scenario, uint64_t seed);
 void de_plan_deinit(struct de_plan *plan);
+
+/* Makes *copy, which was not initialised, the same as plan. */
+void de_plan_copy(const struct de_plan *plan, struct de_plan *copy);
 
 /* Appends the plan as a schedule file that sets everything. */
 void de_plan_print(const struct de_plan *plan, struct de_text *text);

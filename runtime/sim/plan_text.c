@@ -18,6 +18,7 @@
     X(clock_ppm, cluster.clock_ppm, 0, 900000)                                                     \
     X(warm_ns, warm_ns, DE_NS_PER_S, 3600 * DE_NS_PER_S)                                           \
     X(chaos_ns, chaos_ns, 1, 3600 * DE_NS_PER_S)                                                   \
+    X(until_ns, until_ns, 0, 3600 * DE_NS_PER_S)                                                   \
     X(segment_bytes, cluster.segment_bytes, 16384, 1 << 30)                                        \
     X(flush_interval_ms, cluster.flush_interval_ms, 0, 3600000)                                    \
     X(flush_bytes, cluster.flush_bytes, 0, 1 << 30)                                                \
@@ -86,7 +87,11 @@
     X(remote, cluster.workload.remote, 0, 1)                                                       \
     X(session_ppm, cluster.workload.session_ppm, 0, 1000000)                                       \
     X(divided, cluster.workload.divided, 0, 1)                                                     \
-    X(open_ends_max, cluster.workload.open_ends_max, 1, 100)
+    X(open_ends_max, cluster.workload.open_ends_max, 1, 100)                                       \
+    X(load_from_ns, cluster.load.from_ns, 0, DE_LOAD_UNTIL_MAX_NS)                                 \
+    X(load_until_ns, cluster.load.until_ns, 0, DE_LOAD_UNTIL_MAX_NS)                               \
+    X(load_slots, cluster.load.slots, 0, DE_LOAD_ALL)                                              \
+    X(load_clients, cluster.load.clients, 0, DE_LOAD_ALL)
 
 static const struct setting {
     const char *name;
@@ -452,6 +457,9 @@ static bool check_plan(struct parser *parser)
     }
     if (de_raft_check_options(&plan->cluster.raft, &reason) != 0) {
         return wrong(parser, "the settings contradict one another: %s", reason);
+    }
+    if (plan->cluster.load.from_ns > plan->cluster.load.until_ns) {
+        return wrong(parser, "load_from_ns is after load_until_ns");
     }
     if (plan->cluster.workload.write_ppm + plan->cluster.workload.cas_ppm +
             plan->cluster.workload.delete_ppm >

@@ -318,11 +318,14 @@ static void send_attempt(struct de_range_clients *ranges, struct de_range_client
 static void rest(struct de_range_clients *ranges, struct de_range_client *client)
 {
     struct de_dice dice;
+    uint64_t think_ns;
 
     client->busy = false;
     client_dice(ranges, client, &dice, 0);
+    think_ns = de_dice_exponential(&dice, ranges->options.think_ns);
     de_kernel_post(ranges->kernel,
-                   ranges->kernel->now_ns + de_dice_exponential(&dice, ranges->options.think_ns),
+                   de_load_next_ns(ranges->load, client->endpoint,
+                                   ranges->kernel->now_ns + think_ns, think_ns),
                    DE_RANGE_NEXT, client->endpoint, client->operations, NULL);
 }
 
@@ -455,6 +458,7 @@ static void run_next(void *context, const struct de_sim_event *event)
         return;
     }
     client->operations++;
+    ranges->load->begun++;
     client_dice(ranges, client, &dice, 1);
     client->busy = true;
     client->deadline_ns = ranges->kernel->now_ns + ranges->operation_ns;
@@ -503,7 +507,7 @@ static void run_retry(void *context, const struct de_sim_event *event)
 void de_range_clients_init(struct de_range_clients *ranges, struct de_kernel *kernel,
                            struct de_network *network, struct de_verdict *verdict,
                            const struct de_range_options *options,
-                           const struct de_workload_options *workload,
+                           const struct de_workload_options *workload, struct de_load *load,
                            const struct de_oracle *oracle)
 {
     const struct de_kernel_handler next = {"range-next", ranges, run_next, NULL};
@@ -516,6 +520,7 @@ void de_range_clients_init(struct de_range_clients *ranges, struct de_kernel *ke
     ranges->network = network;
     ranges->verdict = verdict;
     ranges->options = *options;
+    ranges->load = load;
     ranges->nodes = workload->nodes;
     ranges->attempt_ns = workload->attempt_ns;
     ranges->operation_ns = workload->operation_ns;

@@ -20,6 +20,7 @@
 #ifndef DE_RUNTIME_SIM_RANGE_CLIENTS_H
 #define DE_RUNTIME_SIM_RANGE_CLIENTS_H
 
+#include "runtime/sim/load.h"
 #include "runtime/sim/network.h"
 #include "runtime/sim/range_model.h"
 #include "runtime/sim/verdict.h"
@@ -77,6 +78,7 @@ struct de_range_clients {
     struct de_network *network;
     struct de_verdict *verdict;
     struct de_range_options options;
+    struct de_load *load; /* of the world */
     uint32_t nodes;
     uint64_t attempt_ns;
     uint64_t operation_ns;
@@ -93,7 +95,7 @@ struct de_workload_options;
 void de_range_clients_init(struct de_range_clients *ranges, struct de_kernel *kernel,
                            struct de_network *network, struct de_verdict *verdict,
                            const struct de_range_options *options,
-                           const struct de_workload_options *workload,
+                           const struct de_workload_options *workload, struct de_load *load,
                            const struct de_oracle *oracle);
 void de_range_clients_deinit(struct de_range_clients *ranges);
 

@@ -311,8 +311,10 @@ static void rest(struct de_service *service, struct de_service_client *client)
     if (de_dice_chance(&dice, 15000)) {
         pause_ns += DE_NS_PER_MS * de_dice_between(&dice, 500, 4000); /* its lease runs out */
     }
-    de_kernel_post(service->kernel, service->kernel->now_ns + pause_ns, DE_SERVICE_NEXT,
-                   client->endpoint, client->operations, NULL);
+    de_kernel_post(service->kernel,
+                   de_load_next_ns(service->load, client->endpoint,
+                                   service->kernel->now_ns + pause_ns, pause_ns),
+                   DE_SERVICE_NEXT, client->endpoint, client->operations, NULL);
 }
 
 /* The client will never know. */
@@ -590,6 +592,7 @@ static void run_next(void *context, const struct de_sim_event *event)
         use_resource(service, client); /* without a look at the time, as after a pause */
     }
     client->operations++;
+    service->load->begun++;
     client_dice(service, client, &dice, 1);
     client->kind = choose(client, service->options.bank, &dice);
     client->busy = true;
@@ -618,7 +621,8 @@ static void run_timeout(void *context, const struct de_sim_event *event)
 void de_service_init(struct de_service *service, struct de_kernel *kernel,
                      struct de_network *network, struct de_verdict *verdict,
                      const struct de_service_options *options,
-                     const struct de_workload_options *workload, uint32_t drift_ppm)
+                     const struct de_workload_options *workload, struct de_load *load,
+                     uint32_t drift_ppm)
 {
     const struct de_kernel_handler next = {"service-next", service, run_next, NULL};
     const struct de_kernel_handler timeout = {"service-timeout", service, run_timeout, NULL};
@@ -629,6 +633,7 @@ void de_service_init(struct de_service *service, struct de_kernel *kernel,
     service->network = network;
     service->verdict = verdict;
     service->options = *options;
+    service->load = load;
     service->nodes = workload->nodes;
     service->drift_ppm = drift_ppm;
     service->attempt_ns = workload->attempt_ns;

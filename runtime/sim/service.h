@@ -22,6 +22,7 @@
 #ifndef DE_RUNTIME_SIM_SERVICE_H
 #define DE_RUNTIME_SIM_SERVICE_H
 
+#include "runtime/sim/load.h"
 #include "runtime/sim/network.h"
 #include "runtime/sim/service_bank.h"
 #include "runtime/sim/verdict.h"
@@ -104,6 +105,7 @@ struct de_service {
     struct de_network *network;
     struct de_verdict *verdict;
     struct de_service_options options;
+    struct de_load *load; /* of the world */
     uint32_t nodes;
     uint32_t drift_ppm;
     uint64_t attempt_ns;
@@ -119,7 +121,8 @@ struct de_workload_options;
 void de_service_init(struct de_service *service, struct de_kernel *kernel,
                      struct de_network *network, struct de_verdict *verdict,
                      const struct de_service_options *options,
-                     const struct de_workload_options *workload, uint32_t drift_ppm);
+                     const struct de_workload_options *workload, struct de_load *load,
+                     uint32_t drift_ppm);
 
 /* A packet for one of these clients. */
 void de_service_receive(struct de_service *service, uint32_t endpoint, struct dengine_slice bytes);

@@ -188,6 +188,7 @@ static void client_begin(struct de_workload *workload, struct de_client *client)
     bool writes = cas || client->function == DE_HISTORY_WRITE;
 
     client->busy = true;
+    workload->load->begun++;
     client->deadline_ns = workload->kernel->now_ns + workload->options.operation_ns;
     client->recorded = de_recorder_invoke(workload->recorder, client->process, client->function,
                                           de_history_string(dengine_str(client->key->name)),
@@ -220,6 +221,7 @@ static void final_next(struct de_workload *workload, struct de_client *client)
 static void client_rest(struct de_workload *workload, struct de_client *client)
 {
     struct de_dice dice;
+    uint64_t think_ns;
 
     client->busy = false;
     if (client->final) {
@@ -228,9 +230,10 @@ static void client_rest(struct de_workload *workload, struct de_client *client)
         return;
     }
     client_dice(workload, client, &dice, 0);
+    think_ns = de_dice_exponential(&dice, workload->options.think_ns);
     de_kernel_post(workload->kernel,
-                   workload->kernel->now_ns +
-                       de_dice_exponential(&dice, workload->options.think_ns),
+                   de_load_next_ns(workload->load, client->endpoint,
+                                   workload->kernel->now_ns + think_ns, think_ns),
                    DE_CLIENT_NEXT, client->endpoint, client->operations, NULL);
 }
 
@@ -377,7 +380,8 @@ static void run_retry(void *context, const struct de_sim_event *event)
 
 void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
                       struct de_network *network, struct de_recorder *recorder,
-                      struct de_verdict *verdict, const struct de_workload_options *options)
+                      struct de_verdict *verdict, const struct de_workload_options *options,
+                      struct de_load *load)
 {
     const struct de_kernel_handler next = {"client-next", workload, run_next, NULL};
     const struct de_kernel_handler timeout = {"client-timeout", workload, run_timeout, NULL};
@@ -391,6 +395,7 @@ void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
     workload->recorder = recorder;
     workload->verdict = verdict;
     workload->options = *options;
+    workload->load = load;
     for (uint32_t id = 1; id <= options->nodes; id++) {
         workload->present |= UINT64_C(1) << id;
     }

@@ -9,6 +9,7 @@
 #ifndef DE_RUNTIME_SIM_WORKLOAD_H
 #define DE_RUNTIME_SIM_WORKLOAD_H
 
+#include "runtime/sim/load.h"
 #include "runtime/sim/network.h"
 #include "runtime/sim/recorder.h"
 
@@ -81,6 +82,7 @@ struct de_workload {
     struct de_recorder *recorder;
     struct de_verdict *verdict;
     struct de_workload_options options;
+    struct de_load *load; /* of the world */
     struct de_client clients[DE_WORKLOAD_CLIENTS_MAX];
     struct de_workload_key *keys[DE_WORKLOAD_KEYS_MAX]; /* in use */
     struct de_workload_key **all_keys;                  /* owned, also the retired */
@@ -101,7 +103,8 @@ struct de_workload {
 
 void de_workload_init(struct de_workload *workload, struct de_kernel *kernel,
                       struct de_network *network, struct de_recorder *recorder,
-                      struct de_verdict *verdict, const struct de_workload_options *options);
+                      struct de_verdict *verdict, const struct de_workload_options *options,
+                      struct de_load *load);
 void de_workload_deinit(struct de_workload *workload);
 
 /* A packet for client endpoint. */

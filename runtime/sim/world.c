@@ -158,14 +158,16 @@ static void world_init(struct world *world, const struct de_run_options *options
         world->hosts[id].joins = id > world->cluster.members;
         world->hosts[id].absent = world->hosts[id].joins;
     }
+    world->cluster.load.heal_ns = options->plan->warm_ns + options->plan->chaos_ns;
     de_workload_init(&world->workload, &world->kernel, &world->network, &world->recorder,
-                     &result->verdict, &world->cluster.workload);
+                     &result->verdict, &world->cluster.workload, &world->cluster.load);
     de_service_init(&world->service, &world->kernel, &world->network, &result->verdict,
-                    &world->cluster.service, &world->cluster.workload,
+                    &world->cluster.service, &world->cluster.workload, &world->cluster.load,
                     world->cluster.raft.drift_ppm);
     world->cluster.ranges.short_pages = world->cluster.site_ppm[DE_SITE_SHORT_PAGE] > 0;
     de_range_clients_init(&world->ranges, &world->kernel, &world->network, &result->verdict,
-                          &world->cluster.ranges, &world->cluster.workload, &world->oracle);
+                          &world->cluster.ranges, &world->cluster.workload, &world->cluster.load,
+                          &world->oracle);
     de_admin_init(&world->admin, &world->kernel, &world->network, &world->oracle, world->hosts,
                   world->cluster.nodes, &world->workload.present);
     for (uint32_t id = world->cluster.members + 1; id <= world->cluster.nodes; id++) {
@@ -443,7 +445,8 @@ static void begin_admin(struct world *world)
 static void run_phases(struct world *world)
 {
     const struct de_plan *plan = world->options->plan;
-    uint64_t until_ns = world->options->until_ns;
+    const uint64_t until_ns =
+        world->options->until_ns != 0 ? world->options->until_ns : plan->until_ns;
 
     for (uint32_t id = 1; id <= world->cluster.members && !failed(world); id++) {
         de_host_start(&world->hosts[id]);
@@ -480,6 +483,7 @@ static void fill_result(struct world *world)
     result->faults = world->nemesis.started;
     result->committed = world->oracle.committed_count;
     result->messages = world->network.stats.sent;
+    result->ops_begun = world->cluster.load.begun;
     result->ops_ok = world->workload.ok;
     result->admin_done = world->admin.done;
     result->admin_refused = world->admin.refused;

@@ -19,7 +19,7 @@ extern "C" {
 struct de_run_options {
     const struct de_plan *plan;
     const struct de_sim_stores *stores;
-    uint64_t until_ns;       /* stop here without healing; 0 = run to the end */
+    uint64_t until_ns;       /* stop here without healing; 0 = as the plan says */
     uint8_t memory_fill;     /* what fresh memory of the replicas holds */
     struct de_trace *trace;  /* NULL, or initialised: gets the events of the run */
     struct de_text *history; /* NULL, or initialised: gets the clients' history as JSON Lines */
@@ -39,6 +39,7 @@ struct de_run_result {
     uint64_t faults;
     uint64_t committed; /* entries */
     uint64_t messages;
+    uint64_t ops_begun; /* by clients of all kinds; those below are of registers only */
     uint64_t ops_ok;
     uint64_t ops_failed;
     uint64_t ops_unknown;

@@ -5,6 +5,7 @@ usage: tool_test.py DIRECTORY_OF_PROGRAMS SOURCE_ROOT
 """
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ class Arguments(unittest.TestCase):
     def test_help_names_every_command_and_status(self):
         status, out, _ = run("--help")
         self.assertEqual(status, 0)
-        for word in ("run", "list", "--seed", "--scenario", "127", "131"):
+        for word in ("run", "minimize", "list", "--seed", "--scenario", "127", "131"):
             self.assertIn(word, out)
 
     def test_version(self):
@@ -55,6 +56,7 @@ class Arguments(unittest.TestCase):
             ["run", "--seeds", "1..2", "--history", "x"], ["run", "--seed", "1", "--jobs", "-1"],
             ["run", "--seeds", "1..2", "--save", "x"], ["run", "--seeds", "1..9", "--shard", "3/2"],
             ["run", "--seed", "1", "--schedule", "x"], ["faults", "all"],
+            ["minimize"], ["minimize", "--seeds", "1..2"], ["minimize", "--seed", "1", "--json"],
         ):  # fmt: skip
             status, out, err = run(*arguments)
             self.assertEqual((status, out), (1, ""), arguments)
@@ -255,6 +257,58 @@ class Failures(unittest.TestCase):
         status, out, _ = run("run", "--seed", "1", "--check-determinism", program=program)
         self.assertEqual(status, 131)
         self.assertRegex(out, r"event \d+ differs: first \S+ of \d+ at \d+ ns")
+
+
+class Minimizing(unittest.TestCase):
+    """From a failure to the smallest schedule that fails in the same way."""
+
+    def minimize(self, program, *which, most_faults, most_operations=None):
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "small.schedule"
+            status, out, err = run("minimize", *which, "--save", str(path), program=program)
+            self.assertEqual(status, 0, err)
+            again, second, _ = run("run", "--schedule", str(path), "--json", program=program)
+        faults, operations = re.search(
+            r"(\d+) of \d+ faults, \d+ of \d+ sites(?:, (\d+) of \d+ operations)?",
+            out).groups()
+        result = json.loads(second)
+        self.assertLessEqual(int(faults), most_faults)
+        if most_operations is None:
+            self.assertIsNone(operations)  # who crashes does not say
+        else:
+            self.assertLessEqual(int(operations), most_operations)
+            self.assertEqual(result["begun"], int(operations))
+        self.assertEqual(again, result["status"])
+        self.assertIn(f"oracle   {result['oracle']}\n", out)
+        return result
+
+    def test_a_violation_becomes_a_few_faults_and_operations(self):
+        result = self.minimize("dengine-sim-mutant-51-cas-blind-to-its-batch", "--scenario",
+                               "transfer", "--seed", "31", most_faults=5, most_operations=20)
+        self.assertEqual((result["status"], result["oracle"]), (129, "linearizability"))
+
+    def test_a_crash_stays_the_same_crash(self):
+        result = self.minimize("dengine-sim-control-crash", "--seed", "1", most_faults=0)
+        self.assertEqual(result["status"], 127)
+        self.assertIn("reached < 20", result["sentence"])
+
+    def test_a_schedule_can_be_made_smaller_too(self):
+        program = "dengine-sim-control-crash"
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "large.schedule"
+            run("run", "--seed", "2", "--save", str(path), program=program)
+            self.minimize(program, "--schedule", str(path), most_faults=0)
+
+    def test_what_does_not_fail_cannot_be_minimized(self):
+        status, out, err = run("minimize", "--seed", "1")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("does not fail", err)
+
+    def test_a_schedule_that_cannot_be_written_is_said(self):
+        status, out, err = run("minimize", "--seed", "1", "--save", "/nonexistent/x",
+                               program="dengine-sim-control-crash")
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("/nonexistent/x", err.splitlines()[-1])
 
 
 class Mutating(unittest.TestCase):

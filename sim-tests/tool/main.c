@@ -5,7 +5,9 @@
 
 #include "core/base/assert.h"
 #include "sim-tests/tool/marks.h"
+#include "sim-tests/tool/minimize.h"
 #include "sim-tests/tool/report.h"
+#include "sim-tests/tool/save.h"
 #include "sim-tests/tool/seed_run.h"
 #include "sim-tests/tool/sweep.h"
 
@@ -64,21 +66,6 @@ static void print_faults(const struct de_tool_options *options, const struct de_
     de_plan_deinit(&plan);
 }
 
-static bool write_file(const char *name, const struct de_text *text)
-{
-    FILE *file = fopen(name, "w");
-    bool ok = file != NULL;
-
-    if (ok) {
-        ok = fwrite(text->data, 1, text->size, file) == text->size;
-        ok = fclose(file) == 0 && ok;
-    }
-    if (!ok) {
-        perror(name);
-    }
-    return ok;
-}
-
 static bool write_history(const struct de_tool_options *options)
 {
     struct de_run_result result;
@@ -87,7 +74,7 @@ static bool write_history(const struct de_tool_options *options)
 
     de_text_init(&text);
     de_seed_run(options, options->first_seed, &text, &result);
-    ok = write_file(options->history, &text);
+    ok = de_save_text(options->history, &text);
     de_text_deinit(&text);
     return ok;
 }
@@ -95,15 +82,11 @@ static bool write_history(const struct de_tool_options *options)
 static bool save_schedule(const struct de_tool_options *options)
 {
     struct de_plan plan;
-    struct de_text text;
     bool ok;
 
-    de_text_init(&text);
     de_seed_plan(options, options->first_seed, &plan);
-    de_plan_print(&plan, &text);
-    ok = write_file(options->save, &text);
+    ok = de_save_plan(options->save, &plan);
     de_plan_deinit(&plan);
-    de_text_deinit(&text);
     return ok;
 }
 
@@ -170,10 +153,11 @@ int main(int argc, char **argv)
     }
     switch (options.command) {
     case DE_TOOL_RUN:
+    case DE_TOOL_MINIMIZE:
         if (options.schedule != NULL && !de_tool_read_schedule(&options, &plan)) {
             return DE_VERDICT_USAGE;
         }
-        status = run(&options);
+        status = options.command == DE_TOOL_RUN ? run(&options) : de_minimize(&options);
         if (options.plan != NULL) {
             de_plan_deinit(&plan);
         }

@@ -238,6 +238,28 @@ static bool parse_run(int argc, char **argv, struct de_tool_options *options)
     return true;
 }
 
+/* Those that say which run it is, and how it is seen to fail. */
+static bool parse_minimize(int argc, char **argv, struct de_tool_options *options)
+{
+    static const char *const taken[] = {"--seed", "--scenario",          "--schedule",  "--save",
+                                        "--help", "--check-determinism", "--raw-memory"};
+
+    for (int i = 2; i < argc; i++) {
+        bool known = false;
+
+        for (size_t k = 0; k < sizeof(taken) / sizeof(taken[0]); k++) {
+            known = known || strcmp(argv[i], taken[k]) == 0;
+        }
+        if (!known) {
+            return complain("minimize does not know this argument", argv[i]);
+        }
+        i += takes_value(argv[i]) ? 1 : 0;
+    }
+    options->command = DE_TOOL_MINIMIZE;
+    options->save = "minimal.schedule";
+    return parse_run(argc, argv, options);
+}
+
 bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
 {
     memset(options, 0, sizeof(*options));
@@ -248,7 +270,7 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
         strcmp(argv[1], "help") == 0) {
         options->command = DE_TOOL_HELP;
         return argc >= 2 ||
-               complain("which command", "run, list, faults, sites, --help or --version");
+               complain("which command", "run, minimize, list, faults, sites, --help or --version");
     }
     if (strcmp(argv[1], "--version") == 0) {
         options->command = DE_TOOL_VERSION;
@@ -269,6 +291,9 @@ bool de_tool_parse(int argc, char **argv, struct de_tool_options *options)
     if (strcmp(argv[1], "run") == 0) {
         options->command = DE_TOOL_RUN;
         return parse_run(argc, argv, options);
+    }
+    if (strcmp(argv[1], "minimize") == 0) {
+        return parse_minimize(argc, argv, options);
     }
     return complain("unknown command", argv[1]);
 }

@@ -13,6 +13,7 @@ extern "C" {
 
 enum de_tool_command {
     DE_TOOL_RUN,
+    DE_TOOL_MINIMIZE,
     DE_TOOL_LIST,
     DE_TOOL_FAULTS,
     DE_TOOL_SITES,
@@ -38,7 +39,7 @@ struct de_tool_options {
     const char *history;          /* file, NULL = none */
     bool history_edn;             /* as its name says */
     const char *schedule;         /* file to run; NULL = draw from the seed */
-    const char *save;             /* file to write the schedule to; NULL = none */
+    const char *save;             /* file to write the schedule to; NULL = none (run only) */
     const struct de_plan *plan;   /* what was read from schedule; NULL = draw from the seed */
     uint32_t shard; /* of the seeds only every shards-th is run, from this one, from 0 */
     uint32_t shards;

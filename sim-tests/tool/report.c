@@ -16,6 +16,10 @@ void de_report_help(FILE *file)
         "\n"
         "  dengine-sim run --seed N | --seeds A..B [options]\n"
         "  dengine-sim run --schedule FILE [options]\n"
+        "  dengine-sim minimize --seed N | --schedule FILE [--scenario NAME] [--save FILE]\n"
+        "                                  the smallest schedule that fails in the same way: few\n"
+        "                                  faults, few operations; written to FILE, or to\n"
+        "                                  minimal.schedule\n"
         "  dengine-sim list                the scenarios\n"
         "  dengine-sim faults              the kinds of faults in schedule files\n"
         "  dengine-sim sites               places in the code where rare things may be done\n"
@@ -109,14 +113,15 @@ void de_report_json(FILE *file, const struct de_run_result *r, const char *scena
                   ",\"trace_hash\":\"%016" PRIx64 "\",\"events\":%" PRIu64 ",\"time_ns\":%" PRIu64
                   ",\"nodes\":%" PRIu32 ",\"clients\":%" PRIu32 ",\"elections\":%" PRIu64
                   ",\"crashes\":%" PRIu64 ",\"faults\":%" PRIu64 ",\"committed\":%" PRIu64
-                  ",\"messages\":%" PRIu64 ",\"ok\":%" PRIu64 ",\"fail\":%" PRIu64
-                  ",\"info\":%" PRIu64 ",\"lease_reads\":%" PRIu64 ",\"admin_done\":%" PRIu64
-                  ",\"admin_refused\":%" PRIu64 ",\"configurations\":%" PRIu64 ",\"pages\":%" PRIu64
-                  ",\"keys\":%" PRIu64 ",\"keys_unknown\":%" PRIu64,
+                  ",\"messages\":%" PRIu64 ",\"begun\":%" PRIu64 ",\"ok\":%" PRIu64
+                  ",\"fail\":%" PRIu64 ",\"info\":%" PRIu64 ",\"lease_reads\":%" PRIu64
+                  ",\"admin_done\":%" PRIu64 ",\"admin_refused\":%" PRIu64
+                  ",\"configurations\":%" PRIu64 ",\"pages\":%" PRIu64 ",\"keys\":%" PRIu64
+                  ",\"keys_unknown\":%" PRIu64,
                   r->seed, scenario, de_verdict_name(r->verdict.status), r->verdict.status,
                   r->trace_hash, r->events, r->time_ns, r->nodes, r->clients, r->elections,
-                  r->crashes, r->faults, r->committed, r->messages, r->ops_ok, r->ops_failed,
-                  r->ops_unknown, r->lease_reads, r->admin_done, r->admin_refused,
+                  r->crashes, r->faults, r->committed, r->messages, r->ops_begun, r->ops_ok,
+                  r->ops_failed, r->ops_unknown, r->lease_reads, r->admin_done, r->admin_refused,
                   r->configurations, r->pages, r->keys.checked, r->keys.unknown);
     json_sites(file, r);
     if (de_verdict_failed(&r->verdict)) {

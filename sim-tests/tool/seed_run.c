@@ -46,11 +46,7 @@ void de_seed_plan(const struct de_tool_options *options, uint64_t seed, struct d
         de_plan_draw(plan, de_tool_scenario(options, seed), seed);
         return;
     }
-    *plan = *options->plan;
-    de_schedule_init(&plan->schedule);
-    for (size_t i = 0; i < options->plan->schedule.count; i++) {
-        de_schedule_add(&plan->schedule, &options->plan->schedule.faults[i]);
-    }
+    de_plan_copy(options->plan, plan);
 }
 
 void de_seed_run(const struct de_tool_options *options, uint64_t seed, struct de_text *history,
