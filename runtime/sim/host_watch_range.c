@@ -4,12 +4,13 @@
 #include "runtime/sim/range.h"
 #include "runtime/sim/trace.h"
 
-/* Registers and accounts, locks, keys of ranges: some ranges lie within others, or meet. */
+/* Registers and accounts, locks, keys of ranges: some ranges lie within others, or meet, and some
+ * begin or end at a key that there is. */
 static const struct {
     const char *from;
     const char *end;
 } bounds[DE_WATCH_RANGES] = {
-    {"", "k1"}, {"k", "l"}, {"k1", "l"}, {"l", "z"}, {"z", ""}, {"zb", "zd"},
+    {"", "k1"}, {"k", "lock1.0"}, {"k1", "l"}, {"lock1.0", "z"}, {"z", ""}, {"zb", "zd"},
 };
 
 /* A key of that version, for the sum. */
@@ -56,15 +57,19 @@ static void begin(struct de_watch_range *range, uint32_t number, struct de_watch
     DE_ASSERT(number < DE_WATCH_RANGES);
     range->from = dengine_str(bounds[number].from);
     range->end = dengine_str(bounds[number].end);
-    range->begun = sum_up(range, kv, &range->sum);
-    range->seen = 0;
+    if (range->next == 0) {
+        range->begun = sum_up(range, kv, &range->sum);
+        range->seen = 0;
+        range->next = range->begun + 1;
+    }
     options.from = range->from;
     options.end = range->end;
-    options.from_revision = range->begun + 1;
+    options.from_revision = range->next;
     err = de_watch_add(hub, &options, &range->watcher);
-    /* The state is being rebuilt, or there is no memory: later. */
+    /* It is forgotten, or the state is being rebuilt: from a look at the state, later. */
     DE_ASSERT(err == 0 || err == DENGINE_E_COMPACTED || err == DENGINE_E_NO_MEMORY);
     DE_ASSERT(err != 0 || de_watch_context(range->watcher) == range);
+    range->next = err == DENGINE_E_NO_MEMORY ? range->next : 0;
 }
 
 static const char *take_event(struct de_watch_range *range, const struct de_kv_event *event)
@@ -123,6 +128,8 @@ const char *de_watch_range_look(struct de_watch_range *range, uint32_t number,
         case DE_WATCH_RESET:
             de_watch_remove(hub, range->watcher);
             range->watcher = NULL;
+            /* Behind what it has seen, unless the state has been replaced. */
+            range->next = next.kind == DE_WATCH_OVERFLOW ? next.revision : 0;
             break;
         }
     }

@@ -22,6 +22,7 @@ struct de_watch_range {
     uint64_t sum;
     uint64_t begun; /* the revision that it began behind */
     uint64_t seen;  /* of the newest event */
+    uint64_t next;  /* where it goes on when it watches again; 0: from a look at the state */
 };
 
 /* Takes so many things at most; begins first, if it does not watch, with the range of that number.
