@@ -276,6 +276,7 @@ static void test_requests(void **state)
         DENGINE_E_INVALID);
     assert_int_equal(step(server, (struct de_raft_event){.type = DE_RAFT_EV_APPLIED, .index = 1}),
                      0);
+    assert_int_equal(de_world_propose(&world, server, 1, 1), 0); /* in the log, and not applied */
 #define REFUSED(event, change)                                                                     \
     do {                                                                                           \
         struct de_raft_event bad = event;                                                          \
@@ -283,6 +284,7 @@ static void test_requests(void **state)
         assert_int_equal(step(server, bad), DENGINE_E_INVALID);                                    \
     } while (0)
     REFUSED(taken, bad.index = 2);
+    REFUSED(taken, bad.index = 3);
     REFUSED(taken, bad.term = 2);
     REFUSED(taken, bad.configuration = NULL);
     REFUSED(taken, bad.configuration = &nobody);
@@ -297,7 +299,7 @@ static void test_requests(void **state)
 #undef REFUSED
     /* A leader has all that is committed in its log, so it needs no snapshot of its own term. */
     assert_int_equal(step(server, staged), 0);
-    assert_int_equal(view_of(server).last_index, 1);
+    assert_int_equal(view_of(server).last_index, 2);
     assert_int_equal(view_of(server).role, DE_RAFT_LEADER);
     de_world_deinit(&world);
 }

@@ -627,6 +627,38 @@ static void test_contradictory_disks_are_refused(void **state)
     free(memory);
 }
 
+/* A snapshot covers what is committed, and so does what was applied; the hint may be behind both. */
+static void test_the_furthest_that_is_known_is_committed(void **state)
+{
+    static const struct {
+        uint64_t hint, applied, commit;
+    } cases[] = {{0, 0, 3}, {2, 0, 3}, {0, 3, 3}, {0, 5, 5}, {4, 6, 6}, {6, 4, 6}, {7, 7, 7}};
+    struct de_raft_options options = de_world_options(1);
+    struct de_raft_configuration voters = de_world_voters(3);
+    struct de_raft_term_run run = {4, 2};
+    struct de_raft_boot boot = {.now_ns = 1,
+                                .hard_state = {.term = 2},
+                                .base_index = 3,
+                                .base_term = 2,
+                                .last_index = 7,
+                                .runs = &run,
+                                .run_count = 1,
+                                .configuration = &voters};
+    void *memory = malloc(de_raft_size(&options));
+    struct de_raft_update update;
+    struct de_raft *raft;
+
+    (void)state;
+    assert_non_null(memory);
+    for (size_t i = 0; i < DE_ARRAY_SIZE(cases); i++) {
+        boot.hard_state.commit = cases[i].hint;
+        boot.applied = cases[i].applied;
+        assert_int_equal(de_raft_init(memory, &options, &boot, &raft, &update), 0);
+        assert_int_equal(update.commit, cases[i].commit);
+    }
+    free(memory);
+}
+
 /* The log in memory has room for so many changes of the term. */
 static void test_a_log_with_too_many_terms_is_refused(void **state)
 {
@@ -703,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_an_old_snapshot_is_no_news),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_contradictory_disks_are_refused),
+        cmocka_unit_test(test_the_furthest_that_is_known_is_committed),
         cmocka_unit_test(test_a_log_with_too_many_terms_is_refused),
         cmocka_unit_test(test_a_disk_that_has_forgotten_is_taken),
     };
