@@ -70,8 +70,10 @@ bool de_change_withholds(const struct de_raft *raft, const struct de_raft_member
     const struct de_configurations *configurations = &raft->configurations;
 
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
+    if (configurations->current_index <= raft->commit) {
+        return false;
+    }
     DE_ASSERT(de_configuration_find(&configurations->current, member->id) >= 0);
-    return configurations->current_index > raft->commit &&
-           !de_configuration_is_voter(&configurations->current, member->id) &&
+    return !de_configuration_is_voter(&configurations->current, member->id) &&
            de_configuration_find(&configurations->previous, member->id) < 0;
 }
