@@ -627,7 +627,7 @@ static void test_contradictory_disks_are_refused(void **state)
     free(memory);
 }
 
-/* A snapshot covers what is committed, and so does what was applied; the hint may be behind both. */
+/* A snapshot covers what is committed, and so does what was applied; the hint may be behind. */
 static void test_the_furthest_that_is_known_is_committed(void **state)
 {
     static const struct {

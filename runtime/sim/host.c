@@ -96,13 +96,14 @@ static int mirror_visit(void *context, uint64_t index, const struct dengine_entr
     return 0;
 }
 
-/* The replica does not start. With a good reason the machine is down again. */
+/* The replica does not start. With a good reason the machine is down again. That something is of
+ * another version is none: here nothing is, so rot was taken for it. */
 static void boot_failed(struct de_host *host, const char *oracle, const char *what,
                         const char *message, int err)
 {
     const struct de_host_shared *shared = host->shared;
 
-    if (!de_host_excused(host)) {
+    if (!de_host_excused(host) || err == DENGINE_E_VERSION) {
         de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, oracle,
                         "node %u %s: %s (%s)", host->id, what, message, dengine_error_name(err));
         return;

@@ -5,6 +5,8 @@
 #include "runtime/sim/memory.h"
 #include "runtime/sim/nemesis_faults.h"
 
+#define START_NS DE_NS_PER_MS
+
 const struct de_nemesis_kind de_nemesis_kinds[DE_FAULT_KINDS] = {
     [DE_FAULT_ISOLATE] = {de_start_isolate, de_end_isolate, NULL},
     [DE_FAULT_DEAF] = {de_start_deaf, de_end_deaf, NULL},
@@ -147,10 +149,13 @@ static void run_restart(void *context, const struct de_sim_event *event)
     }
 }
 
+/* To start takes time: one that cannot start would try for ever at one and the same instant. */
 void de_nemesis_trapped(struct de_nemesis *nemesis, uint32_t id)
 {
+    const uint64_t down_ns = nemesis->down_ns[id];
+
     if (may_restart(nemesis, id)) {
-        de_nemesis_restart_later(nemesis, id, nemesis->down_ns[id]);
+        de_nemesis_restart_later(nemesis, id, down_ns > START_NS ? down_ns : START_NS);
     }
 }
 

@@ -161,14 +161,14 @@ static void each_field_is_guarded(void **state)
     {
         const size_t end = (size_t)size - DE_SNAPSHOT_END_BYTES;
         const struct field fields[] = {
-            {0, 8, DENGINE_E_CORRUPT, "at byte 0"},     /* magic */
-            {8, 4, DENGINE_E_VERSION, "newer version"}, /* version */
-            {12, 4, DENGINE_E_CORRUPT, "at byte 0"},    /* block size */
-            {16, 8, DENGINE_E_CORRUPT, "at byte 0"},    /* cluster id */
-            {24, 8, DENGINE_E_CORRUPT, "at byte 0"},    /* index */
-            {32, 8, DENGINE_E_CORRUPT, "at byte 0"},    /* term */
-            {40, 4, DENGINE_E_CORRUPT, "at byte "},     /* length of the configuration */
-            {44, 4, DENGINE_E_CORRUPT, "at byte 0"},    /* checksum */
+            {0, 8, DENGINE_E_CORRUPT, "at byte 0"},  /* magic */
+            {8, 4, DENGINE_E_CORRUPT, "at byte 0"},  /* version */
+            {12, 4, DENGINE_E_CORRUPT, "at byte 0"}, /* block size */
+            {16, 8, DENGINE_E_CORRUPT, "at byte 0"}, /* cluster id */
+            {24, 8, DENGINE_E_CORRUPT, "at byte 0"}, /* index */
+            {32, 8, DENGINE_E_CORRUPT, "at byte 0"}, /* term */
+            {40, 4, DENGINE_E_CORRUPT, "at byte "},  /* length of the configuration */
+            {44, 4, DENGINE_E_CORRUPT, "at byte 0"}, /* checksum */
             {48, CONFIGURATION_BYTES, DENGINE_E_CORRUPT, "at byte 0"},
             {FIRST_BLOCK + 4, 4, DENGINE_E_CORRUPT, "block 0, at byte 51,"},
             {FIRST_BLOCK + 8, 3, DENGINE_E_CORRUPT, "block 0, at byte 51,"},
@@ -195,6 +195,27 @@ static void each_field_is_guarded(void **state)
         }
     }
     assert_int_equal(de_snapshot_kit_check(&kit, INDEX, &found), 0);
+    de_snapshot_kit_deinit(&kit);
+}
+
+/* A version is another one only when the header's checksum says so as well: rot is no version. */
+static void another_version_is_told_from_damage(void **state)
+{
+    struct de_snapshot_kit kit;
+    uint64_t size = 0;
+    uint8_t *bytes;
+
+    (void)state;
+    setup(&kit);
+    for (uint32_t version = 0; version < 3; version += 2) {
+        bytes = bytes_of(&kit, &size);
+        de_store_u32(bytes + 8, version);
+        expect_refused(&kit, DENGINE_E_CORRUPT, "at byte 0");
+        bytes = bytes_of(&kit, &size);
+        de_store_u32(bytes + 44,
+                     de_crc32c(de_crc32c(0, bytes, 44), bytes + 48, CONFIGURATION_BYTES));
+        expect_refused(&kit, DENGINE_E_VERSION, "another version of dengine");
+    }
     de_snapshot_kit_deinit(&kit);
 }
 
@@ -401,6 +422,7 @@ int main(void)
         cmocka_unit_test(a_whole_file_passes),
         cmocka_unit_test(the_image_is_laid_out_as_documented),
         cmocka_unit_test(each_field_is_guarded),
+        cmocka_unit_test(another_version_is_told_from_damage),
         cmocka_unit_test(two_blocks_cannot_change_places),
         cmocka_unit_test(a_file_that_is_cut_is_told),
         cmocka_unit_test(a_file_with_something_behind_is_told),

@@ -53,9 +53,7 @@ int de_snapshot_header_decode(const uint8_t *bytes, struct de_snapshot_header *h
     if (memcmp(bytes, header_magic, sizeof(header_magic)) != 0) {
         return DENGINE_E_CORRUPT;
     }
-    if (de_load_u32(bytes + AT_VERSION) != DE_SNAPSHOT_VERSION) {
-        return DENGINE_E_VERSION;
-    }
+    header->version = de_load_u32(bytes + AT_VERSION);
     header->block_bytes = de_load_u32(bytes + AT_BLOCK_BYTES);
     header->cluster_id = de_load_u64(bytes + AT_CLUSTER_ID);
     header->index = de_load_u64(bytes + AT_INDEX);

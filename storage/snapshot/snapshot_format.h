@@ -14,6 +14,8 @@
  *       44     4  CRC-32C of bytes 0..43 and of the configuration
  *       48     c  configuration, encoded as in a CONFIG entry of the log
  *
+ * So far all versions are alike: the checksum tells another version from damage.
+ *
  * Then the stream of the state machine in blocks, each of b bytes, the last one of 1 .. b bytes; an
  * empty stream has none:
  *
@@ -58,6 +60,7 @@ DE_STATIC_ASSERT(DE_SNAPSHOT_END_BYTES > DE_SNAPSHOT_BLOCK_HEAD_BYTES, "it begin
 
 /* The fixed part of the header, decoded. */
 struct de_snapshot_header {
+    uint32_t version;
     uint32_t block_bytes;
     uint64_t cluster_id;
     uint64_t index;
@@ -70,7 +73,8 @@ struct de_snapshot_header {
 void de_snapshot_header_encode(const struct dengine_snapshot_meta *meta, uint32_t block_bytes,
                                uint8_t *bytes);
 
-/* Reads DE_SNAPSHOT_HEADER_BYTES. CORRUPT or VERSION; the checksum is not yet looked at. */
+/* Reads DE_SNAPSHOT_HEADER_BYTES of any version. 0 or CORRUPT; the checksum is not yet looked at.
+ */
 int de_snapshot_header_decode(const uint8_t *bytes, struct de_snapshot_header *header);
 
 /* Writes the head of a block in front of its data. */

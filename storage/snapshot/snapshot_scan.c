@@ -67,6 +67,9 @@ static int finish_configuration(struct de_snapshot_scan *scan)
     if (crc != scan->header.crc) {
         return fail(scan, DENGINE_E_CORRUPT, "the header has not the checksum it was written with");
     }
+    if (scan->header.version != DE_SNAPSHOT_VERSION) {
+        return fail(scan, DENGINE_E_VERSION, "it was written by another version of dengine");
+    }
     begin_block(scan);
     return 0;
 }
@@ -76,9 +79,6 @@ static int finish_header(struct de_snapshot_scan *scan, const struct de_allocato
     int error = de_snapshot_header_decode(scan->fixed, &scan->header);
 
     DE_ASSERT(scan->part == DE_SNAPSHOT_PART_HEADER);
-    if (error == DENGINE_E_VERSION) {
-        return fail(scan, error, "it was written by a newer version of dengine");
-    }
     if (error != 0) {
         return fail(scan, error, "the header is not that of a snapshot");
     }
