@@ -1,5 +1,5 @@
-/* Fuzz target: what the state machine reads back from its store. Any bytes are refused or are a
- * record, or a state, that encodes to the same bytes. */
+/* Fuzz target: what the state machine reads back from its store. Any bytes are refused or are the
+ * record of a key, a lease or a remembered result, or a state, that encodes to the same bytes. */
 #include <string.h>
 
 #include <dengine/error.h>
@@ -33,6 +33,35 @@ static void try_record(const uint8_t *data, size_t size)
     DE_ASSERT(record.value.size == size - sizeof(header));
     DE_ASSERT(record.value.size == 0 || record.value.data == data + sizeof(header));
     de_kv_record_encode_header(&record, header);
+    DE_ASSERT(memcmp(header, data, sizeof(header)) == 0);
+}
+
+static void try_lease(const uint8_t *data, size_t size)
+{
+    struct de_kv_lease lease;
+    uint8_t again[DE_KV_LEASE_BYTES];
+    int error = de_kv_lease_decode(dengine_bytes(data, size), &lease);
+
+    if (error != 0) {
+        check_error(error);
+        return;
+    }
+    de_kv_lease_encode(&lease, again);
+    DE_ASSERT(size == sizeof(again) && memcmp(again, data, size) == 0);
+}
+
+static void try_remembered(const uint8_t *data, size_t size)
+{
+    struct dengine_result result;
+    uint8_t header[DE_KV_REMEMBERED_HEADER_BYTES];
+    int error = de_kv_remembered_decode(dengine_bytes(data, size), &result);
+
+    if (error != 0) {
+        check_error(error);
+        return;
+    }
+    DE_ASSERT(result.bytes.size == size - sizeof(header));
+    de_kv_remembered_encode_header(&result, header);
     DE_ASSERT(memcmp(header, data, sizeof(header)) == 0);
 }
 
@@ -76,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t sealed[DE_KV_STATE_BYTES];
 
     try_record(data, size);
+    try_lease(data, size);
+    try_remembered(data, size);
     try_state(data, size);
     try_older(data, size);
     /* With the checksum put right, or a fuzzer would hardly get past it. */

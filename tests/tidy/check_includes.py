@@ -46,7 +46,7 @@ LAYERS = {
     "benches/": PUBLIC + ["core/", "proto/", "storage/", "runtime/libev/", "client/", "engine/"],
     "sim-tests/": PUBLIC + ["core/", "proto/", "storage/", "runtime/sim/"],
     "fuzz/": PUBLIC + ["core/", "proto/", "storage/", "runtime/", "client/", "engine/",
-                       "server/"],
+                       "server/", "tests/server/raw_call.h"],
     "tests/": PUBLIC + ["core/", "proto/", "storage/", "runtime/", "client/", "engine/", "server/",
                         "cli/"],
     "tests/support/": PURE + ["core/base/"],
