@@ -147,6 +147,20 @@ static void test_a_learner_is_promoted_when_it_has_caught_up(void **state)
     assert_int_equal(r->status, DENGINE_E_BUSY);
     assert_int_equal(harness_start(h, 2, NULL, 0), 0);
     beat(h, 0, 4);
+    harness_crash(h, 2);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(write_one(h, 0), 0);
+    }
+    r = ask(h, 0, DE_CHANGE_PROMOTE, 3, 0); /* heard of just now, and behind */
+    assert_int_equal(r->status, DENGINE_E_BUSY);
+    assert_int_equal(harness_start(h, 2, NULL, 0), 0);
+    beat(h, 0, 4);
+    harness_crash(h, 2);
+    beat(h, 0, 20);
+    r = ask(h, 0, DE_CHANGE_PROMOTE, 3, 0); /* has everything, and is not heard of any more */
+    assert_int_equal(r->status, DENGINE_E_BUSY);
+    assert_int_equal(harness_start(h, 2, NULL, 0), 0);
+    beat(h, 0, 4);
     assert_int_equal(change(h, 0, DE_CHANGE_PROMOTE, 3), 0);
     harness_free(h);
 }
@@ -322,6 +336,54 @@ static void test_a_removed_leader_answers_in_its_last_step(void **state)
     harness_free(h);
 }
 
+/* Whoever it is wants to be elected. Answers with how many messages of a type node `to` has sent.
+ */
+static size_t ask_for_vote(struct harness *h, uint64_t from, uint64_t to, uint32_t answer)
+{
+    struct de_peer_message question;
+
+    memset(&question, 0, sizeof question);
+    question.raft.type = DE_RAFT_MSG_VOTE_REQUEST;
+    question.raft.cluster_id = h->raft.cluster_id;
+    question.raft.from = from;
+    question.raft.to = to;
+    question.raft.pre_vote = true;
+    question.raft.term = harness_status(h, (uint32_t)to - 1).raft.term + 1;
+    question.raft.prev_index = 1000;
+    question.raft.prev_term = question.raft.term - 1;
+    if (question.raft.prev_term == 0) {
+        question.raft.prev_index = 0;
+    }
+    de_node_receive(h->members[to - 1].node, &question, h->now_ns);
+    harness_flush(h, (uint32_t)to - 1);
+    return count_messages(h, to, answer, 0);
+}
+
+/* A leader may hold a lease that counts on a promise of the life before; in a new node's first life
+ * there is none to count on. */
+static void test_only_a_new_node_votes_at_once(void **state)
+{
+    struct harness *h = harness_new(3, 15);
+    const uint64_t longest_ns = h->raft.election_timeout_max_ns;
+
+    (void)state;
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    assert_true(h->members[0].deadline_ns < h->now_ns + longest_ns);
+    assert_int_equal(ask_for_vote(h, 2, 1, DE_RAFT_MSG_VOTE_REPLY), 1);
+    harness_drop_all(h);
+    assert_int_equal(harness_start(h, 1, NULL, 0), 0);
+    assert_int_equal(harness_start(h, 2, NULL, 0), 0);
+    harness_elect(h, 1);
+    harness_crash(h, 0);
+    harness_drop_all(h);
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    assert_true(h->members[0].deadline_ns >= h->now_ns + longest_ns);
+    assert_int_equal(ask_for_vote(h, 2, 1, DE_RAFT_MSG_VOTE_REPLY), 0);
+    h->now_ns += longest_ns;
+    assert_int_equal(ask_for_vote(h, 2, 1, DE_RAFT_MSG_VOTE_REPLY), 1);
+    harness_free(h);
+}
+
 /* Zoo 16, Raft 6. It was cut off when it was removed, so it has not heard. */
 static void test_a_removed_server_is_told_and_keeps_quiet(void **state)
 {
@@ -346,6 +408,9 @@ static void test_a_removed_server_is_told_and_keeps_quiet(void **state)
     assert_int_equal(h->members[2].deadline_ns, UINT64_MAX);
     assert_int_equal(harness_status(h, 0).raft.term, term);
     assert_int_equal(harness_status(h, 0).raft.role, DE_RAFT_LEADER);
+    /* One that was never a member may well become one. */
+    assert_int_equal(ask_for_vote(h, 3, 1, DE_RAFT_MSG_REMOVED), 1);
+    assert_int_equal(ask_for_vote(h, 4, 1, DE_RAFT_MSG_REMOVED), 1);
     harness_free(h);
 }
 
@@ -461,6 +526,31 @@ static void test_a_transfer_is_refused_or_given_up(void **state)
     harness_free(h);
 }
 
+/* The target asks for votes, and nobody hears more of it. */
+static void test_a_transfer_of_which_nothing_is_heard_is_unknown(void **state)
+{
+    struct harness *h = cluster(3, 3, 16);
+    struct harness_request *r = transfer(h, 0, 3);
+
+    (void)state;
+    harness_drain(h, 0);
+    deliver(h, 1, 3);
+    harness_drain(h, 2);
+    deliver(h, 3, 1);
+    assert_int_not_equal(harness_status(h, 0).raft.role, DE_RAFT_LEADER);
+    h->members[1].deadline_ns = UINT64_MAX;
+    h->members[2].deadline_ns = UINT64_MAX;
+    for (int i = 0; i < 8 && r->outcomes == 0; i++) {
+        harness_drain(h, 0);
+        harness_drop_all(h);
+        harness_fire(h, 0);
+    }
+    assert_int_equal(r->outcomes, 1);
+    assert_int_equal(r->status, DENGINE_E_UNKNOWN);
+    assert_non_null(strstr(r->reason, "has not heard who"));
+    harness_free(h);
+}
+
 static void test_requests_end_when_there_is_no_memory(void **state)
 {
     struct harness *h = cluster(4, 3, 13);
@@ -489,11 +579,13 @@ int main(void)
         cmocka_unit_test(test_a_replacement_ends_with_the_joint_configuration),
         cmocka_unit_test(test_a_removed_leader_steps_down_after_the_commit),
         cmocka_unit_test(test_a_removed_leader_answers_in_its_last_step),
+        cmocka_unit_test(test_only_a_new_node_votes_at_once),
         cmocka_unit_test(test_a_removed_server_is_told_and_keeps_quiet),
         cmocka_unit_test(test_a_change_is_rolled_back_with_the_log),
         cmocka_unit_test(test_a_change_without_a_decision_is_unknown),
         cmocka_unit_test(test_leadership_goes_where_it_is_sent),
         cmocka_unit_test(test_a_transfer_is_refused_or_given_up),
+        cmocka_unit_test(test_a_transfer_of_which_nothing_is_heard_is_unknown),
         cmocka_unit_test(test_requests_end_when_there_is_no_memory),
     };
 

@@ -156,6 +156,16 @@ static uint32_t draw_target(const struct de_workload *workload, struct de_dice *
     }
 }
 
+/* The next one after it, around: none is left out for long. */
+static uint32_t next_target(const struct de_workload *workload, uint32_t after)
+{
+    DE_ASSERT(workload->present != 0);
+    do {
+        after = after % workload->options.nodes + 1;
+    } while ((workload->present >> after & 1) == 0);
+    return after;
+}
+
 static void client_attempt(struct de_workload *workload, struct de_client *client)
 {
     uint32_t *target = target_of(client);
@@ -163,7 +173,10 @@ static void client_attempt(struct de_workload *workload, struct de_client *clien
     struct de_dice dice;
 
     client->attempt++;
-    if (*target == 0) {
+    if (*target == 0 && client->final) {
+        workload->final_target = next_target(workload, workload->final_target);
+        *target = workload->final_target;
+    } else if (*target == 0) {
         client_dice(workload, client, &dice, 2 + client->attempt % 64);
         *target = draw_target(workload, &dice);
     }
@@ -449,4 +462,12 @@ void de_workload_final_reads(struct de_workload *workload)
     DE_ASSERT(workload->options.clients > 0);
     workload->final_reading = true;
     final_next(workload, &workload->clients[0]);
+}
+
+uint64_t de_workload_final_ns(const struct de_workload *workload)
+{
+    const uint64_t attempts = UINT64_C(2) * workload->options.nodes * workload->options.keys;
+
+    DE_ASSERT(attempts > 0);
+    return attempts * (DE_NS_PER_MS + workload->options.attempt_ns * 9 / 8);
 }

@@ -91,7 +91,8 @@ struct de_workload {
     int64_t next_process;
     uint64_t present; /* nodes that there are, a bit mask of ids; all at first */
     bool stopped;
-    uint32_t final_key; /* next key for the final reads */
+    uint32_t final_key;    /* next key for the final reads */
+    uint32_t final_target; /* asked last for one of them */
     bool final_reading;
     bool final_done;
     uint64_t ok;
@@ -118,6 +119,10 @@ bool de_workload_idle(const struct de_workload *workload);
 /* After stop: one client reads every key in use, again and again until it gets an answer;
  * final_done is set after the last. */
 void de_workload_final_reads(struct de_workload *workload);
+
+/* How long they may take because all but one node keep silent: of each key, every node is asked in
+ * its turn, and whom that one names. */
+uint64_t de_workload_final_ns(const struct de_workload *workload);
 
 #ifdef __cplusplus
 }

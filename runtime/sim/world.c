@@ -396,6 +396,7 @@ static void run_healed(struct world *world)
         return;
     }
     de_workload_final_reads(&world->workload);
+    bound_ns += de_workload_final_ns(&world->workload);
     if (!run_until(world, world->kernel.now_ns + bound_ns, all_read)) {
         liveness(world, "final-reads", "a linearizable read is not answered by a healthy quorum");
     }
