@@ -26,9 +26,16 @@ struct input {
     char *owned; /* NULL: bytes are the command line's */
 };
 
+/* Messages quote what they are about, which may be any bytes: a terminal is not to obey them. */
 static int usage_error(const char *message)
 {
-    (void)fprintf(stderr, "dengine-cli: %s\n", message);
+    (void)fputs("dengine-cli: ", stderr);
+    for (; *message != '\0'; message++) {
+        const unsigned char byte = (unsigned char)*message;
+
+        (void)fprintf(stderr, byte < 0x20 || byte == 0x7f ? "\\x%02x" : "%c", byte);
+    }
+    (void)fputs("\n", stderr);
     return STATUS_USAGE;
 }
 

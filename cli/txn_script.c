@@ -140,8 +140,8 @@ static int split(struct de_txn_script *script, char *at, const char *end, struct
     return 0;
 }
 
-static int take_number(struct de_txn_script *script, struct dengine_slice word, uint64_t most,
-                       uint64_t *number)
+static int take_number(struct de_txn_script *script, struct dengine_slice word, uint64_t least,
+                       uint64_t most, uint64_t *number)
 {
     char text[24] = "";
     char *end;
@@ -151,11 +151,25 @@ static int take_number(struct de_txn_script *script, struct dengine_slice word, 
     errno = 0;
     *number = strtoull(text, &end, 10);
     if (word.size >= 23 || text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-        *number > most) {
-        return refuse(script, "\"%s\" is not a number from 0 to %llu", text,
-                      (unsigned long long)most);
+        *number < least || *number > most) {
+        return refuse(script, "\"%s\" is not a number from %llu to %llu", text,
+                      (unsigned long long)least, (unsigned long long)most);
     }
     return 0;
+}
+
+static int check_key(struct de_txn_script *script, struct dengine_slice key)
+{
+    return key.size > 0 ? 0 : refuse(script, "the key is empty");
+}
+
+/* Whether no key can be in a range; the end that is empty is behind the last key. */
+static bool ends_before_it_begins(struct dengine_slice from, struct dengine_slice end)
+{
+    const size_t shorter = from.size < end.size ? from.size : end.size;
+    const int order = shorter > 0 ? memcmp(from.data, end.data, shorter) : 0;
+
+    return end.size > 0 && (order > 0 || (order == 0 && from.size >= end.size));
 }
 
 /* ---- lines ---- */
@@ -213,7 +227,8 @@ static int take_compare(struct de_txn_script *script, const struct words *words,
     if (compare->target == DENGINE_COMPARE_ABSENCE) {
         compare->relation = is(words->word[0], "absent") ? DENGINE_EQUAL : DENGINE_NOT_EQUAL;
         compare->key = words->word[1];
-        return words->count == 2 ? 0 : refuse(script, "usage: absent KEY, exists KEY");
+        return words->count == 2 ? check_key(script, compare->key)
+                                 : refuse(script, "usage: absent KEY, exists KEY");
     }
     if (words->count != 4) {
         return refuse(script, "usage: value KEY = VALUE; version, created or modified KEY = N");
@@ -223,9 +238,9 @@ static int take_compare(struct de_txn_script *script, const struct words *words,
     if (err == 0 && compare->target == DENGINE_COMPARE_VALUE) {
         compare->value = words->word[3];
     } else if (err == 0) {
-        err = take_number(script, words->word[3], UINT64_MAX, &compare->number);
+        err = take_number(script, words->word[3], 0, UINT64_MAX, &compare->number);
     }
-    return err;
+    return err != 0 ? err : check_key(script, compare->key);
 }
 
 static int take_put(struct de_txn_script *script, const struct words *words, struct dengine_op *op)
@@ -241,12 +256,12 @@ static int take_put(struct de_txn_script *script, const struct words *words, str
     op->key = words->word[1];
     op->value = words->word[2];
     if (words->count == 5 && is(words->word[3], "ttl")) {
-        err = take_number(script, words->word[4], 288230376, &seconds);
+        err = take_number(script, words->word[4], 1, 288230376, &seconds);
         op->ttl_ms = seconds * 1000;
     } else if (words->count == 5) {
-        err = take_number(script, words->word[4], UINT64_MAX, &op->lease);
+        err = take_number(script, words->word[4], 1, UINT64_MAX, &op->lease);
     }
-    return err;
+    return err != 0 ? err : check_key(script, op->key);
 }
 
 static int take_range(struct de_txn_script *script, const struct words *words,
@@ -261,8 +276,11 @@ static int take_range(struct de_txn_script *script, const struct words *words,
     op->key = words->word[1];
     op->end = words->word[2];
     if (words->count == 4) {
-        err = take_number(script, words->word[3], UINT32_MAX, &limit);
+        err = take_number(script, words->word[3], 0, UINT32_MAX, &limit);
         op->limit = (uint32_t)limit;
+    }
+    if (err == 0 && ends_before_it_begins(op->key, op->end)) {
+        return refuse(script, "the range ends before it begins; an END of \"\" is behind all keys");
     }
     return err;
 }
@@ -288,7 +306,8 @@ static int take_op(struct de_txn_script *script, const struct words *words)
     if (is(verb, "get") || is(verb, "del")) {
         op->type = is(verb, "get") ? DENGINE_OP_GET : DENGINE_OP_DELETE;
         op->key = words->word[1];
-        return words->count == 2 ? 0 : refuse(script, "usage: get KEY, del KEY");
+        return words->count == 2 ? check_key(script, op->key)
+                                 : refuse(script, "usage: get KEY, del KEY");
     }
     return refuse(script, "\"%.*s\" begins neither a comparison nor an operation",
                   verb.size < 40 ? (int)verb.size : 40, (const char *)verb.data);

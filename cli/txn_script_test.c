@@ -103,6 +103,15 @@ static void test_refusals_name_the_line(void **state)
     refused("put k v lease 18446744073709551616", "is not a number");
     refused("value k == v", "none of = != < >");
     refused("version k = x", "is not a number");
+    refused("put k v ttl 0", "\"0\" is not a number from 1 to 288230376");
+    refused("put k v lease 0", "\"0\" is not a number from 1 to");
+    refused("put \"\" v", "the key is empty");
+    refused("get \"\"", "the key is empty");
+    refused("absent \"\"", "the key is empty");
+    refused("value \"\" = v", "the key is empty");
+    refused("range b a", "the range ends before it begins");
+    refused("del-range ab a", "the range ends before it begins");
+    refused("del-range a a", "the range ends before it begins");
     refused("absent k l", "usage: absent KEY");
     refused("get k\nabsent k", "line 2: comparisons come before");
     refused("else\nthen", "line 2: then and else");

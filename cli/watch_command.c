@@ -10,6 +10,9 @@
 /* Between two looks whether all is well; nothing is missed or late by it. */
 #define WAIT_MS 60000
 
+/* How long a server is looked for. */
+#define TIMEOUT_MS_DEFAULT 5000
+
 static void print_text(const struct de_cli_arguments *arguments, const struct dengine_event *event)
 {
     const char *what = event->type == DENGINE_EVENT_PUT ? "put"
@@ -56,17 +59,26 @@ static void print_json(const struct de_cli_arguments *arguments, const struct de
     (void)fputs("}\n", stdout);
 }
 
-/* 0 when enough has been seen. */
+/* 0 when enough has been seen. Once a server has been heard it goes on for ever; UNAVAILABLE when
+ * none is within the time-out, for what cannot be reached may be a slip of the pen. */
 static int follow(const struct de_cli_arguments *arguments, struct dengine_watch *watch)
 {
+    const uint32_t patience_ms =
+        arguments->timeout_ms != 0 ? arguments->timeout_ms : TIMEOUT_MS_DEFAULT;
+    bool heard = false;
     uint64_t seen = 0;
     int err = 0;
 
+    dengine_watch_progress(watch);
     while ((err == 0 || err == DENGINE_E_TIMEOUT) &&
            (arguments->limit == 0 || seen < arguments->limit)) {
         struct dengine_event event;
 
-        err = dengine_watch_next(watch, WAIT_MS, &event);
+        err = dengine_watch_next(watch, heard ? WAIT_MS : patience_ms, &event);
+        heard = heard || err == 0 || dengine_watch_revision(watch) != 0;
+        if (err == DENGINE_E_TIMEOUT && !heard) {
+            return DENGINE_E_UNAVAILABLE;
+        }
         if (err == 0) {
             (arguments->json ? print_json : print_text)(arguments, &event);
             seen++;

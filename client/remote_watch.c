@@ -6,9 +6,6 @@
 #include "client/policy/verdict.h"
 #include "core/base/assert.h"
 
-/* As in core/kv. */
-#define KEY_BYTES_MAX 500
-
 DE_STATIC_ASSERT(DE_ENDPOINTS_MAX <= 64, "compacted_at has a bit for each");
 
 static void notify(struct de_remote_watch *watch)
@@ -297,35 +294,13 @@ static const struct de_watch_feed_ops feed_ops = {feed_next, feed_revision, feed
 
 /* ---- beginning ---- */
 
-static int check(const struct dengine_watch_options *options)
-{
-    const struct dengine_slice from = options->from;
-    const struct dengine_slice end_key = options->end;
-    const size_t common = from.size < end_key.size ? from.size : end_key.size;
-    const int order = common > 0 ? memcmp(from.data, end_key.data, common) : 0;
-
-    if (from.size > KEY_BYTES_MAX || end_key.size > KEY_BYTES_MAX) {
-        return DENGINE_E_TOO_LARGE;
-    }
-    if (options->one_key) {
-        return from.size == 0 || end_key.size > 0 ? DENGINE_E_INVALID : 0;
-    }
-    return end_key.size > 0 && (order > 0 || (order == 0 && from.size >= end_key.size))
-               ? DENGINE_E_INVALID
-               : 0;
-}
-
 int de_remote_watch(struct dengine_client *client, const struct dengine_watch_options *options,
                     struct de_watch_feed **feed)
 {
     struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
-    struct de_remote_watch *watch;
-    int err = check(options);
+    struct de_remote_watch *watch =
+        calloc(1, sizeof *watch + options->from.size + options->end.size);
 
-    if (err != 0) {
-        return err;
-    }
-    watch = calloc(1, sizeof *watch + options->from.size + options->end.size);
     if (watch == NULL) {
         return DENGINE_E_NO_MEMORY;
     }

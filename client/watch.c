@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -91,6 +92,32 @@ static void free_watch(struct dengine_watch *watch)
     free(watch);
 }
 
+static int check_options(const struct dengine_watch_options *options)
+{
+    const struct dengine_slice from = options->from;
+    const struct dengine_slice end = options->end;
+    const size_t common = from.size < end.size ? from.size : end.size;
+    const int order = common > 0 ? memcmp(from.data, end.data, common) : 0;
+
+    if (from.size > DE_CLIENT_KEY_BYTES_MAX || end.size > DE_CLIENT_KEY_BYTES_MAX) {
+        de_client_set_last_error("a key has at most %d bytes", DE_CLIENT_KEY_BYTES_MAX);
+        return DENGINE_E_TOO_LARGE;
+    }
+    if (options->one_key && from.size == 0) {
+        de_client_set_last_error("the key is empty");
+        return DENGINE_E_INVALID;
+    }
+    if (options->one_key && end.size > 0) {
+        de_client_set_last_error("a watch of one key has no end");
+        return DENGINE_E_INVALID;
+    }
+    if (end.size > 0 && (order > 0 || (order == 0 && from.size >= end.size))) {
+        de_client_set_last_error("the range ends before it begins");
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
 int dengine_watch_open(struct dengine_client *client, const struct dengine_watch_options *options,
                        struct dengine_watch **result)
 {
@@ -103,6 +130,10 @@ int dengine_watch_open(struct dengine_client *client, const struct dengine_watch
         return DENGINE_E_INVALID;
     }
     *result = NULL;
+    err = check_options(options);
+    if (err != 0) {
+        return err;
+    }
     watch = new_watch(options);
     if (watch == NULL) {
         return DENGINE_E_NO_MEMORY;

@@ -5,7 +5,7 @@
 
 /* X(NAME, kind, help): the order in which they are shown. */
 #define METRICS(X)                                                                                 \
-    X(role, GAUGE, "1 follower, 2 candidate, 3 leader.")                                           \
+    X(role, GAUGE, "1 follower, 2 candidate, 3 leader, 4 learner.")                                \
     X(term, GAUGE, "Raft term.")                                                                   \
     X(commit_index, GAUGE, "Last log entry known to be committed.")                                \
     X(applied_index, GAUGE, "Last log entry applied to the state.")                                \

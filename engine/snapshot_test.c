@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -250,6 +251,24 @@ static void another_cluster_needs_another_name(struct dengine *engine, const cha
     de_test_remove_tree("snapshot.another");
 }
 
+/* What is no file, or may not be replaced by one, is refused by name. */
+static void check_names_of_no_file(struct dengine *engine)
+{
+    static const char *const names[] = {"", ".", "..", "/", "./", "/dev/null"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        assert_int_equal(dengine_snapshot_save(engine, names[i], READY_MS, NULL),
+                         DENGINE_E_INVALID);
+        assert_string_not_equal(dengine_open_message(), "");
+        assert_int_equal(dengine_snapshot_check(names[i], NULL), DENGINE_E_INVALID);
+        assert_string_not_equal(dengine_open_message(), "");
+    }
+    (void)unlink("snapshot.link");
+    assert_int_equal(symlink("snapshot.backup", "snapshot.link"), 0);
+    assert_int_equal(dengine_snapshot_check("snapshot.link", NULL), 0);
+    assert_int_equal(unlink("snapshot.link"), 0);
+}
+
 static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
 {
     const char *const path = "snapshot.backup";
@@ -278,6 +297,7 @@ static void a_backup_of_one_becomes_a_cluster_of_three(void **state)
     assert_int_equal(dengine_snapshot_check("snapshot.none", &none), DENGINE_E_NOT_FOUND);
     assert_non_null(strstr(dengine_open_message(), "snapshot.none"));
     assert_non_null(strstr(dengine_open_message(), "no such file"));
+    check_names_of_no_file(engine);
     assert_int_equal(dengine_close(engine), 0);
     remove_data();
     for (uint32_t i = 0; i < NODES; i++) {

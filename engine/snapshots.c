@@ -169,16 +169,19 @@ int dengine_snapshot_check(const char *path, struct dengine_snapshot_info *info)
     char directory[DE_WHOLE_FILE_PATH_BYTES];
     struct dengine_dir dir;
     const char *name;
-    int err = de_whole_file_split(path, directory, &name, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+    /* A directory object follows no links; the file that is checked may have been named by one. */
+    char *target = realpath(path, NULL);
+    int err = de_whole_file_split(target != NULL ? target : path, directory, &name,
+                                  de_open_message(), DE_OPEN_MESSAGE_BYTES);
 
     if (err == 0) {
         err = de_posix_dir_open(directory, false, &dir, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        err = de_snapshot_check(dir, name, &summary, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+        de_posix_dir_close(dir);
     }
-    err = de_snapshot_check(dir, name, &summary, de_open_message(), DE_OPEN_MESSAGE_BYTES);
-    de_posix_dir_close(dir);
+    free(target);
     if (err == 0 && info != NULL) {
         info->cluster_id = summary.cluster_id;
         info->index = summary.index;

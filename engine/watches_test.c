@@ -198,6 +198,11 @@ static void bad_watches_and_too_many_are_refused(void **state)
     const struct dengine_watch_options backwards = {.from = DENGINE_STR("b"),
                                                     .end = DENGINE_STR("a")};
     const struct dengine_watch_options good = {.from = DENGINE_STR("b")};
+    const struct dengine_watch_options no_key = {.one_key = true};
+    const struct dengine_watch_options two_ends = {
+        .from = DENGINE_STR("b"), .end = DENGINE_STR("c"), .one_key = true};
+    static const char zeros[501];
+    const struct dengine_watch_options too_long = {.from = DENGINE_BYTES(zeros, sizeof(zeros))};
     struct dengine_watch *watch;
     struct dengine_watch *other;
 
@@ -205,6 +210,15 @@ static void bad_watches_and_too_many_are_refused(void **state)
     *state = open_with("raft.watch.max_watchers", "1");
     assert_int_equal(dengine_watch_open(dengine_client_of(*state), &backwards, &watch),
                      DENGINE_E_INVALID);
+    assert_string_equal(dengine_last_error(dengine_client_of(*state)),
+                        "the range ends before it begins");
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &no_key, &watch),
+                     DENGINE_E_INVALID);
+    assert_string_equal(dengine_last_error(dengine_client_of(*state)), "the key is empty");
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &two_ends, &watch),
+                     DENGINE_E_INVALID);
+    assert_int_equal(dengine_watch_open(dengine_client_of(*state), &too_long, &watch),
+                     DENGINE_E_TOO_LARGE);
     assert_int_equal(dengine_watch_open(dengine_client_of(*state), &good, &watch), 0);
     assert_int_equal(dengine_watch_open(dengine_client_of(*state), &good, &other), DENGINE_E_BUSY);
     dengine_watch_close(watch);

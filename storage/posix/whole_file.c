@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,26 @@ static int failed(const char *what, const char *path, char *message, size_t mess
     }
 }
 
+/* A name in whose place no file can be written, or read as a whole: a device that is replaced would
+ * be missed by more than us. What is not there yet is none of them. */
+static bool refuse_others(const char *path, char *message, size_t message_size)
+{
+    struct stat there;
+
+    DE_ASSERT(path != NULL);
+    DE_ASSERT(message != NULL || message_size == 0);
+    if (path[0] == '\0') {
+        (void)snprintf(message, message_size, "the name of the file is empty");
+        return true;
+    }
+    if (stat(path, &there) != 0 || S_ISREG(there.st_mode)) {
+        return false;
+    }
+    (void)snprintf(message, message_size, "%.200s is %s: name a file", path,
+                   S_ISDIR(there.st_mode) ? "a directory" : "a device, pipe or socket");
+    return true;
+}
+
 int de_whole_file_split(const char *path, char directory[DE_WHOLE_FILE_PATH_BYTES],
                         const char **name, char *message, size_t message_size)
 {
@@ -39,6 +60,9 @@ int de_whole_file_split(const char *path, char directory[DE_WHOLE_FILE_PATH_BYTE
     int size;
 
     DE_ASSERT(path != NULL && name != NULL);
+    if (refuse_others(path, message, message_size)) {
+        return DENGINE_E_INVALID;
+    }
     *name = slash == NULL ? path : slash + 1;
     if (slash == NULL) {
         size = snprintf(directory, DE_WHOLE_FILE_PATH_BYTES, ".");
@@ -58,13 +82,11 @@ int de_whole_file_create(struct de_whole_file *file, const char *path, char *mes
                          size_t message_size)
 {
     int size = snprintf(file->path, sizeof(file->path), "%s", path);
-    struct stat there;
 
     DE_ASSERT(path != NULL);
     DE_ASSERT(message != NULL || message_size == 0);
     file->fd = -1;
-    if (stat(path, &there) == 0 && S_ISDIR(there.st_mode)) {
-        (void)snprintf(message, message_size, "%s is a directory: name a file to write", path);
+    if (refuse_others(path, message, message_size)) {
         return DENGINE_E_INVALID;
     }
     if (size >= 0 && (size_t)size < sizeof(file->path)) {

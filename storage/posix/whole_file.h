@@ -18,7 +18,8 @@ struct de_whole_file {
     char temporary[DE_WHOLE_FILE_PATH_BYTES]; /* path with a suffix */
 };
 
-/* Begins; the bytes go to a temporary file beside path. Errors with a sentence in message. */
+/* Begins; the bytes go to a temporary file beside path. INVALID when path is empty or what is there
+ * is no plain file, such as a directory. Errors with a sentence in message. */
 int de_whole_file_create(struct de_whole_file *file, const char *path, char *message,
                          size_t message_size);
 int de_whole_file_write(struct de_whole_file *file, struct dengine_slice bytes, char *message,
@@ -27,7 +28,8 @@ int de_whole_file_write(struct de_whole_file *file, struct dengine_slice bytes, 
 int de_whole_file_commit(struct de_whole_file *file, char *message, size_t message_size);
 void de_whole_file_abort(struct de_whole_file *file);
 
-/* The directory of path and the name in it. INVALID when path is too long or names no file. */
+/* The directory of path and the name in it. INVALID when path is too long, names no file,
+ * or what is there is none. */
 int de_whole_file_split(const char *path, char directory[DE_WHOLE_FILE_PATH_BYTES],
                         const char **name, char *message, size_t message_size);
 

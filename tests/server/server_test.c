@@ -509,6 +509,8 @@ static void test_nobody_there(void **state)
     (void)state;
     CLI("127.0.0.1:1", NULL, 3, "", "get", "k", "--timeout", "200");
     CLI("127.0.0.1:1", NULL, 3, "", "put", "k", "v", "--timeout", "200");
+    CLI("127.0.0.1:1", NULL, 3, "", "watch", "k", "--timeout", "200");
+    CLI("127.0.0.1:1", NULL, 2, "", "watch", "");
     CLI("http://127.0.0.1:1", NULL, 2, "", "get", "k");
 }
 

@@ -118,6 +118,9 @@ static void test_a_damaged_backup_is_refused(void **state)
     assert_cli(0, "ok", endpoint, "put", "fruit", "apple", NULL, NULL);
     assert_cli(0, "whole", endpoint, "snapshot", "save", BACKUP, NULL, NULL);
     assert_cli(2, ". is a directory: name a file", endpoint, "snapshot", "save", ".", NULL, NULL);
+    assert_cli(2, "name of the file is empty", endpoint, "snapshot", "save", "", NULL, NULL);
+    assert_cli(2, "/dev/null is a device", endpoint, "snapshot", "save", "/dev/null", NULL, NULL);
+    assert_cli(2, "is a directory", "nowhere", "snapshot", "status", ".", NULL, NULL);
     stop_server(server);
     flip_a_bit(BACKUP, 100);
     assert_cli(1, "(at byte ", "nowhere", "snapshot", "status", BACKUP, NULL, NULL);
