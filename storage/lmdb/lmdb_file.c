@@ -140,6 +140,7 @@ static int open_file(struct de_lmdb_kv *kv, struct de_lmdb_file *file, const cha
         file->map_bytes = kv->map_bytes;
         file->used_bytes = 0;
         file->reserved_bytes = 0;
+        file->patient_bytes = 0;
         file->map_was_full = false;
         file->young = stat(path, &status) != 0 || status.st_size == 0;
         code = open_some_env(kv, file, path);

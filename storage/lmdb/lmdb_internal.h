@@ -32,6 +32,7 @@ struct de_lmdb_file {
     uint64_t reserved_bytes; /* of the file: backed by disk blocks */
     uint64_t touched_bytes;  /* what the open transaction may have dirtied */
     uint64_t put_bytes;      /* pages that a put may dirty, without the value's own */
+    uint64_t patient_bytes;  /* views were waited for in vain: not again before so much is used */
     bool map_was_full;
     bool filling; /* pages are written, not stored into the map: lmdb_replace.c */
     bool young;   /* made by this process: all that is in it is in memory already */

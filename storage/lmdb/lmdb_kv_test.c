@@ -367,6 +367,48 @@ static void the_map_grows_under_readers(void **state)
     free(data);
 }
 
+/* A view that is held while the map fills up stops neither the applier nor other readers: there is
+ * no room, as on a full disk, until it is closed. */
+static void a_view_that_is_held_holds_up_nobody(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t *data = calloc(1, 20000);
+    struct dengine_kv_view *held;
+    struct dengine_kv_view *view;
+    struct dengine_slice value;
+    uint64_t map = 0;
+    uint64_t used = 0;
+    char key[16] = "";
+    int error = 0;
+    int written = 0;
+
+    assert_non_null(data);
+    f->options.map_bytes = 1 << 20;
+    open_finds(f, DE_LMDB_NEW);
+    assert_int_equal(put(f, "first", "value", 5), 0);
+    assert_int_equal(f->store.ops->view_open(f->store.object, &held), 0);
+    for (int i = 0; i < 200 && error == 0; i++) {
+        (void)snprintf(key, sizeof(key), "key%d", i);
+        error = put(f, key, data, 20000);
+        written += error == 0 ? 1 : 0;
+    }
+    assert_int_equal(error, DENGINE_E_NO_SPACE);
+    assert_true(written > 30); /* the last eighth was used, too */
+    assert_int_equal(put(f, key, data, 20000), DENGINE_E_NO_SPACE);
+    assert_non_null(strstr(f->store.ops->message(f->store.object), "held open"));
+    assert_int_equal(f->store.ops->view_open(f->store.object, &view), 0);
+    assert_int_equal(f->store.ops->view_get(f->store.object, view, dengine_str("key0"), &value), 0);
+    f->store.ops->view_close(f->store.object, view);
+    assert_int_equal(f->store.ops->view_get(f->store.object, held, dengine_str("key0"), &value),
+                     DENGINE_E_NOT_FOUND);
+    f->store.ops->view_close(f->store.object, held);
+    assert_int_equal(put(f, key, data, 20000), 0);
+    de_lmdb_kv_usage(f->store, &map, &used);
+    assert_int_equal(map, 2 << 20);
+    close_store(f);
+    free(data);
+}
+
 static void a_transaction_larger_than_the_map_fails_once(void **state)
 {
     struct fixture *f = *state;
@@ -466,6 +508,7 @@ int main(void)
         TEST(a_data_file_overwritten_with_garbage_is_discarded),
         TEST(the_file_is_as_long_as_its_pages_when_closed),
         TEST(the_map_grows_under_readers),
+        TEST(a_view_that_is_held_holds_up_nobody),
         TEST(a_transaction_larger_than_the_map_fails_once),
         TEST(a_new_map_is_not_read_ahead),
         TEST(too_many_views_are_busy),

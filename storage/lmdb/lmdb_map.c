@@ -5,6 +5,10 @@
 
 #include "core/base/assert.h"
 
+/* How long the applier waits for views to be closed, and all who would open one for the applier.
+ * Ordinary views live for microseconds; one that is held for longer must not hold up the others. */
+#define PATIENCE_NS UINT64_C(20000000)
+
 /* Disk space is reserved in steps of this size. */
 #define RESERVE_STEP_BYTES (UINT64_C(16) << 20)
 
@@ -43,8 +47,8 @@ static int reserve_to(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t
     return 0;
 }
 
-/* Doubles the map while nobody looks at it. */
-static int grow(struct de_lmdb_kv *kv, struct de_lmdb_file *file, bool wait)
+/* Doubles the map while nobody looks at it; leaves it as it is when somebody does for so long. */
+static int grow(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t patience_ns)
 {
     const bool seen = file == kv->current; /* by views; the other one is being filled */
     uint64_t bytes = 2 * file->map_bytes;
@@ -52,7 +56,7 @@ static int grow(struct de_lmdb_kv *kv, struct de_lmdb_file *file, bool wait)
 
     DE_ASSERT(file->txn == NULL);
     DE_ASSERT(file->map_bytes > 0 && file->map_bytes <= INT64_MAX);
-    if (bytes > SIZE_MAX / 2 || (seen && !de_lmdb_pool_close(&kv->pool, wait))) {
+    if (bytes > SIZE_MAX / 2 || (seen && !de_lmdb_pool_close(&kv->pool, patience_ns))) {
         return 0;
     }
     code = mdb_env_set_mapsize(file->env, (size_t)bytes);
@@ -66,7 +70,34 @@ static int grow(struct de_lmdb_kv *kv, struct de_lmdb_file *file, bool wait)
     DE_ASSERT(file->map_bytes % file->page_bytes == 0);
     DE_ASSERT(file->used_bytes <= file->map_bytes / 2);
     file->map_was_full = false;
+    file->patient_bytes = 0;
     return 0;
+}
+
+/* The map is nearly full, or was. Views that are held open do not stop the applier: there is an
+ * eighth left, and when that is used up there is no room until they are closed. */
+static int grow_patiently(struct de_lmdb_kv *kv, struct de_lmdb_file *file)
+{
+    const uint64_t map_bytes = file->map_bytes;
+    int error = 0;
+
+    DE_ASSERT(file->map_was_full || file->used_bytes > map_bytes / 8 * 7);
+    if (file->map_was_full || file->used_bytes > file->patient_bytes) {
+        error = grow(kv, file, PATIENCE_NS);
+    }
+    if (error == 0 && file->map_bytes == map_bytes) {
+        file->patient_bytes = file->used_bytes > file->patient_bytes
+                                  ? file->used_bytes + map_bytes / 64
+                                  : file->patient_bytes;
+        if (file->map_was_full) {
+            de_message_set(kv->message, sizeof(kv->message),
+                           "the state store has no room: its memory map cannot be enlarged while a "
+                           "view is held open; close it");
+            error = DENGINE_E_NO_SPACE;
+        }
+    }
+    DE_ASSERT_IMPLIES(error == 0 && file->map_bytes != map_bytes, !file->map_was_full);
+    return error;
 }
 
 int de_lmdb_map_prepare(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64_t bytes)
@@ -90,13 +121,14 @@ int de_lmdb_map_prepare(struct de_lmdb_kv *kv, struct de_lmdb_file *file, uint64
     file->put_bytes = 2 * ((uint64_t)stat.ms_depth + 2) * file->page_bytes;
     DE_ASSERT(stat.ms_psize == file->page_bytes);
     if (file->map_was_full || file->used_bytes > file->map_bytes / 8 * 7) {
-        error = grow(kv, file, true);
+        error = grow_patiently(kv, file);
     } else if (file->used_bytes > file->map_bytes / 2) {
-        error = grow(kv, file, false);
+        error = grow(kv, file, 0);
     }
+    DE_ASSERT(bytes == 0 || file != kv->current); /* so nobody looks at it */
     while (error == 0 && bytes > file->map_bytes / 2 - file->used_bytes / 2 &&
            file->map_bytes <= INT64_MAX / 2) {
-        error = grow(kv, file, true);
+        error = grow(kv, file, 0);
     }
     return error != 0 ? error : de_lmdb_map_reserve(kv, file, 0);
 }

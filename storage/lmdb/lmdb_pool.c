@@ -164,18 +164,19 @@ static void give_first(struct de_lmdb_pool *pool, uint32_t count)
     }
 }
 
-bool de_lmdb_pool_close(struct de_lmdb_pool *pool, bool wait)
+bool de_lmdb_pool_close(struct de_lmdb_pool *pool, uint64_t patience_ns)
 {
     const struct timespec pause = {.tv_nsec = LOOK_EVERY_NS};
 
     begin(pool);
     for (uint32_t i = 0; i < pool->count; i++) {
         while (!take(&pool->slots[i])) {
-            if (!wait) {
+            if (patience_ns < LOOK_EVERY_NS) {
                 give_first(pool, i);
                 end(pool);
                 return false;
             }
+            patience_ns -= LOOK_EVERY_NS;
             (void)nanosleep(&pause, NULL);
         }
         DE_ASSERT(__atomic_load_n(&pool->slots[i].taken, __ATOMIC_RELAXED));

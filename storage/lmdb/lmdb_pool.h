@@ -55,9 +55,10 @@ void de_lmdb_pool_give(struct de_lmdb_view *view);
 
 /* The rest is the applier's. */
 
-/* Takes all slots, so that there is no view and none can be opened until de_lmdb_pool_open; with
- * wait, waits for that. false: there is a view, and nothing has been taken. */
-bool de_lmdb_pool_close(struct de_lmdb_pool *pool, bool wait);
+/* Takes all slots, so that there is no view and none can be opened until de_lmdb_pool_open; waits
+ * for that so long, and who wants to open a view waits meanwhile. false: there still is a view, and
+ * nothing has been taken. */
+bool de_lmdb_pool_close(struct de_lmdb_pool *pool, uint64_t patience_ns);
 void de_lmdb_pool_open(struct de_lmdb_pool *pool);
 
 /* Ends the transactions of file, which is not the current one, in all slots that are not taken.

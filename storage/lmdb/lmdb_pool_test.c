@@ -55,7 +55,8 @@ static void a_pool_with_a_view_is_not_closed(void **state)
     struct de_lmdb_view *taken[SLOTS];
 
     taken[0] = de_lmdb_pool_take(pool);
-    assert_false(de_lmdb_pool_close(pool, false));
+    assert_false(de_lmdb_pool_close(pool, 0));
+    assert_false(de_lmdb_pool_close(pool, 1000000));
     for (size_t i = 1; i < SLOTS; i++) { /* all the others are free again */
         taken[i] = de_lmdb_pool_take(pool);
         assert_non_null(taken[i]);
@@ -63,7 +64,7 @@ static void a_pool_with_a_view_is_not_closed(void **state)
     for (size_t i = 0; i < SLOTS; i++) {
         de_lmdb_pool_give(taken[i]);
     }
-    assert_true(de_lmdb_pool_close(pool, false));
+    assert_true(de_lmdb_pool_close(pool, 0));
     de_lmdb_pool_open(pool);
 }
 
@@ -107,7 +108,7 @@ static void who_comes_while_it_is_closed_waits(void **state)
     for (int turn = 0; turn < 50; turn++) {
         const int before = atomic_load(&user.turns);
 
-        if (de_lmdb_pool_close(user.pool, turn % 2 == 0)) {
+        if (de_lmdb_pool_close(user.pool, turn % 2 == 0 ? UINT64_MAX : 0)) {
             assert_int_equal(atomic_load(&user.inside), 0);
             de_lmdb_pool_open(user.pool);
         }
