@@ -253,6 +253,9 @@ static void load_less(struct shrink *shrink)
         (void)try_number(shrink, &until, end_ns);
     }
     approach(shrink, &until, best->cluster.load.from_ns);
+    if (best->cluster.load.until_ns == best->cluster.load.from_ns) {
+        return; /* nobody begins anything: it does not matter who, and when */
+    }
     approach(shrink, &from, best->cluster.load.until_ns);
     leave_out(shrink, &clients);
     leave_out(shrink, &slots);
