@@ -213,7 +213,7 @@ static int open_log(const struct de_plan *plan, struct de_stores *stores, char *
     if (err == 0 && has(plan, other)) {
         (void)snprintf(message, message_size,
                        "the log in data directory %s is of the other kind: set storage.log_store "
-                       "to %s, or empty the directory and let the node be fed by its peers",
+                       "to %s, or let a server with a new id take this node's place",
                        plan->data_dir, plan->log_in_lmdb ? "wal" : "lmdb");
         return DENGINE_E_CONFIG;
     }

@@ -59,8 +59,10 @@ static int find_newest(struct de_boot *boot)
     if (meta.index == 0 || meta.term == 0 ||
         de_node_take_configuration(&meta, meta.index, meta.term, buffer) != 0 ||
         de_config_decode(de_entry_buffer_entry(buffer).data, &node->scratch) != 0) {
-        return refuse(boot, "the configuration in the snapshot at entry ", meta.index,
-                      " is not one; restore this node from a backup or from its peers");
+        return refuse(
+            boot, "the configuration in the snapshot at entry ", meta.index,
+            " is not one; let a server with a new id take this node's place, or restore a "
+            "backup");
     }
     boot->snapshot_index = meta.index;
     boot->snapshot_term = meta.term;
@@ -179,8 +181,8 @@ int de_boot_snapshot(struct de_boot *boot)
     }
     if (boot->snapshot_index < base) {
         return refuse(boot, "the log begins after entry ", base,
-                      ", and no snapshot covers what was before: restore this node from a backup, "
-                      "or empty its directory and add it to its cluster anew");
+                      ", and no snapshot covers what was before: let a server with a new id take "
+                      "this node's place, or restore a backup");
     }
     if (boot->snapshot_index == 0 ||
         (node->applied > boot->snapshot_index && node->applied > boot->state.last_index)) {

@@ -410,8 +410,7 @@ static void test_a_gap_that_no_snapshot_covers_is_refused(void **state)
     assert_int_equal(harness_start(h, 0, message, sizeof message), DENGINE_E_CORRUPT);
     assert_string_equal(message,
                         "the log begins after entry 6, and no snapshot covers what was before: "
-                        "restore this node from a backup, or empty its directory and add it to its "
-                        "cluster anew");
+                        "let a server with a new id take this node's place, or restore a backup");
     harness_free(h);
 }
 

@@ -15,6 +15,12 @@ extern "C" {
 /* Room for any sentence the stores make, a path of usual length included. */
 #define DE_MESSAGE_BYTES 512
 
+/* What to do about a log that is lost. An empty directory under the old id would have forgotten
+ * votes and acknowledgements: acknowledged writes could be lost with it (docs/storage.md). */
+#define DE_MESSAGE_REBUILD                                                                         \
+    "to rebuild this node from its peers, move its data directory away and let a server with a "   \
+    "new id take its place (dengine-cli member replace), never one with its old id"
+
 /* As snprintf. Any thread. */
 void de_message_set(char *message, size_t message_size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -164,8 +164,7 @@ int de_lmdb_log_open(const char *path, const struct de_lmdb_log_options *options
         de_message_set(message, message_size, "cannot open the log in %s: %s%s%s; %s", path,
                        dengine_strerror(error), log->message[0] == '\0' ? "" : ": ", log->message,
                        error == DENGINE_E_CORRUPT
-                           ? "to rebuild this node from its peers, move its data directory away "
-                             "and start it empty"
+                           ? DE_MESSAGE_REBUILD
                            : "check the directory, its permissions, the disk and whose data it is");
         if (log->env != NULL) {
             mdb_env_close(log->env);

@@ -11,8 +11,7 @@ static int read_failed(struct de_lmdb_log *log, uint64_t index, int code)
     if (log->error == 0) {
         de_message_set(log->message, sizeof(log->message),
                        "entry %llu of the log cannot be read: file " DE_LMDB_LOG_NAME
-                       ": %s; to rebuild "
-                       "this node from its peers, move its data directory away and start it empty",
+                       ": %s; " DE_MESSAGE_REBUILD,
                        (unsigned long long)index, dengine_strerror(error));
     }
     return error;

@@ -194,8 +194,8 @@ static int inspect(struct dengine_dir dir, const char *path, struct de_identity 
         return error;
     case DENGINE_E_CORRUPT:
         de_message_set(message, message_size,
-                       "%s/" IDENTITY_NAME " is damaged; restore it from a backup, or empty the "
-                       "directory and let the node rebuild from its peers",
+                       "%s/" IDENTITY_NAME
+                       " is damaged; restore it from a backup, or, " DE_MESSAGE_REBUILD,
                        path);
         return error;
     default:

@@ -151,8 +151,7 @@ static int read_failed(struct de_wal *wal, const struct run *run, uint64_t index
     de_wal_name(run->segment->sequence, name);
     de_message_set(
         wal->message, sizeof(wal->message),
-        "entry %llu of the log cannot be read: file %s, byte offset %llu: %s; to rebuild "
-        "this node from its peers, move its data directory away and start it empty",
+        "entry %llu of the log cannot be read: file %s, byte offset %llu: %s; " DE_MESSAGE_REBUILD,
         (unsigned long long)index, name, (unsigned long long)location_offset(location),
         dengine_strerror(error));
     return error;

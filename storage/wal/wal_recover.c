@@ -323,8 +323,7 @@ int de_wal_recover(struct de_wal *wal, char *message, size_t message_size)
         de_message_set(
             message, message_size,
             "the write-ahead log is damaged: entries %llu to %llu were in segments before "
-            "%s, which are missing; put the files back, or move the data directory "
-            "away, start the node empty and let it rebuild from its peers",
+            "%s, which are missing; put the files back, or, " DE_MESSAGE_REBUILD,
             (unsigned long long)wal->state.first_index, (unsigned long long)wal->index.first - 1,
             name);
         return DENGINE_E_CORRUPT;

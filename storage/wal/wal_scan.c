@@ -4,9 +4,7 @@
 #include "storage/base/message.h"
 
 /* What to do about damage; every such message ends with it. */
-#define REBUILD                                                                                    \
-    "to rebuild this node from its peers, move its data directory away, start it empty and let "   \
-    "the leader send it the log or a snapshot; if it is the only copy, restore a backup"
+#define REBUILD DE_MESSAGE_REBUILD "; if it is the only copy, restore a backup"
 
 /* Of a spare that looks untouched only so much is searched for proof that it is not. */
 #define SPARE_SEARCH_BYTES 65536u

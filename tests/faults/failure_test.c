@@ -346,7 +346,8 @@ static void test_bit_rot_in_a_cold_segment(void **state)
     fill(bench);
     edit(FIRST, 5000000, "!", 1);
     expect_refusal(bench, 5, "file wal-0000000000000001.seg, byte offset",
-                   "to rebuild this node from its peers, move its data directory away");
+                   "to rebuild this node from its peers, move its data directory away and let a "
+                   "server with a new id take its place");
 }
 
 static void test_a_missing_segment(void **state)
