@@ -10,7 +10,8 @@
  * dengine_outcome): done, not done, or DENGINE_E_UNKNOWN: the deadline passed or the connection
  * broke after the request had left, and it may take effect, at most once, now or later.
  *
- * Each blocking call has a twin that ends in _async. It copies its arguments and returns at once:
+ * Each blocking call, but for those that show something in place and dengine_cluster_status, has a
+ * twin that ends in _async. It copies its arguments and returns at once:
  * 0, and then the callback is called exactly once, from a thread of the library, possibly before
  * the call returns; or an error, and then the callback is never called. A callback must not block
  * and must not call the blocking form.
@@ -103,7 +104,9 @@ DENGINE_EXPORT int dengine_put_with(struct dengine_client *client, struct dengin
                                     const struct dengine_put_options *put,
                                     const struct dengine_call_options *options, uint64_t *revision);
 
-/* Reads one key; NOT_FOUND when there is none (*value is then empty). The caller frees *value. */
+/* Reads one key; NOT_FOUND when there is none (*value is then empty). Other errors: INVALID,
+ * TOO_LARGE (the key), BUSY, NOT_LEADER, NO_LEADER, UNAVAILABLE, TIMEOUT, IO, CORRUPT, NO_MEMORY,
+ * SHUTDOWN, HALTED. The caller frees *value. */
 DENGINE_EXPORT int dengine_get(struct dengine_client *client, struct dengine_slice key,
                                enum dengine_consistency consistency,
                                const struct dengine_call_options *options,
@@ -314,7 +317,8 @@ DENGINE_EXPORT int dengine_lease_keep_alive(struct dengine_client *client, uint6
                                             const struct dengine_call_options *options);
 
 /* Ends the lease and removes its keys now (a lease of many keys: in several steps, the last ones a
- * little later). NO_LEASE when there is none. */
+ * little later). NO_LEASE when there is none. Else as dengine_put; after UNKNOWN it may be tried
+ * again at will. */
 DENGINE_EXPORT int dengine_lease_revoke(struct dengine_client *client, uint64_t lease,
                                         const struct dengine_call_options *options);
 
@@ -375,6 +379,7 @@ struct dengine_reply {
     struct dengine_lease_page leases; /* lease_look (one), lease_list: likewise */
 };
 
+/* Is told how a call ended, once. *reply lives for the call; see above for what it must free. */
 typedef void dengine_callback(void *context, struct dengine_reply *reply);
 
 DENGINE_EXPORT int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
@@ -464,7 +469,8 @@ struct dengine_cluster_status {
     struct dengine_member members[DENGINE_MEMBERS_MAX];
 };
 
-/* Who is in the cluster and who leads it, as far as the node that answers knows. */
+/* Who is in the cluster and who leads it, as far as the node that answers knows. INVALID,
+ * UNAVAILABLE, TIMEOUT, NO_MEMORY, SHUTDOWN. options may be NULL. */
 DENGINE_EXPORT int dengine_cluster_status(struct dengine_client *client,
                                           const struct dengine_call_options *options,
                                           struct dengine_cluster_status *status);

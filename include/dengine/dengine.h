@@ -27,8 +27,9 @@ struct dengine_config;
 /* ---- configuration ---- */
 
 /* A configuration with the built-in values. The caller owns it; free with dengine_config_free. NULL
- * when out of memory. Not thread-safe. */
+ * when out of memory. One thread at a time uses a configuration; different ones are independent. */
 DENGINE_EXPORT struct dengine_config *dengine_config_new(void);
+/* Frees it, also while an engine that was opened with it runs. NULL is allowed. */
 DENGINE_EXPORT void dengine_config_free(struct dengine_config *config);
 
 /* Sets "section.key" (such as "raft.election.election_timeout_min") to the value written as in the
@@ -41,10 +42,12 @@ DENGINE_EXPORT int dengine_config_set(struct dengine_config *config, const char 
  */
 DENGINE_EXPORT int dengine_config_load(struct dengine_config *config, const char *path);
 
-/* Takes settings from environment variables such as RAFT__ELECTION__ELECTION_TIMEOUT_MIN. */
+/* Takes settings from environment variables such as RAFT__ELECTION__ELECTION_TIMEOUT_MIN. CONFIG
+ * for one that is no setting, or whose value is out of range; the message names it. */
 DENGINE_EXPORT int dengine_config_load_environment(struct dengine_config *config);
 
-/* Checks the whole, beyond what single values show. */
+/* Checks the whole, beyond what single values show: CONFIG for what is missing, or values that do
+ * not go together. The calls that open check it, too. */
 DENGINE_EXPORT int dengine_config_check(struct dengine_config *config);
 
 /* What the last failed call on config has to say: one sentence; lives until the next call. */
@@ -64,7 +67,8 @@ DENGINE_EXPORT const char *dengine_config_get(const struct dengine_config *confi
 
 /* Opens a cluster of one in directory (created if missing, only its last component). On failure
  * *engine is NULL, nothing in the directory was touched unless it was the engine's own, and
- * dengine_open_message() says what was wrong and what to do. LOCKED, FOREIGN, PERMISSION,
+ * dengine_open_message() says what was wrong and what to do. The caller ends it with dengine_close.
+ * LOCKED, FOREIGN, PERMISSION,
  * READ_ONLY, CORRUPT, VERSION, NO_SPACE, IO, NO_MEMORY. */
 DENGINE_EXPORT int dengine_open(const char *directory, struct dengine **engine);
 
@@ -77,7 +81,7 @@ DENGINE_EXPORT int dengine_open_config(const struct dengine_config *config,
 
 /* Why the calling thread's last dengine_open* failed: one sentence. When it did not: what it found
  * and mended by itself, which belongs into a log (that the state is being made again from snapshot
- * and log, and why), or "". */
+ * and log, and why), or "". Lives until the thread's next call of that kind. */
 DENGINE_EXPORT const char *dengine_open_message(void);
 
 /* Waits until a leader is known that has committed in its term. leader, when not NULL, gets its id.
@@ -92,9 +96,10 @@ DENGINE_EXPORT int dengine_wait_ready(struct dengine *engine, uint32_t timeout_m
 DENGINE_EXPORT int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
                                         struct dengine_cluster_status *members);
 
-/* The engine's client; lives as long as the engine. Writes and linearizable reads work on the
- * leader; on another node they fail with NOT_LEADER and dengine_status names the leader. Eventual
- * reads work on any node, in the calling thread. */
+/* The engine's client; lives as long as the engine (never dengine_disconnect it). Everything works
+ * on any node: one that does not lead hands writes on to the leader, and asks it for what makes a
+ * read linearizable. While there is no leader they wait; when one was lost in between, NO_LEADER or
+ * NOT_LEADER: nothing was done; or UNKNOWN. Eventual reads run in the calling thread. */
 DENGINE_EXPORT struct dengine_client *dengine_client_of(struct dengine *engine);
 
 enum dengine_role {
@@ -119,7 +124,7 @@ struct dengine_status {
     uint64_t first_index; /* of the oldest log entry that is kept */
     uint64_t last_index;
     uint32_t pending_requests;
-    uint64_t pending_bytes; /* of the writes among them */
+    uint64_t pending_bytes;       /* of the writes among them */
     uint64_t snapshot_index;      /* of the newest snapshot; 0 = none yet */
     uint64_t snapshot_bytes;      /* its size */
     uint64_t snapshots_taken;     /* since the engine was opened, as the following */
@@ -132,6 +137,8 @@ struct dengine_status {
 /* A consistent picture of the engine, a moment old at most. Never blocks. */
 DENGINE_EXPORT void dengine_status(struct dengine *engine, struct dengine_status *status);
 
+/* Single members of the status, each a moment old at most; they never block. Two calls may be of
+ * two moments: what belongs together is asked for with dengine_status. */
 DENGINE_EXPORT bool dengine_is_leader(struct dengine *engine);
 DENGINE_EXPORT uint64_t dengine_leader(struct dengine *engine);
 DENGINE_EXPORT uint64_t dengine_node_id(struct dengine *engine);
@@ -143,7 +150,7 @@ DENGINE_EXPORT uint64_t dengine_term(struct dengine *engine);
  * allowed. Returns the error that halted the engine earlier, if any. */
 DENGINE_EXPORT int dengine_close(struct dengine *engine);
 
-/* The library's version, "major.minor.patch". */
+/* The library's version, "major.minor.patch". Static, any thread. */
 DENGINE_EXPORT const char *dengine_version(void);
 
 #ifdef __cplusplus

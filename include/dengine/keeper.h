@@ -41,6 +41,7 @@ DENGINE_EXPORT int dengine_keeper_open(struct dengine_client *client, uint64_t t
                                        const struct dengine_call_options *call,
                                        struct dengine_keeper **keeper);
 
+/* The lease, which keys may be attached to; the same all the time. */
 DENGINE_EXPORT uint64_t dengine_keeper_lease(const struct dengine_keeper *keeper);
 
 /* The lease lives for so long at least, if the clocks of this machine and of the leader differ by
