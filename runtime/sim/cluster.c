@@ -199,6 +199,20 @@ static void draw_ranges(const struct de_scenario *scenario, uint64_t seed,
     ranges->lease_ppm = scenario->lease_ppm;
 }
 
+static void draw_queues(const struct de_scenario *scenario, uint64_t seed,
+                        struct de_queue_options *queues)
+{
+    struct de_dice dice;
+
+    de_dice_init(&dice, seed, DE_DICE_QUEUE, 0);
+    if (scenario->queue_clients > 0) {
+        queues->clients = (uint32_t)de_dice_between(&dice, 3, scenario->queue_clients);
+    }
+    queues->think_ns = DE_NS_PER_MS * (UINT64_C(8) << de_dice_below(&dice, 6));
+    queues->ttl_ns = DE_NS_PER_MS * de_dice_between(&dice, 200, 2000);
+    queues->together = de_dice_chance(&dice, 500000);
+}
+
 /* From dice of its own as well. */
 static void draw_flushes(const struct de_scenario *scenario, uint64_t seed,
                          struct de_cluster *cluster)
@@ -297,6 +311,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     draw_workload(&dice, scenario, cluster->nodes, &cluster->workload);
     draw_service(scenario, seed, &cluster->service);
     draw_ranges(scenario, seed, &cluster->ranges);
+    draw_queues(scenario, seed, &cluster->queues);
     draw_flushes(scenario, seed, cluster);
     if (scenario->hasty) {
         make_hasty(&more, cluster);

@@ -4,6 +4,7 @@
 
 #include "runtime/sim/host.h"
 #include "runtime/sim/load.h"
+#include "runtime/sim/queue_clients.h"
 #include "runtime/sim/range_clients.h"
 #include "runtime/sim/scenario.h"
 #include "runtime/sim/service.h"
@@ -27,6 +28,7 @@ struct de_cluster {
     struct de_workload_options workload;
     struct de_service_options service;
     struct de_range_options ranges;
+    struct de_queue_options queues;
     struct de_load load;
     uint32_t segment_bytes; /* of the log store */
     uint32_t flush_interval_ms;

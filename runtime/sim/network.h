@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define DE_NETWORK_ENDPOINTS_MAX 36u
+#define DE_NETWORK_ENDPOINTS_MAX 42u
 
 /* Bytes under way, shared by all copies of them. */
 struct de_packet;

@@ -82,6 +82,10 @@
     X(range_clients, cluster.ranges.clients, 0, DE_RANGE_CLIENTS_MAX)                              \
     X(range_think_ns, cluster.ranges.think_ns, 1, 3600 * DE_NS_PER_S)                              \
     X(range_lease_ppm, cluster.ranges.lease_ppm, 0, 1000000)                                       \
+    X(queue_clients, cluster.queues.clients, 0, DE_QUEUE_CLIENTS_MAX)                              \
+    X(queue_think_ns, cluster.queues.think_ns, 1, 3600 * DE_NS_PER_S)                              \
+    X(queue_ttl_ns, cluster.queues.ttl_ns, 100 * DE_NS_PER_MS, DE_SERVICE_TTL_MAX_NS)              \
+    X(queue_together, cluster.queues.together, 0, 1)                                               \
     X(lease_ppm, cluster.workload.lease_ppm, 0, 1000000)                                           \
     X(roam_ppm, cluster.workload.roam_ppm, 0, 1000000)                                             \
     X(remote, cluster.workload.remote, 0, 1)                                                       \

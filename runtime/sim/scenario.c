@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/sim/kernel.h"
+#include "runtime/sim/queue_clients.h"
 #include "runtime/sim/range_clients.h"
 #include "runtime/sim/schedule.h"
 #include "runtime/sim/service.h"
@@ -177,6 +178,15 @@ static const struct de_scenario scenarios[] = {
      LEASE_READS(25),
      ROAMING_CLIENTS(30),
      .range_clients = DE_RANGE_CLIENTS_MAX,
+     .snapshots = true,
+     .forwarding = true},
+    {.name = "recipe",
+     .text = "locks and elections by the client library's rules: fair queues, guards, observers",
+     CLIENTS(1, 3),
+     MIX(50, 10, 5),
+     FAULTS(USUAL_FAULTS, 400),
+     .drift_ppm_max = 10000,
+     .queue_clients = DE_QUEUE_CLIENTS_MAX,
      .snapshots = true,
      .forwarding = true},
     {.name = "negative-unfenced-lock",

@@ -34,6 +34,8 @@ struct de_scenario {
     bool bank;
     /* Clients of ranges (range_clients.h). */
     uint32_t range_clients; /* at most; 0: none */
+    /* Clients of locks and elections (queue_clients.h). */
+    uint32_t queue_clients; /* at most, three at least; 0: none */
     /* The operator (admin.h). */
     uint32_t spares;       /* servers that may join */
     uint64_t admin_gap_ns; /* mean time between its requests; 0 = there is none */

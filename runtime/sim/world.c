@@ -26,6 +26,7 @@ struct world {
     struct de_workload workload;
     struct de_service service;
     struct de_range_clients ranges;
+    struct de_queue_clients queues;
     struct de_admin admin;
     struct de_nemesis nemesis;
     struct de_host_shared shared;
@@ -42,6 +43,8 @@ static void world_deliver(void *context, uint32_t from, uint32_t to, struct deng
 
     if (to == DE_ADMIN_ENDPOINT) {
         de_admin_receive(&world->admin, bytes);
+    } else if (to >= DE_QUEUE_ENDPOINT) {
+        de_queue_clients_receive(&world->queues, to, bytes);
     } else if (to >= DE_RANGE_ENDPOINT) {
         de_range_clients_receive(&world->ranges, to, bytes);
     } else if (to >= DE_SERVICE_ENDPOINT) {
@@ -168,6 +171,8 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_range_clients_init(&world->ranges, &world->kernel, &world->network, &result->verdict,
                           &world->cluster.ranges, &world->cluster.workload, &world->cluster.load,
                           &world->oracle);
+    de_queue_clients_init(&world->queues, &world->kernel, &world->network, &result->verdict,
+                          &world->cluster.queues, &world->cluster.workload, &world->cluster.load);
     de_admin_init(&world->admin, &world->kernel, &world->network, &world->oracle, world->hosts,
                   world->cluster.nodes, &world->workload.present);
     for (uint32_t id = world->cluster.members + 1; id <= world->cluster.nodes; id++) {
@@ -215,16 +220,17 @@ static void liveness(struct world *world, const char *oracle, const char *what)
 }
 
 /* Someone leads the core and has committed an own entry, and a client's write has been done since
- * the healing. */
+ * the healing; and somebody has got a lock. */
 static bool serves(struct world *world)
 {
-    return world->workload.last_ok_write_ns > world->healed_ns;
+    return world->workload.last_ok_write_ns > world->healed_ns &&
+           (world->cluster.queues.clients == 0 || world->queues.last_first_ns > world->healed_ns);
 }
 
 static bool idle(struct world *world)
 {
     return de_workload_idle(&world->workload) && de_service_idle(&world->service) &&
-           de_range_clients_idle(&world->ranges);
+           de_range_clients_idle(&world->ranges) && de_queue_clients_idle(&world->queues);
 }
 
 static bool all_read(struct world *world)
@@ -372,7 +378,10 @@ static void run_healed(struct world *world)
     world->core = de_nemesis_heal(&world->nemesis, choose_core(world));
     world->healed_ns = world->kernel.now_ns;
     if (!run_until(world, world->healed_ns + bound_ns, serves)) {
-        liveness(world, "recovers", "no write has been done in time after a quorum was healed");
+        liveness(world, "recovers",
+                 world->workload.last_ok_write_ns > world->healed_ns
+                     ? "nobody has got a lock in time after a quorum was healed"
+                     : "no write has been done in time after a quorum was healed");
         return;
     }
     if (!run_until(world, world->kernel.now_ns + bound_ns, settled)) {
@@ -381,6 +390,7 @@ static void run_healed(struct world *world)
     de_workload_stop(&world->workload);
     de_service_stop(&world->service);
     de_range_clients_stop(&world->ranges);
+    de_queue_clients_stop(&world->queues);
     if (!run_until(world, world->kernel.now_ns + bound_ns, idle)) {
         liveness(world, "answers", "a client's operation does not end after a quorum was healed");
     }
@@ -580,6 +590,10 @@ const char *de_run_event_name(uint32_t kind)
         [DE_RANGE_NEXT] = "range-next",
         [DE_RANGE_TIMEOUT] = "range-timeout",
         [DE_RANGE_RETRY] = "range-retry",
+        [DE_QUEUE_NEXT] = "queue-next",
+        [DE_QUEUE_KEEP] = "queue-keep",
+        [DE_QUEUE_TIMEOUT] = "queue-timeout",
+        [DE_QUEUE_RETRY] = "queue-retry",
     };
 
     return kind < DE_ARRAY_SIZE(names) && names[kind] != NULL ? names[kind] : "none";
