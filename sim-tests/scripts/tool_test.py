@@ -43,7 +43,7 @@ class Arguments(unittest.TestCase):
                                  "chaos", "member",
                                  "member-memfirst",
                                  "transfer", "retry", "lease-read", "forward", "txn", "watch",
-                                 "scan",
+                                 "scan", "recipe",
                                  "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
