@@ -556,6 +556,62 @@ static void test_limits_are_told_apart(void **state)
     stop_server(server);
 }
 
+/* Runs `dengine-cli lease WORDS`, which prints one lease in this format, all numbers. */
+static struct dengine_lease_info printed_lease(const char *endpoint, const char *format,
+                                               const char *const *words)
+{
+    const char *argv[16] = {DE_TEST_CLI, "--endpoints", endpoint, "lease"};
+    unsigned long long numbers[4] = {0};
+    struct de_process *cli;
+    int used = 0;
+    size_t size;
+    int got;
+
+    for (size_t i = 0; words[i] != NULL; i++) {
+        argv[4 + i] = words[i];
+    }
+    cli = de_process_run(argv, NULL, TIMEOUT_MS, &got);
+    assert_int_equal(got, 0);
+    assert_int_equal(sscanf(de_process_output(cli, &size), format, &numbers[0], &numbers[1],
+                            &numbers[2], &numbers[3], &used),
+                     4);
+    assert_int_equal(used, size); /* and nothing else */
+    de_process_free(cli);
+    return (struct dengine_lease_info){
+        .lease = numbers[0], .ttl_ms = numbers[1], .left_ms = numbers[2], .keys = numbers[3]};
+}
+
+static void test_leases_are_printed_as_text_and_json(void **state)
+{
+    static const char text[] = "%llu %llu %llu %llu\n%n";
+    static const char json[] =
+        "{\"lease\":%llu,\"ttl_ms\":%llu,\"left_ms\":%llu,\"keys\":%llu}\n%n";
+    static const char *const words[][4] = {
+        {"ttl", "1", NULL},
+        {"list", "0", NULL},
+        {"ttl", "1", "--output=json", NULL},
+        {"list", "0", "--output=json", NULL},
+    };
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "1\n", "lease", "grant", "3600");
+    CLI(endpoint, NULL, 0, "ok\n", "put", "k", "v", "--lease", "1");
+    for (size_t i = 0; i < 4; i++) {
+        const struct dengine_lease_info info =
+            printed_lease(endpoint, i < 2 ? text : json, words[i]);
+
+        assert_int_equal(info.lease, 1);
+        assert_int_equal(info.ttl_ms, 3600000);
+        assert_true(info.left_ms > 0 && info.left_ms <= info.ttl_ms);
+        assert_int_equal(info.keys, 1);
+    }
+    CLI(endpoint, NULL, 0, "{\"lease\":2}\n", "lease", "grant", "3600", "--output", "json");
+    CLI(endpoint, NULL, 0, "{\"ok\":true}\n", "lease", "keep-alive", "1", "--output", "json");
+    stop_server(server);
+}
+
 /* As of an engine in the process (engine/bounds_test.c), where a server says so. */
 static void test_bounds_are_configured(void **state)
 {
@@ -672,6 +728,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_transaction_as_text, clean, clean),
         cmocka_unit_test_setup_teardown(test_transactions_in_json, clean, clean),
         cmocka_unit_test_setup_teardown(test_leases_are_looked_at, clean, clean),
+        cmocka_unit_test_setup_teardown(test_leases_are_printed_as_text_and_json, clean, clean),
         cmocka_unit_test_setup_teardown(test_several_keys_are_read, clean, clean),
         cmocka_unit_test_setup_teardown(test_a_range_is_deleted, clean, clean),
         cmocka_unit_test_setup_teardown(test_status_names_the_leader, clean, clean),
