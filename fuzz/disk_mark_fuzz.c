@@ -95,6 +95,26 @@ static void try_mark(const uint8_t *bytes, size_t size)
     de_posix_dir_close(dir);
 }
 
+static void remove_directory(void)
+{
+    (void)unlink(IDENTITY);
+    (void)unlink(MARK);
+    (void)unlink(DIRECTORY "/LOCK");
+    (void)rmdir(DIRECTORY);
+}
+
+/* Once; it goes when the process ends. */
+static void make_directory(void)
+{
+    static bool made = false;
+
+    if (!made) {
+        DE_ASSERT(mkdir(DIRECTORY, 0700) == 0 || access(DIRECTORY, W_OK) == 0);
+        DE_ASSERT(atexit(remove_directory) == 0);
+        made = true;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t sealed[MARK_BYTES];
@@ -102,7 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1 || size > FILE_BYTES_MAX) {
         return 0;
     }
-    (void)mkdir(DIRECTORY, 0700);
+    make_directory();
     if (data[0] % 2 == 0) {
         try_identity(data + 1, size - 1);
         if (size > IDENTITY_BYTES) {
