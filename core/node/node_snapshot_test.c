@@ -654,6 +654,68 @@ static void test_a_lack_of_memory_only_delays(void **state)
     }
 }
 
+/* Image bytes in messages to member 3 that are under way. */
+static size_t bytes_under_way(const struct harness *h)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < h->message_count; i++) {
+        const struct de_peer_message *message = &h->messages[i]->message;
+
+        if (message->raft.type == DE_NODE_MSG_CHUNK && message->raft.to == 3) {
+            bytes += message->chunk.data.size;
+        }
+    }
+    return bytes;
+}
+
+/* All messages of member id that are under way come. */
+static void deliver_from(struct harness *h, uint64_t id)
+{
+    for (size_t i = h->message_count; i-- > 0;) {
+        if (h->messages[i]->message.raft.from == id) {
+            harness_deliver(h, i);
+        }
+    }
+}
+
+/* While nobody says that chunks have come, a window of them is sent and no more; and a leader with
+ * such a window full is heard as often as any. */
+static void test_a_window_of_chunks_is_sent_and_heartbeats_beside_it(void **state)
+{
+    struct harness *h = with_straggler(11, 40);
+    size_t heartbeats = 0;
+    size_t most = 0;
+
+    (void)state;
+    transfer_some(h, 100);
+    deliver_from(h, 3);
+    for (int n = 0; n < 200; n++) {
+        harness_drain(h, 0);
+        if (bytes_under_way(h) > most) {
+            most = bytes_under_way(h);
+        }
+        h->now_ns += HARNESS_MS;
+        if (h->members[0].deadline_ns <= h->now_ns) {
+            for (size_t i = h->message_count; i-- > 0;) {
+                const struct de_raft_message *raft = &h->messages[i]->message.raft;
+
+                if (raft->type == DE_RAFT_MSG_APPEND && raft->to == 2) {
+                    heartbeats++;
+                    harness_deliver(h, i); /* so that it goes on leading */
+                }
+            }
+            deliver_from(h, 2);
+            harness_fire(h, 0);
+        }
+    }
+    assert_true(h->limits.snapshot_window_bytes == 150);
+    assert_int_equal(most, 150);
+    assert_true(heartbeats >= 200 * HARNESS_MS / h->raft.heartbeat_interval_ns - 2);
+    assert_int_equal(harness_status(h, 0).raft.role, DE_RAFT_LEADER);
+    harness_free(h);
+}
+
 static void test_a_bandwidth_limit_holds(void **state)
 {
     struct harness *h = with_straggler(10, 40);
@@ -705,6 +767,7 @@ int main(void)
         cmocka_unit_test(test_a_restore_that_fails_for_good_halts),
         cmocka_unit_test(test_a_log_that_cannot_be_compacted_halts),
         cmocka_unit_test(test_a_lack_of_memory_only_delays),
+        cmocka_unit_test(test_a_window_of_chunks_is_sent_and_heartbeats_beside_it),
         cmocka_unit_test(test_a_bandwidth_limit_holds),
     };
 
