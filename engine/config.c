@@ -163,6 +163,10 @@ static int check_value(struct dengine_config *config, uint32_t id, const char *v
         }
         return 0;
     default:
+        if (strlen(value) < key->least) {
+            return refuse(config, "%s.%s is empty: give it a value, or leave it out", key->section,
+                          key->key);
+        }
         if (strlen(value) > key->greatest) {
             return refuse(config, "%s.%s: at most %" PRIu64 " bytes are allowed", key->section,
                           key->key, key->greatest);
@@ -182,18 +186,23 @@ static char *unquoted(const char *value)
     return strdup(value);
 }
 
-/* A list as written in a file, ["a", "b"], becomes a,b. In place. */
+/* A list as written in a file, ["a", "b"], becomes a,b. In place. Brackets inside stay: they belong
+ * to addresses such as [::1]:9081, and no item ends with one. */
 static void flatten_list(char *value)
 {
     char *to = value;
     const char *from;
 
     for (from = value; *from != '\0'; from++) {
-        if (strchr("[]\" \t", *from) == NULL) {
+        if (strchr("\" \t", *from) == NULL) {
             *to++ = *from;
         }
     }
     *to = '\0';
+    if (value[0] == '[' && to[-1] == ']') {
+        to[-1] = '\0';
+        memmove(value, value + 1, (size_t)(to - value) - 1);
+    }
 }
 
 static int refuse_unknown(struct dengine_config *config, const char *name)

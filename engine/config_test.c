@@ -101,6 +101,15 @@ static void a_number_out_of_range_says_the_range(void **state)
     assert_string_equal(dengine_config_get(config, "cluster.node_id"), "1");
 }
 
+static void what_may_not_be_empty_is_refused(void **state)
+{
+    struct dengine_config *config = *state;
+
+    check_refused(dengine_config_set(config, "monitoring.prometheus_address", ""), config,
+                  "monitoring.prometheus_address is empty");
+    check_set(config, "cluster.advertise_address", "");
+}
+
 static void persistence_has_two_strategies(void **state)
 {
     struct dengine_config *config = *state;
@@ -258,6 +267,18 @@ static void the_members_are_checked(void **state)
     check_whole(config, "does not contain this node");
     check_set(config, "cluster.node_id", "1");
     assert_int_equal(dengine_config_check(config), 0);
+    check_set(config, "cluster.initial_cluster", "1=[::1]:9081,2=[fe80::2%eth0]:9082");
+    assert_int_equal(dengine_config_check(config), 0);
+    assert_string_equal(dengine_config_get(config, "cluster.initial_cluster"),
+                        "1=[::1]:9081,2=[fe80::2%eth0]:9082");
+    check_set(config, "cluster.initial_cluster", " [ \"1=[::1]:9081\", \"2=[::2]:9082\" ] ");
+    assert_string_equal(dengine_config_get(config, "cluster.initial_cluster"),
+                        "1=[::1]:9081,2=[::2]:9082");
+    check_set(config, "cluster.initial_cluster", "[]");
+    assert_string_equal(dengine_config_get(config, "cluster.initial_cluster"), "");
+    check_set(config, "cluster.join", "[::1]:9081");
+    assert_string_equal(dengine_config_get(config, "cluster.join"), "[::1]:9081");
+    check_set(config, "cluster.join", "");
     check_set(config, "cluster.initial_cluster", "1=a:1,1=b:2");
     check_whole(config, "node 1 twice");
     check_set(config, "cluster.initial_cluster", "1=a:1,2=a:1");
@@ -338,6 +359,7 @@ int main(void)
         CASE(an_unknown_key_names_the_nearest),
         CASE(an_unknown_key_near_none_names_none),
         CASE(a_number_out_of_range_says_the_range),
+        CASE(what_may_not_be_empty_is_refused),
         CASE(persistence_has_two_strategies),
         CASE(a_file_sets_all_kinds_of_values),
         CASE(a_fault_in_a_file_has_its_place),
