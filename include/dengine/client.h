@@ -10,11 +10,16 @@
  * dengine_outcome): done, not done, or DENGINE_E_UNKNOWN: the deadline passed or the connection
  * broke after the request had left, and it may take effect, at most once, now or later.
  *
- * Each blocking call, but for those that show something in place and dengine_cluster_status, has a
- * twin that ends in _async. It copies its arguments and returns at once:
- * 0, and then the callback is called exactly once, from a thread of the library, possibly before
- * the call returns; or an error, and then the callback is never called. A callback must not block
- * and must not call the blocking form.
+ * Each blocking call of this header that reads or changes keys or leases has a twin that ends in
+ * _async, but for dengine_get_in_place and dengine_scan_in_place, whose visitors run in the calling
+ * thread. So has each change of the cluster (dengine/cluster.h), but not dengine_cluster_status. A
+ * twin copies its arguments and returns at once: 0, and then the callback is called exactly once,
+ * from a thread of the library, possibly before the call returns; or an error, and then the
+ * callback is never called. A callback must not block and must not call the blocking form.
+ *
+ * What is made of several calls has no twin: locks, elections, keepers, sessions. A program with a
+ * loop of its own does without, or gives them a thread: see dengine/lock.h. Writes through the
+ * client of a session have their twins. A watch has a descriptor and a callback (dengine/watch.h).
  *
  * Threads: any call from any thread, except that dengine_disconnect must be the last one. */
 #ifndef DENGINE_CLIENT_H

@@ -16,7 +16,7 @@
  * TIMEOUT, SUPERSEDED (nothing was done), UNKNOWN (leadership was lost or the time was over
  * meanwhile: look at the members), NO_SPACE, SHUTDOWN, HALTED. options may be NULL.
  *
- * Each call has a twin that ends in _async, as all of dengine/client.h.
+ * Each call has a twin that ends in _async, as dengine/client.h says of its own.
  *
  * Threads: any call from any thread. */
 #ifndef DENGINE_CLUSTER_H

@@ -13,6 +13,12 @@
  * a fair queue, a leader that dies is followed by the next when its lease has ended, and what a
  * leader writes has to be guarded, or handed over with its token, for the same reasons.
  *
+ * Campaign, proclaim, resign, close and observe block, and have no twin that ends in _async. A
+ * program driven by a loop of its own gives them a thread, or takes turns at a key with a lease, as
+ * dengine/lock.h says; the value of that key is then what its leader says of itself, and whoever
+ * wants to know who leads reads it with dengine_get_async and watches it. The loop may call cancel,
+ * leading, token and guard.
+ *
  * Threads: as for locks. */
 #ifndef DENGINE_ELECTION_H
 #define DENGINE_ELECTION_H

@@ -23,6 +23,20 @@
  *
  * The lock "name" lives in the keys "name/" + 16 digits: put none of your own there.
  *
+ * Acquire, release and close block, and have no twin that ends in _async. A program driven by a
+ * loop of its own does one of two things:
+ *
+ *   - a thread for the lock calls them, and tells the loop what came of it, by a pipe or eventfd;
+ *     lost tells it likewise. The loop itself may call cancel, held, token and guard, none of which
+ *     asks the cluster;
+ *   - or no lock object, where fairness does not matter: dengine_lease_grant_async; a key of its
+ *     own that dengine_txn_async creates, with that lease, if there is none; a timer that calls
+ *     dengine_lease_keep_alive_async well within the lease. Who finds the key there watches it from
+ *     the revision of the answer plus one (dengine_watch_fd, or ready), and tries again when it is
+ *     deleted. The revision of the transaction that created the key is the token, and that this is
+ *     still the key's create revision is the guard. dengine_lease_revoke_async gives it back. Such
+ *     a key is no lock of this header: everyone has to use it in the same way.
+ *
  * Threads: one lock object stands for one holder; one thread at a time acquires and releases;
  * cancel, held, token come from any thread. Each object has a thread of its own from the first
  * acquire to close, which keeps the lease alive. */
