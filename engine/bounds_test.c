@@ -281,6 +281,92 @@ static void there_are_as_many_watchers_as_configured(void **state)
     close_engine(engine);
 }
 
+/* Changes that take the same number of bytes each: keys of one length, none there before. */
+static void put_numbered(struct dengine *engine, int from, int end, uint64_t *revisions)
+{
+    const struct dengine_put_options forever = {0};
+    char key[2] = "w";
+    int i;
+
+    assert_true(from >= 0 && end <= 10);
+    for (i = from; i < end; i++) {
+        key[1] = (char)('0' + i);
+        assert_int_equal(dengine_put_with(dengine_client_of(engine), dengine_bytes(key, 2),
+                                          DENGINE_STR("value"), &forever, NULL, &revisions[i]),
+                         0);
+    }
+}
+
+/* From revisions[from] on everything is told, up to revisions[end - 1]. */
+static void check_remembered(struct dengine *engine, const uint64_t *revisions, int from, int end)
+{
+    const struct dengine_watch_options options = {.from_revision = revisions[from]};
+    struct dengine_watch *watch;
+    struct dengine_event event;
+    int i;
+
+    assert_int_equal(dengine_watch_open(dengine_client_of(engine), &options, &watch), 0);
+    for (i = from; i < end; i++) {
+        assert_int_equal(dengine_watch_next(watch, PATIENCE_MS, &event), 0);
+        assert_int_equal(event.revision, revisions[i]);
+    }
+    assert_int_equal(dengine_watch_next(watch, 0, &event), DENGINE_E_TIMEOUT);
+    dengine_watch_close(watch);
+    assert_int_equal(metric(engine, "dengine_watch_events"), end - from);
+}
+
+/* What begins at revision is told that oldest is where it could. */
+static void check_forgotten(struct dengine *engine, uint64_t revision, uint64_t oldest)
+{
+    const struct dengine_watch_options options = {.from_revision = revision};
+    struct dengine_watch *watch;
+    struct dengine_event event;
+
+    assert_int_equal(dengine_watch_open(dengine_client_of(engine), &options, &watch), 0);
+    assert_int_equal(dengine_watch_next(watch, PATIENCE_MS, &event), DENGINE_E_COMPACTED);
+    assert_int_equal(dengine_watch_revision(watch), oldest);
+    dengine_watch_close(watch);
+}
+
+static void check_three_remembered(const char *key, uint64_t bound, uint64_t each)
+{
+    const char *setting[1][2] = {{key, NULL}};
+    uint64_t revisions[5] = {0};
+    struct dengine *engine;
+    char number[24];
+
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)bound);
+    setting[0][1] = number;
+    engine = open_with((const char *const(*)[2])setting, 1);
+    put_numbered(engine, 0, 3, revisions);
+    check_remembered(engine, revisions, 0, 3);
+    assert_int_equal(metric(engine, "dengine_watch_event_bytes"), 3 * each);
+    put_numbered(engine, 3, 4, revisions);
+    check_forgotten(engine, revisions[0], revisions[0] + 1);
+    check_remembered(engine, revisions, 1, 4);
+    assert_int_equal(metric(engine, "dengine_watch_event_bytes"), 3 * each);
+    put_numbered(engine, 4, 5, revisions);
+    check_forgotten(engine, revisions[1], revisions[1] + 1);
+    check_remembered(engine, revisions, 2, 5);
+    close_engine(engine);
+}
+
+static void as_many_changes_are_remembered_as_configured(void **state)
+{
+    struct dengine *engine = open_with(NULL, 0);
+    uint64_t revision;
+    uint64_t each;
+
+    (void)state;
+    put_numbered(engine, 0, 1, &revision);
+    each = metric(engine, "dengine_watch_event_bytes");
+    assert_true(each > strlen("w0") + strlen("value"));
+    close_engine(engine);
+    check_three_remembered("raft.watch.event_queue_size", 3, each);
+    check_three_remembered("raft.watch.event_bytes_max", 3 * each, each); /* to the last byte */
+    check_three_remembered("raft.watch.event_bytes_max", 4 * each - 1, each);
+}
+
 /* ---- reads ---- */
 
 #define READERS 8
@@ -454,6 +540,7 @@ int main(void)
         cmocka_unit_test(there_are_as_many_leases_as_configured),
         cmocka_unit_test(there_are_as_many_sessions_as_configured),
         cmocka_unit_test(there_are_as_many_watchers_as_configured),
+        cmocka_unit_test(as_many_changes_are_remembered_as_configured),
         cmocka_unit_test(so_many_threads_may_read_at_one_time),
         cmocka_unit_test(as_many_requests_wait_as_configured),
         cmocka_unit_test(as_many_bytes_wait_as_configured),
