@@ -29,11 +29,15 @@ static void require(bool condition, const char *what)
     }
 }
 
+/* Between two operations; returns when there may be another one. */
 static bool is_stopping(struct de_workload *workload)
 {
     bool stopping;
 
     (void)pthread_mutex_lock(&workload->mutex);
+    while (workload->paused && !workload->stopping) {
+        (void)pthread_cond_wait(&workload->changed, &workload->mutex);
+    }
     stopping = workload->stopping;
     (void)pthread_mutex_unlock(&workload->mutex);
     return stopping;
@@ -312,6 +316,14 @@ bool de_workload_progress(struct de_workload *workload, uint64_t more, uint32_t 
     return reached;
 }
 
+void de_workload_pause(struct de_workload *workload, bool paused)
+{
+    (void)pthread_mutex_lock(&workload->mutex);
+    workload->paused = paused;
+    (void)pthread_cond_broadcast(&workload->changed);
+    (void)pthread_mutex_unlock(&workload->mutex);
+}
+
 void de_workload_stop(struct de_workload *workload)
 {
     uint32_t at;
@@ -322,6 +334,7 @@ void de_workload_stop(struct de_workload *workload)
         return;
     }
     workload->stopping = true;
+    (void)pthread_cond_broadcast(&workload->changed);
     (void)pthread_mutex_unlock(&workload->mutex);
     for (at = 0; at < DE_WORKLOAD_THREADS; at++) {
         require(pthread_join(workload->threads[at].thread, NULL) == 0, "no join");

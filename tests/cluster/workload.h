@@ -59,6 +59,7 @@ struct de_workload {
     pthread_cond_t changed;
     /* Guarded by mutex: */
     bool stopping;
+    bool paused;
     uint64_t done; /* operations of all kinds that ended well */
     uint64_t register_operations;
     uint64_t unknown;        /* operations that ended unknown */
@@ -75,6 +76,9 @@ void de_workload_start_sessions(struct de_workload *workload, const char *endpoi
 /* Starts the threads. */
 void de_workload_start(struct de_workload *workload, const char *endpoints,
                        struct de_recorder *recorder);
+
+/* No client begins another operation until it is called with false. */
+void de_workload_pause(struct de_workload *workload, bool paused);
 
 /* Waits until so many more operations have ended well; false when that takes longer than
  * timeout_ms. */
