@@ -377,7 +377,11 @@ static void run_healed(struct world *world)
     end_scarcity(world);
     world->core = de_nemesis_heal(&world->nemesis, choose_core(world));
     world->healed_ns = world->kernel.now_ns;
-    if (!run_until(world, world->healed_ns + bound_ns, serves)) {
+    /* A lone client may have to try many before it comes by the only one that is well. */
+    if (!run_until(world,
+                   world->healed_ns + bound_ns +
+                       de_workload_final_ns(&world->workload) / world->cluster.workload.keys,
+                   serves)) {
         liveness(world, "recovers",
                  world->workload.last_ok_write_ns > world->healed_ns
                      ? "nobody has got a lock in time after a quorum was healed"
