@@ -19,10 +19,13 @@ struct failure {
     struct de_fault second;
     enum de_site_id site;
     uint32_t client;
-    uint64_t load_ns;  /* operations have to begin then */
-    uint64_t later_ns; /* ... and the run to go on until then; 0: until after the healing */
-    uint64_t one_in;   /* seeds that have it, others with each number of faults */
-    uint64_t faults;   /* at first */
+    uint64_t load_ns;    /* operations have to begin then */
+    uint64_t later_ns;   /* ... and the run to go on until then; 0: until after the healing */
+    uint64_t one_in;     /* seeds that have it, others with each number of faults */
+    uint64_t faults;     /* at first */
+    bool fickle;         /* with another number of faults it takes another seed, in any case: */
+    uint64_t shown_seed; /* ... than this, which was the one */
+    uint64_t shown_faults;
     uint64_t runs;
 };
 
@@ -34,6 +37,23 @@ static bool has_fault(const struct de_plan *plan, const struct de_fault *fault)
         }
     }
     return false;
+}
+
+/* Whether it comes to pass with this seed, if all that it needs is there. */
+static bool shows(struct failure *failure, const struct de_plan *plan)
+{
+    if (!failure->fickle) {
+        return (plan->seed + failure->faults - plan->schedule.count) % failure->one_in == 0;
+    }
+    if (plan->schedule.count == failure->shown_faults) {
+        return plan->seed == failure->shown_seed;
+    }
+    if (plan->seed == failure->shown_seed || plan->seed % failure->one_in != 0) {
+        return false;
+    }
+    failure->shown_seed = plan->seed;
+    failure->shown_faults = plan->schedule.count;
+    return true;
 }
 
 static bool fails(void *context, const struct de_plan *plan)
@@ -49,7 +69,7 @@ static bool fails(void *context, const struct de_plan *plan)
            de_load_next_ns(&timed, failure->client, failure->load_ns, 1) == failure->load_ns &&
            (plan->until_ns == 0 ||
             (failure->later_ns != 0 && plan->until_ns >= failure->later_ns)) &&
-           (plan->seed + failure->faults - plan->schedule.count) % failure->one_in == 0;
+           shows(failure, plan);
 }
 
 static void draw(struct de_plan *plan, struct failure *failure)
@@ -132,6 +152,24 @@ static void what_few_seeds_show_is_found_again_with_another_seed(void **state)
     de_plan_deinit(&plan);
 }
 
+/* With the seed that it had no fault at all could be left out. */
+static void each_fault_that_is_left_out_may_take_another_seed(void **state)
+{
+    struct failure failure;
+    struct de_plan plan;
+
+    (void)state;
+    draw(&plan, &failure);
+    failure.one_in = 5;
+    failure.fickle = true;
+    failure.shown_seed = plan.seed;
+    failure.shown_faults = plan.schedule.count;
+    shrink(&plan, &failure, RUNS_MAX);
+    assert_int_equal(plan.schedule.count, 2);
+    assert_int_not_equal(plan.seed, 4200);
+    de_plan_deinit(&plan);
+}
+
 static void with_few_runs_it_stops_at_what_it_has(void **state)
 {
     (void)state;
@@ -151,6 +189,7 @@ int main(void)
         cmocka_unit_test(only_what_it_needs_is_left),
         cmocka_unit_test(what_fails_after_the_healing_keeps_its_end),
         cmocka_unit_test(what_few_seeds_show_is_found_again_with_another_seed),
+        cmocka_unit_test(each_fault_that_is_left_out_may_take_another_seed),
         cmocka_unit_test(with_few_runs_it_stops_at_what_it_has),
     };
 

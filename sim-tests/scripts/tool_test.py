@@ -4,7 +4,9 @@
 usage: tool_test.py DIRECTORY_OF_PROGRAMS SOURCE_ROOT
 """
 import json
+import os
 import pathlib
+import pty
 import re
 import subprocess
 import sys
@@ -57,10 +59,28 @@ class Arguments(unittest.TestCase):
             ["run", "--seeds", "1..2", "--save", "x"], ["run", "--seeds", "1..9", "--shard", "3/2"],
             ["run", "--seed", "1", "--schedule", "x"], ["faults", "all"],
             ["minimize"], ["minimize", "--seeds", "1..2"], ["minimize", "--seed", "1", "--json"],
+            ["run", "--seed", "1", "--budget-s", "0"], ["run", "--seed", "1", "--budget-s", "1m"],
         ):  # fmt: skip
             status, out, err = run(*arguments)
             self.assertEqual((status, out), (1, ""), arguments)
             self.assertEqual(len(err.splitlines()), 1, err)
+
+    def test_which_run_is_asked_for_as_the_command_takes_it(self):
+        for command, wanted in (("run", "--seed N, --seeds A..B or --schedule FILE"),
+                                ("minimize", "--seed N or --schedule FILE")):
+            self.assertIn(f"which seed: give {wanted}", run(command)[2])
+            for flag, value in (("--seed", "1"), ("--scenario", "chaos")):
+                status, out, err = run(command, flag, value, "--schedule", "x")
+                self.assertEqual((status, out), (1, ""))
+                self.assertIn(f"has its scenario and its seed in it: leave out: {flag} ", err)
+
+    def test_every_scenario_is_a_test_of_the_suite(self):
+        text = (SOURCE / "sim-tests" / "CMakeLists.txt").read_text()
+        smoked = {name for names in re.findall(r"foreach\(scenario IN ITEMS ([^)]*)\)", text)
+                  for name in names.split()}
+        for line in run("list")[1].splitlines():
+            name = line.split()[0]
+            self.assertTrue(name in smoked or f"NAME sim-{name}\n" in text, name)
 
 
 class Runs(unittest.TestCase):
@@ -161,6 +181,27 @@ class Schedules(unittest.TestCase):
             seeds += [json.loads(line)["seed"] for line in out.splitlines()]
         self.assertEqual(sorted(seeds), list(range(4, 11)))
 
+    def test_a_budget_ends_a_sweep_without_a_failure(self):
+        for jobs in ("0", "2"):
+            arguments = ("run", "--seeds", "1..1000000", "--budget-s", "1", "--jobs", jobs)
+            status, out, _ = run(*arguments)
+            self.assertEqual(status, 0)
+            self.assertRegex(out, r"^[1-9]\d* seeds, 0 failed, ")
+            self.assertIn("the time of --budget-s was over before the seeds were\n", out)
+        status, out, _ = run("run", "--seeds", "1..2", "--budget-s", "3600")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^2 seeds, 0 failed, .*\n$")
+
+    def test_a_sweep_shows_how_far_it_is_on_a_terminal_only(self):
+        arguments = [str(PROGRAMS / "dengine-sim"), "run", "--seeds", "1..3", "--until", "1"]
+        screen, terminal = pty.openpty()
+        subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=terminal, check=True)
+        os.close(terminal)
+        shown = os.read(screen, 4096).decode()
+        os.close(screen)
+        self.assertRegex(shown, r"\r3/3 seeds, 0 failed, 0 s left")
+        self.assertEqual(run("run", "--seeds", "1..3", "--until", "1")[2], "")
+
 
 class Marks(unittest.TestCase):
     """What of the core a campaign reaches."""
@@ -204,6 +245,8 @@ class Failures(unittest.TestCase):
         self.assertLessEqual(len(out.splitlines()), 30)
         for word in ("FAILED: correctness", "oracle", "node", "seed", "trace", "build", "replay"):
             self.assertIn(word, out)
+        which = re.search(r"replay   dengine-sim run (.*)", out).group(1)
+        self.assertIn(f"smaller  dengine-sim minimize {which}\n", out)
         replay = next(line for line in out.splitlines() if "replay" in line).split()[2:]
         again, second, _ = run(*replay, program=program)
         self.assertEqual(again, 129)

@@ -53,6 +53,9 @@ static void print_totals(const struct de_tool_options *options,
                  totals->elections, totals->crashes, totals->ops_ok, totals->seeds * 1000 / wall_ms,
                  totals->seeds * 10000 / wall_ms % 10, options->jobs,
                  totals->time_ns / 1000000 / wall_ms);
+    if (totals->out_of_time) {
+        (void)printf("the time of --budget-s was over before the seeds were\n");
+    }
 }
 
 static void print_faults(const struct de_tool_options *options, const struct de_run_result *failure)

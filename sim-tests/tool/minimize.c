@@ -77,7 +77,10 @@ static void told(void *context, const char *step, const struct de_plan *plan, ui
 static void report(const struct minimizer *minimizer, const struct de_plan *before,
                    const struct de_plan *after, uint32_t runs)
 {
-    const struct de_tool_options shown = {.schedule = minimizer->options.save};
+    const struct de_tool_options shown = {.command = DE_TOOL_MINIMIZE,
+                                          .schedule = minimizer->options.save,
+                                          .check_determinism =
+                                              minimizer->options.check_determinism};
     const struct de_run_result *last = &minimizer->last;
 
     de_report_failure(stdout, last, after->scenario->name, &shown);

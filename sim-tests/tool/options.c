@@ -10,6 +10,8 @@
 
 /* Until it is known how many seeds there are: as many jobs as processors for a range. */
 #define JOBS_ALL UINT32_MAX
+/* Thirty days. */
+#define BUDGET_MAX_S 2592000u
 
 static bool complain(const char *what, const char *value)
 {
@@ -83,6 +85,19 @@ static bool parse_until(const char *text, struct de_tool_options *options)
     return true;
 }
 
+static bool parse_budget(const char *text, struct de_tool_options *options)
+{
+    const char *end;
+    uint64_t seconds;
+
+    if (!parse_number(text, &seconds, &end) || *end != '\0' || seconds == 0 ||
+        seconds > BUDGET_MAX_S) {
+        return complain("not a number of seconds from 1 to 2592000", text);
+    }
+    options->budget_ns = seconds * DE_NS_PER_S;
+    return true;
+}
+
 /* I/N: the I-th of N parts, from 1. */
 static bool parse_shard(const char *text, struct de_tool_options *options)
 {
@@ -146,8 +161,14 @@ static bool ends_in_edn(const char *path)
     return length >= 4 && strcmp(path + length - 4, ".edn") == 0;
 }
 
+/* What was said, and not only meant. */
+struct given {
+    bool seeds;
+    bool scenario;
+};
+
 static bool parse_valued(const char *flag, const char *value, struct de_tool_options *options,
-                         bool *seeds_given)
+                         struct given *given)
 {
     bool range = strcmp(flag, "--seeds") == 0;
 
@@ -155,10 +176,11 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
         return complain("a value is missing after", flag);
     }
     if (range || strcmp(flag, "--seed") == 0) {
-        *seeds_given = true;
+        given->seeds = true;
         return parse_seeds(value, options, range);
     }
     if (strcmp(flag, "--scenario") == 0) {
+        given->scenario = true;
         return parse_scenario(value, options);
     }
     if (strcmp(flag, "--jobs") == 0) {
@@ -166,6 +188,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
     }
     if (strcmp(flag, "--until") == 0) {
         return parse_until(value, options);
+    }
+    if (strcmp(flag, "--budget-s") == 0) {
+        return parse_budget(value, options);
     }
     if (strcmp(flag, "--shard") == 0) {
         return parse_shard(value, options);
@@ -189,9 +214,9 @@ static bool parse_valued(const char *flag, const char *value, struct de_tool_opt
 
 static bool takes_value(const char *flag)
 {
-    static const char *const flags[] = {"--seed",  "--seeds",         "--scenario",    "--jobs",
-                                        "--until", "--history",       "--schedule",    "--save",
-                                        "--shard", "--expect-oracle", "--expect-marks"};
+    static const char *const flags[] = {
+        "--seed",     "--seeds", "--scenario", "--jobs",  "--until",         "--history",
+        "--schedule", "--save",  "--budget-s", "--shard", "--expect-oracle", "--expect-marks"};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         if (strcmp(flag, flags[i]) == 0) {
@@ -201,9 +226,43 @@ static bool takes_value(const char *flag)
     return false;
 }
 
+/* Without a number: as many processes as there are processors, and one for one seed. */
+static uint32_t jobs_for(const struct de_tool_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options->jobs != JOBS_ALL) {
+        return options->jobs;
+    }
+    if (options->first_seed == options->last_seed || processors < 1) {
+        return 1;
+    }
+    return processors > 256 ? 256 : (uint32_t)processors;
+}
+
+/* Whether it is clear which run is meant, or which runs, and they can be had as was asked. */
+static bool check_run(const struct de_tool_options *options, const struct given *given)
+{
+    const bool several = options->first_seed != options->last_seed;
+
+    if (!given->seeds && options->schedule == NULL) {
+        return complain("which seed", options->command == DE_TOOL_MINIMIZE
+                                          ? "give --seed N or --schedule FILE"
+                                          : "give --seed N, --seeds A..B or --schedule FILE");
+    }
+    if (options->schedule != NULL && (given->seeds || given->scenario)) {
+        return complain("a schedule file has its scenario and its seed in it: leave out",
+                        given->seeds ? "--seed" : "--scenario");
+    }
+    if (several && (options->history != NULL || options->save != NULL)) {
+        return complain(options->history != NULL ? "--history" : "--save", "needs a single --seed");
+    }
+    return true;
+}
+
 static bool parse_run(int argc, char **argv, struct de_tool_options *options)
 {
-    bool seeds_given = false;
+    struct given given = {0};
 
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
@@ -216,26 +275,13 @@ static bool parse_run(int argc, char **argv, struct de_tool_options *options)
         if (!takes_value(argv[i])) {
             return complain("unknown argument", argv[i]);
         }
-        if (!parse_valued(argv[i], argv[i + 1], options, &seeds_given)) {
+        if (!parse_valued(argv[i], argv[i + 1], options, &given)) {
             return false;
         }
         i++;
     }
-    if (options->jobs == JOBS_ALL) {
-        long processors = sysconf(_SC_NPROCESSORS_ONLN);
-
-        options->jobs = options->first_seed == options->last_seed || processors < 1 ? 1
-                        : processors > 256                                          ? 256
-                                           : (uint32_t)processors;
-    }
-    if (seeds_given == (options->schedule != NULL)) {
-        return complain("which seed", "give --seed N, --seeds A..B or --schedule FILE");
-    }
-    if ((options->history != NULL || options->save != NULL) &&
-        options->first_seed != options->last_seed) {
-        return complain(options->history != NULL ? "--history" : "--save", "needs a single --seed");
-    }
-    return true;
+    options->jobs = jobs_for(options);
+    return check_run(options, &given);
 }
 
 /* Those that say which run it is, and how it is seen to fail. */

@@ -36,6 +36,7 @@ struct de_tool_options {
     bool marks;      /* count and list the core's marks (marks.h) */
     uint64_t marks_unreached_max; /* more that stay unreached are a failure */
     uint64_t until_ns;            /* 0 = to the end */
+    uint64_t budget_ns;           /* of real time, for all seeds; 0 = as long as it takes */
     const char *history;          /* file, NULL = none */
     bool history_edn;             /* as its name says */
     const char *schedule;         /* file to run; NULL = draw from the seed */

@@ -34,6 +34,7 @@ void de_report_help(FILE *file)
         "  --schedule FILE       run what a schedule file says instead of what a seed draws\n"
         "  --save FILE           write the seed's schedule, to be edited and run\n"
         "  --shard I/N           of the seeds only the I-th of N parts (for several machines)\n"
+        "  --budget-s S          end the sweep after so many seconds, with what was run by then\n"
         "  --until T             stop at this virtual time: 12 (seconds) or 1500ms\n"
         "  --json                one JSON object per run instead of text\n"
         "  --raw-memory          leave fresh memory as it comes, for valgrind to watch over it\n"
@@ -161,6 +162,18 @@ static void report_sites_taken(FILE *file, const struct de_run_result *r)
     (void)fputs(before[0] == ',' ? "\n" : "", file);
 }
 
+/* The arguments that mean this run, and the end of the line. */
+static void report_which(FILE *file, const struct de_run_result *r, const char *scenario,
+                         const struct de_tool_options *options)
+{
+    if (options->schedule != NULL) {
+        (void)fprintf(file, "--schedule %s", options->schedule);
+    } else {
+        (void)fprintf(file, "--scenario %s --seed %" PRIu64, scenario, r->seed);
+    }
+    (void)fputs(options->check_determinism ? " --check-determinism\n" : "\n", file);
+}
+
 void de_report_failure(FILE *file, const struct de_run_result *r, const char *scenario,
                        const struct de_tool_options *options)
 {
@@ -178,12 +191,11 @@ void de_report_failure(FILE *file, const struct de_run_result *r, const char *sc
                   r->verdict.time_ns / DE_NS_PER_S, r->verdict.time_ns % DE_NS_PER_S / DE_NS_PER_US,
                   r->events, r->verdict.sentence, r->nodes, r->clients, scenario, r->seed,
                   r->trace_hash, DE_VERSION);
-    if (options->schedule != NULL) {
-        (void)fprintf(file, "--schedule %s", options->schedule);
-    } else {
-        (void)fprintf(file, "--scenario %s --seed %" PRIu64, scenario, r->seed);
+    report_which(file, r, scenario, options);
+    if (options->command == DE_TOOL_RUN) {
+        (void)fputs("  smaller  dengine-sim minimize ", file);
+        report_which(file, r, scenario, options);
     }
-    (void)fputs(options->check_determinism ? " --check-determinism\n" : "\n", file);
     report_sites_taken(file, r);
 }
 

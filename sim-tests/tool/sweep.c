@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,23 @@ static uint64_t wall_ns(const struct sweep *sweep)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)((now.tv_sec - sweep->started.tv_sec) * 1000000000 + now.tv_nsec -
                       sweep->started.tv_nsec);
+}
+
+/* How long there is until the budget is over, in milliseconds; -1: for ever. */
+static int budget_left_ms(const struct sweep *sweep)
+{
+    const uint64_t budget_ns = sweep->options->budget_ns;
+    const uint64_t now_ns = wall_ns(sweep);
+
+    if (budget_ns == 0) {
+        return -1;
+    }
+    if (now_ns >= budget_ns) {
+        return 0;
+    }
+    return budget_ns - now_ns >= (uint64_t)INT_MAX * 1000000
+               ? INT_MAX
+               : (int)((budget_ns - now_ns) / 1000000 + 1);
 }
 
 /* How many seeds of the range are this shard's. */
@@ -159,13 +177,16 @@ static void sweep_take(struct sweep *sweep, const struct de_run_result *result)
     }
     sweep->each(sweep->context, result);
     if (sweep->terminal) {
-        uint64_t all = seeds_in_all(sweep->options);
-        uint64_t elapsed_ns = wall_ns(sweep);
+        const uint64_t all = seeds_in_all(sweep->options);
+        const int budget_ms = budget_left_ms(sweep);
+        uint64_t left_s = wall_ns(sweep) / totals->seeds * (all - totals->seeds) / 1000000000;
 
+        if (budget_ms >= 0 && left_s > (uint64_t)budget_ms / 1000) {
+            left_s = (uint64_t)budget_ms / 1000;
+        }
         (void)fprintf(stderr,
                       "\r%" PRIu64 "/%" PRIu64 " seeds, %" PRIu64 " failed, %" PRIu64 " s left   ",
-                      totals->seeds, all, totals->failures,
-                      elapsed_ns / totals->seeds * (all - totals->seeds) / 1000000000);
+                      totals->seeds, all, totals->failures, left_s);
     }
 }
 
@@ -200,6 +221,7 @@ static void crash_result(struct worker *worker, int status, struct de_run_result
 static bool wanted(const struct sweep *sweep, uint64_t seed)
 {
     return seed <= sweep->options->last_seed && seed >= sweep->options->first_seed &&
+           !sweep->totals->out_of_time &&
            (sweep->options->keep_going || !sweep->totals->failed ||
             seed < sweep->totals->first_failure.seed);
 }
@@ -236,6 +258,13 @@ static bool worker_read(struct sweep *sweep, struct worker *worker)
     return !wanted(sweep, worker->next_seed) || worker_start(sweep, worker, worker->next_seed);
 }
 
+static void note_time(struct sweep *sweep)
+{
+    if (budget_left_ms(sweep) == 0 && sweep->totals->seeds < seeds_in_all(sweep->options)) {
+        sweep->totals->out_of_time = true;
+    }
+}
+
 static bool sweep_turn(struct sweep *sweep)
 {
     struct pollfd fds[WORKERS_MAX];
@@ -243,12 +272,13 @@ static bool sweep_turn(struct sweep *sweep)
     nfds_t count = 0;
     int status;
 
+    note_time(sweep);
     for (uint32_t i = 0; i < sweep->count; i++) {
         struct worker *worker = &sweep->workers[i];
 
         if (worker->pid != 0 && !wanted(sweep, worker->next_seed) &&
             worker->next_seed <= sweep->options->last_seed) {
-            /* A smaller seed has failed: what this one does now interests nobody. */
+            /* A smaller seed has failed, or there is no time left: nobody waits for this one. */
             (void)kill(worker->pid, SIGKILL);
             (void)worker_end(worker, &status);
             (void)fclose(worker->errors);
@@ -263,7 +293,7 @@ static bool sweep_turn(struct sweep *sweep)
     if (count == 0) {
         return false;
     }
-    if (poll(fds, count, -1) < 0) {
+    if (poll(fds, count, budget_left_ms(sweep)) < 0) {
         return errno == EINTR;
     }
     for (nfds_t i = 0; i < count; i++) {
@@ -283,6 +313,7 @@ static void sweep_here(struct sweep *sweep)
 
         de_seed_run(sweep->options, seed, NULL, &result);
         sweep_take(sweep, &result);
+        note_time(sweep);
         if (seed > UINT64_MAX - sweep->options->shards) {
             break;
         }

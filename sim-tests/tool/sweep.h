@@ -24,6 +24,7 @@ struct de_sweep_totals {
     uint64_t ops_ok;
     uint64_t elections;
     uint64_t crashes;
+    bool out_of_time; /* options->budget_ns was over before the seeds were */
     bool failed;
     struct de_run_result first_failure; /* of the smallest seed */
     bool unknown;                       /* keys of some seed stayed without a verdict */
@@ -32,7 +33,8 @@ struct de_sweep_totals {
 
 /* Runs all seeds. A seed of which only some keys stayed unknown is no failure by itself: at the end
  * it is, if that happened to more than one key in a thousand of all (recorder.h). Without
- * keep_going stops when the smallest failing seed is certain. each is called once per result, in
+ * keep_going stops when the smallest failing seed is certain; with a budget at its end, whoever
+ * runs then. each is called once per result, in
  * the order in which they come. Returns 0, or -1 when no process could be made (said on stderr). */
 int de_sweep(const struct de_tool_options *options,
              void (*each)(void *context, const struct de_run_result *result), void *context,
