@@ -184,6 +184,8 @@ static void draw_service(const struct de_scenario *scenario, uint64_t seed,
     service->clocks_kept = (scenario->faults & times) == 0;
     service->unfenced = scenario->unfenced;
     service->bank = scenario->bank;
+    de_dice_init(&dice, seed, DE_DICE_SERVICE, 1);
+    service->hoard = scenario->hoard && de_dice_chance(&dice, 200000);
 }
 
 static void draw_ranges(const struct de_scenario *scenario, uint64_t seed,

@@ -22,12 +22,34 @@ static int take_first(void *context, uint64_t id, const struct de_kv_lease *leas
     return 0;
 }
 
+/* The prefixes asked for are digits and letters, so the next byte always ends them. */
+static uint64_t count_held(struct de_kv_view *view, struct dengine_slice prefix)
+{
+    uint8_t end[DE_LEASE_LOOK_PREFIX_MAX];
+    struct de_kv_scan scan = {.from = prefix, .end = {end, prefix.size}};
+    uint64_t count = 0;
+    bool more = false;
+    int err;
+
+    DE_ASSERT(prefix.size <= sizeof(end));
+    if (prefix.size == 0) {
+        return 0;
+    }
+    memcpy(end, prefix.data, prefix.size);
+    DE_ASSERT(end[prefix.size - 1] < UINT8_MAX);
+    end[prefix.size - 1]++;
+    err = de_kv_view_scan(view, &scan, NULL, NULL, &count, &more);
+    DE_ASSERT(err == 0 && !more);
+    return count;
+}
+
 void de_lease_look_read(struct de_kv_view *view, struct dengine_slice question,
                         uint8_t bytes[DE_LEASE_LOOK_BYTES])
 {
     struct de_kv_lease lease = {.ttl_ns = 0};
     struct de_reader reader;
     struct de_writer writer;
+    struct dengine_slice prefix;
     uint64_t listed = 0;
     uint64_t first = 0;
     uint64_t id;
@@ -37,6 +59,7 @@ void de_lease_look_read(struct de_kv_view *view, struct dengine_slice question,
     de_reader_init(&reader, question.data, question.size);
     id = de_read_u64(&reader);
     DE_ASSERT(!reader.failed && id != 0);
+    prefix = dengine_bytes((const uint8_t *)question.data + sizeof(id), de_reader_left(&reader));
     found = de_kv_view_lease(view, id, &lease);
     DE_ASSERT(found == 0 || found == DENGINE_E_NO_LEASE);
     err = de_kv_view_lease_keys(view, id, count_key, &listed);
@@ -53,6 +76,7 @@ void de_lease_look_read(struct de_kv_view *view, struct dengine_slice question,
     de_write_u64(&writer, lease.keys);
     de_write_u64(&writer, listed);
     de_write_u64(&writer, first);
+    de_write_u64(&writer, count_held(view, prefix));
     DE_ASSERT(!writer.failed && writer.size == DE_LEASE_LOOK_BYTES);
 }
 
@@ -71,13 +95,15 @@ bool de_lease_look_decode(struct dengine_slice bytes, struct de_lease_look *look
     look->keys = de_read_u64(&reader);
     look->listed = de_read_u64(&reader);
     look->first = de_read_u64(&reader);
+    look->held = de_read_u64(&reader);
     return !reader.failed && de_reader_left(&reader) == 0;
 }
 
-const char *de_lease_look_wrong(const struct de_lease_look *look, uint64_t lease, uint64_t ttl_ns)
+const char *de_lease_look_wrong(const struct de_lease_look *look, uint64_t lease, uint64_t ttl_ns,
+                                bool session)
 {
     DE_ASSERT(look->found && lease != 0);
-    if (!look->session || look->ttl_ns != ttl_ns) {
+    if (look->session != session || look->ttl_ns != ttl_ns) {
         return "finds its lease with another time to live, or without its session";
     }
     if (look->first != lease || look->keys != look->listed) {

@@ -79,6 +79,7 @@
     X(clocks_kept, cluster.service.clocks_kept, 0, 1)                                              \
     X(unfenced, cluster.service.unfenced, 0, 1)                                                    \
     X(bank, cluster.service.bank, 0, 1)                                                            \
+    X(hoard, cluster.service.hoard, 0, 1)                                                          \
     X(range_clients, cluster.ranges.clients, 0, DE_RANGE_CLIENTS_MAX)                              \
     X(range_think_ns, cluster.ranges.think_ns, 1, 3600 * DE_NS_PER_S)                              \
     X(range_lease_ppm, cluster.ranges.lease_ppm, 0, 1000000)                                       \

@@ -84,6 +84,7 @@ static const struct de_scenario scenarios[] = {
      MIX(25, 25, 5),
      FAULTS(USUAL_FAULTS, 400),
      .service_clients = DE_SERVICE_CLIENTS_MAX,
+     .hoard = true,
      .snapshots = true},
     {.name = "stale-leader",
      .text = "leaders that do not know yet that they lead no more, and clients that ask them",

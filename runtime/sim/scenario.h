@@ -32,6 +32,7 @@ struct de_scenario {
     uint32_t service_clients; /* at most */
     bool unfenced;
     bool bank;
+    bool hoard; /* in some runs one of them puts hundreds of keys on a lease */
     /* Clients of ranges (range_clients.h). */
     uint32_t range_clients; /* at most; 0: none */
     /* Clients of locks and elections (queue_clients.h). */

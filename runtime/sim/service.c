@@ -178,6 +178,31 @@ static void make_bank(struct de_service_client *client, struct de_dice *dice)
     set_command(client, &command);
 }
 
+static void make_hoard(struct de_service_client *client, struct de_dice *dice)
+{
+    struct de_kv_command command = {.type = 0};
+    uint8_t ops[DE_HOARD_LIST_BYTES];
+
+    de_hoard_put(&client->hoard, client->endpoint, &command, ops);
+    if (client->session) { /* without one it does no harm twice either */
+        in_session(client, dice, &command);
+    }
+    set_command(client, &command);
+}
+
+static void make_look(struct de_service_client *client)
+{
+    char name[DE_HOARD_NAME_MAX];
+    struct dengine_slice prefix = {NULL, 0};
+
+    if (client->hoards) {
+        prefix = de_hoard_prefix(&client->hoard, client->endpoint, name);
+        memcpy(client->bytes + sizeof(client->lease), prefix.data, prefix.size);
+    }
+    de_store_u64(client->bytes, client->hoards ? client->hoard.lease : client->lease);
+    client->size = sizeof(client->lease) + prefix.size;
+}
+
 static void make(struct de_service *service, struct de_service_client *client, struct de_dice *dice)
 {
     struct de_kv_command command = {.type = DE_KV_LEASE_KEEP, .lease = client->lease};
@@ -188,14 +213,16 @@ static void make(struct de_service *service, struct de_service_client *client, s
     switch (client->kind) {
     case DE_SERVICE_GRANT:
         client->ttl_ns = DE_NS_PER_MS * de_dice_between(dice, 300, 2500);
+        client->session = !client->hoards || de_dice_chance(dice, 500000);
         command = (struct de_kv_command){
-            .type = DE_KV_LEASE_GRANT, .ttl_ns = client->ttl_ns, .with_session = true};
+            .type = DE_KV_LEASE_GRANT, .ttl_ns = client->ttl_ns, .with_session = client->session};
         break;
     case DE_SERVICE_KEEP:
         break;
     case DE_SERVICE_REVOKE:
         command.type = DE_KV_LEASE_REVOKE;
         client->lease = 0;
+        client->hoard.let_go = true;
         client->holds = false;
         break;
     case DE_SERVICE_ACQUIRE:
@@ -219,8 +246,7 @@ static void make(struct de_service *service, struct de_service_client *client, s
         memcpy(client->bytes, name, client->size);
         return;
     case DE_SERVICE_LOOK:
-        de_store_u64(client->bytes, client->lease);
-        client->size = sizeof(client->lease);
+        make_look(client);
         return;
     case DE_SERVICE_PUT_PAIR:
     case DE_SERVICE_GET_PAIR:
@@ -229,6 +255,9 @@ static void make(struct de_service *service, struct de_service_client *client, s
     case DE_SERVICE_TRANSFER:
     case DE_SERVICE_AUDIT:
         make_bank(client, dice);
+        return;
+    case DE_SERVICE_HOARD:
+        make_hoard(client, dice);
         return;
     }
     set_command(client, &command);
@@ -245,12 +274,33 @@ static enum de_service_kind choose_for_bank(const struct de_service_client *clie
     return point < 85 && client->accounts.known ? DE_SERVICE_TRANSFER : DE_SERVICE_AUDIT;
 }
 
+/* Puts, gives up or lets run out, and looks until all is gone. */
+static enum de_service_kind choose_for_hoard(struct de_service_client *client, uint64_t point)
+{
+    struct de_hoard *hoard = &client->hoard;
+
+    if (hoard->lease == 0) {
+        return DE_SERVICE_GRANT;
+    }
+    if (client->lease == 0 || hoard->let_go) {
+        return DE_SERVICE_LOOK;
+    }
+    if (hoard->sure < hoard->wanted) {
+        return point < 75 ? DE_SERVICE_HOARD : point < 95 ? DE_SERVICE_KEEP : DE_SERVICE_LOOK;
+    }
+    hoard->let_go = point < 30;
+    return point < 70 ? DE_SERVICE_LOOK : DE_SERVICE_REVOKE;
+}
+
 /* What the client does next. */
-static enum de_service_kind choose(const struct de_service_client *client, bool bank,
+static enum de_service_kind choose(struct de_service_client *client, bool bank,
                                    struct de_dice *dice)
 {
     const uint64_t point = de_dice_below(dice, 100);
 
+    if (client->hoards) {
+        return choose_for_hoard(client, point);
+    }
     if (bank) {
         return choose_for_bank(client, point);
     }
@@ -380,6 +430,7 @@ static void lease_is_gone(struct de_service *service, struct de_service_client *
     }
     client->lease = 0;
     client->holds = false;
+    client->hoard.ended = true;
 }
 
 static void lease_lives(struct de_service *service, struct de_service_client *client)
@@ -399,6 +450,7 @@ static void got_lease(struct de_service *service, struct de_service_client *clie
                       struct dengine_slice bytes)
 {
     struct de_kv_answer answer;
+    struct de_dice dice;
 
     if (de_kv_answer_decode(bytes, &answer) != 0 || answer.kind != DE_KV_ANSWER_LEASE) {
         fail(service, client, "txn", "gets no lease in the answer to a grant");
@@ -409,6 +461,10 @@ static void got_lease(struct de_service *service, struct de_service_client *clie
     client->certain_ns = 0;
     client->sequence = 0;
     client->holds = false;
+    if (client->hoards) {
+        client_dice(service, client, &dice, 66);
+        de_hoard_begin(&client->hoard, client->lease, &dice);
+    }
     lease_lives(service, client);
 }
 
@@ -439,6 +495,7 @@ static void got_pair(struct de_service *service, struct de_service_client *clien
 static void got_look(struct de_service *service, struct de_service_client *client,
                      struct dengine_slice bytes)
 {
+    const uint64_t looked_at = client->hoards ? client->hoard.lease : client->lease;
     struct de_lease_look look;
     const char *wrong = NULL;
 
@@ -447,7 +504,10 @@ static void got_look(struct de_service *service, struct de_service_client *clien
     } else if (!look.found) {
         lease_is_gone(service, client);
     } else {
-        wrong = de_lease_look_wrong(&look, client->lease, client->lease_ttl_ns);
+        wrong = de_lease_look_wrong(&look, looked_at, client->lease_ttl_ns, client->session);
+    }
+    if (wrong == NULL && client->hoards) {
+        wrong = de_hoard_look(&client->hoard, &look);
     }
     if (wrong != NULL) {
         fail(service, client, "lease-look", wrong);
@@ -494,6 +554,8 @@ static void done(struct de_service *service, struct de_service_client *client,
         lease_lives(service, client);
         break;
     case DE_SERVICE_REVOKE:
+        client->hoard.ended = true;
+        break;
     case DE_SERVICE_PUT_PAIR:
         break;
     case DE_SERVICE_ACQUIRE:
@@ -527,6 +589,9 @@ static void done(struct de_service *service, struct de_service_client *client,
     case DE_SERVICE_TRANSFER:
     case DE_SERVICE_AUDIT:
         got_accounts(service, client, reply);
+        break;
+    case DE_SERVICE_HOARD:
+        de_hoard_was_put(&client->hoard);
         break;
     }
     rest(service, client);
@@ -642,6 +707,7 @@ void de_service_init(struct de_service *service, struct de_kernel *kernel,
     de_kernel_set_handler(kernel, DE_SERVICE_TIMEOUT, &timeout);
     for (uint32_t i = 0; i < options->clients; i++) {
         service->clients[i].endpoint = DE_SERVICE_ENDPOINT + i;
+        service->clients[i].hoards = options->hoard && i == 0;
         rest(service, &service->clients[i]);
     }
 }

@@ -12,7 +12,8 @@
  *   lock-lost      a lock is gone although its lease surely lives and nobody gave it back
  *   fencing        a resource has accepted a smaller token after a larger one
  *   lease-look     a lease is shown with another time to live, other keys or a later deadline than
- *                  it has
+ *                  it has, or with keys that have ended, or without some that have not
+ *                  (service_hoard.h)
  *   exactly-once   a command of a session is done twice, or its result is not what it was
  *   ttl-early      a key is gone before its time
  *   txn            a transaction is seen in part, or loses or makes money (service_bank.h)
@@ -25,6 +26,7 @@
 #include "runtime/sim/load.h"
 #include "runtime/sim/network.h"
 #include "runtime/sim/service_bank.h"
+#include "runtime/sim/service_hoard.h"
 #include "runtime/sim/verdict.h"
 
 #ifdef __cplusplus
@@ -33,7 +35,7 @@ extern "C" {
 
 #define DE_SERVICE_CLIENTS_MAX 4u
 #define DE_SERVICE_LOCKS       2u
-#define DE_SERVICE_BYTES_MAX   512u
+#define DE_SERVICE_BYTES_MAX   4096u
 /* These clients are the endpoints and kernel entities from here. */
 #define DE_SERVICE_ENDPOINT   28u
 #define DE_SERVICE_TTL_MAX_NS UINT64_C(2500000000)
@@ -58,6 +60,7 @@ enum de_service_kind {
     DE_SERVICE_GET_PAIR,
     DE_SERVICE_TRANSFER,
     DE_SERVICE_AUDIT,
+    DE_SERVICE_HOARD,
 };
 
 struct de_service_options {
@@ -66,6 +69,7 @@ struct de_service_options {
     bool clocks_kept; /* all clocks keep their promise all the time */
     bool unfenced;    /* resources take any token: a control that must fail */
     bool bank;        /* beside their lease clients do nothing but transfers and audits */
+    bool hoard;       /* the first does nothing but put more keys on a lease than end at once */
 };
 
 struct de_service_client {
@@ -85,6 +89,7 @@ struct de_service_client {
     /* The lease. */
     uint64_t lease; /* 0 = none */
     uint64_t lease_ttl_ns;
+    bool session; /* it has one */
     uint64_t certain_ns; /* it surely lives until then */
     uint64_t sequence;
     /* The lock. */
@@ -98,6 +103,9 @@ struct de_service_client {
     /* The accounts. */
     struct de_bank_view accounts;
     bool doomed; /* the transfer under way cannot be done */
+    /* The many keys. */
+    bool hoards;
+    struct de_hoard hoard;
 };
 
 struct de_service {

@@ -296,22 +296,31 @@ static bool applied(struct world *world)
     return true;
 }
 
-static bool locked(const struct de_host *host)
+/* A key that ends with its lease: a lock, or a hoarder's. */
+static bool leased(const struct de_host *host)
 {
-    const struct de_kv_scan scan = {.from = {"lock", 4}, .end = {"locl", 4}};
+    static const struct de_kv_scan scans[] = {
+        {.from = {"lock", 4}, .end = {"locl", 4}},
+        {.from = {DE_HOARD_PREFIX, 5}, .end = {DE_HOARD_PREFIX_END, 5}},
+    };
     struct de_kv_view view;
-    uint64_t count = 0;
-    bool more = false;
+    uint64_t total = 0;
     int err = de_kv_view_open(host->kv, &view);
 
     DE_ASSERT(err == 0);
-    err = de_kv_view_scan(&view, &scan, NULL, NULL, &count, &more);
-    DE_ASSERT(err == 0);
+    for (size_t i = 0; i < DE_ARRAY_SIZE(scans); i++) {
+        uint64_t count = 0;
+        bool more = false;
+
+        err = de_kv_view_scan(&view, &scans[i], NULL, NULL, &count, &more);
+        DE_ASSERT(err == 0);
+        total += count;
+    }
     de_kv_view_close(&view);
-    return count > 0;
+    return total > 0;
 }
 
-/* No lease is left on the core, and no lock: each has ended by itself. */
+/* No lease is left on the core, and no key of one: each has ended by itself. */
 static bool lapsed(struct world *world)
 {
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
@@ -322,7 +331,7 @@ static bool lapsed(struct world *world)
             continue;
         }
         host->machine.ops->clock(host->machine.object, &clock);
-        if (clock.wake_ns != UINT64_MAX || locked(host)) {
+        if (clock.wake_ns != UINT64_MAX || leased(host)) {
             return false;
         }
     }
@@ -404,7 +413,7 @@ static void run_healed(struct world *world)
     }
     if (!run_until(world, world->kernel.now_ns + DE_SERVICE_TTL_MAX_NS + bound_ns, lapsed)) {
         liveness(world, "immortal",
-                 "a lease that nobody keeps alive, or a lock of it, does not end");
+                 "a lease that nobody keeps alive, or a key of it, does not end");
     }
     if (failed(world)) {
         return;
