@@ -306,10 +306,13 @@ int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key
     struct de_client_call call = get_call(key, consistency);
     int err = de_client_prepare(client, options, &call);
 
+    if (err == 0 && visit == NULL) {
+        de_client_set_last_error("there is nobody to show the value to");
+        err = DENGINE_E_INVALID;
+    }
     if (err != 0 || client->ops->get_here == NULL) {
         return err != 0 ? err : get_elsewhere(client, &call, visit, context);
     }
-    DE_ASSERT(visit != NULL);
     err = client->ops->get_here(client, &call, visit, context);
     if (err == DENGINE_E_INVALID) {
         struct dengine_reply reply;

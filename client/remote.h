@@ -161,7 +161,7 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
 /* A reply of HandleClientWrite or HandleClientRead, taken apart. */
 struct de_remote_reply {
     bool understood;
-    int err_exact; /* of a change or transfer: DENGINE_E_*, in the place of error */
+    int err_exact; /* DENGINE_E_*, in the place of error, when it is known better; else 0 */
     int32_t error; /* ErrorCode */
     uint64_t retry_after_ms;
     char leader_address[DE_ENDPOINT_BYTES]; /* "" = no hint */

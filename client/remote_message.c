@@ -303,6 +303,9 @@ static void unpack_metadata(const DEngine__Error__ErrorMetadata *metadata,
         D_ENGINE__ERROR__ERROR_METADATA__HAS_DEBUG_MESSAGE__NOT_SET) {
         (void)snprintf(reply->message, sizeof reply->message, "%s", metadata->debug_message);
     }
+    if (metadata->too_large != 0 && reply->error == D_ENGINE__ERROR__ERROR_CODE__INVALID_REQUEST) {
+        reply->err_exact = DENGINE_E_TOO_LARGE;
+    }
 }
 
 static void unpack_read(const DEngine__Client__ReadResults *results, struct de_remote_reply *reply)

@@ -97,8 +97,13 @@ static int check_options(const struct dengine_watch_options *options)
     const struct dengine_slice from = options->from;
     const struct dengine_slice end = options->end;
     const size_t common = from.size < end.size ? from.size : end.size;
-    const int order = common > 0 ? memcmp(from.data, end.data, common) : 0;
+    int order;
 
+    if ((from.data == NULL && from.size > 0) || (end.data == NULL && end.size > 0)) {
+        de_client_set_last_error("a key has a size but no bytes");
+        return DENGINE_E_INVALID;
+    }
+    order = common > 0 ? memcmp(from.data, end.data, common) : 0;
     if (from.size > DE_CLIENT_KEY_BYTES_MAX || end.size > DE_CLIENT_KEY_BYTES_MAX) {
         de_client_set_last_error("a key has at most %d bytes", DE_CLIENT_KEY_BYTES_MAX);
         return DENGINE_E_TOO_LARGE;
@@ -127,6 +132,7 @@ int dengine_watch_open(struct dengine_client *client, const struct dengine_watch
 
     de_client_set_last_error("%s", "");
     if (client == NULL || options == NULL || result == NULL) {
+        de_client_set_last_error("there is no client, nothing to watch, or no room for the watch");
         return DENGINE_E_INVALID;
     }
     *result = NULL;

@@ -66,6 +66,33 @@ static struct puts puts_of(const struct de_kv_command *command)
     return puts;
 }
 
+/* Which bound of the state machine, or of values, a command of one operation breaks. */
+static void explain(const struct de_admission *admission, const struct de_kv_command *command,
+                    char reason[DE_ADMISSION_REASON_BYTES])
+{
+    const struct de_kv_op *op = &command->op;
+    const size_t key = op->key.size > op->end.size ? op->key.size : op->end.size;
+    const size_t compared = command->type == DE_KV_CAS ? command->compare.value.size : 0;
+    const size_t value = op->value.size > compared ? op->value.size : compared;
+
+    DE_ASSERT(reason != NULL);
+    if (command->type != DE_KV_WRITE && command->type != DE_KV_CAS) {
+        return;
+    }
+    if (key > DE_KV_USER_KEY_MAX) {
+        (void)snprintf(reason, DE_ADMISSION_REASON_BYTES,
+                       "the key has %zu bytes, at most %d are allowed", key, DE_KV_USER_KEY_MAX);
+    } else if (op->type == DE_KV_DELETE_RANGE) {
+        (void)snprintf(reason, DE_ADMISSION_REASON_BYTES, "the range ends before it begins");
+    } else if (key == 0) {
+        (void)snprintf(reason, DE_ADMISSION_REASON_BYTES, "the key is empty");
+    } else if (value > admission->value_bytes_max) {
+        (void)snprintf(reason, DE_ADMISSION_REASON_BYTES,
+                       "the value has %zu bytes, limits.value_bytes_max allows %zu", value,
+                       admission->value_bytes_max);
+    }
+}
+
 /* Whether so many leases more, one of them with a session or none, may be made. */
 static int check_leases(struct de_admission *admission, const struct puts *puts,
                         char reason[DE_ADMISSION_REASON_BYTES])
@@ -103,6 +130,9 @@ int de_admission_check(struct de_admission *admission, const struct de_kv_comman
 
     DE_ASSERT(reason != NULL);
     reason[0] = '\0';
+    if (err != 0) {
+        explain(admission, command, reason);
+    }
     puts = err == 0 ? puts_of(command) : (struct puts){0};
     if (err == 0 && puts.longest_key > admission->key_bytes_max) {
         (void)snprintf(reason, DE_ADMISSION_REASON_BYTES,

@@ -154,12 +154,7 @@ static int start_write(struct dengine *engine, const struct de_client_call *from
     join_session(from, &command);
     err = de_admission_check(&engine->admission, &command, reason);
     if (err != 0) {
-        if (reason[0] != '\0') {
-            de_client_set_last_error("%s", reason);
-        } else if (err == DENGINE_E_TOO_LARGE) {
-            de_client_set_last_error("the value may have at most %llu bytes",
-                                     (unsigned long long)engine->plan.value_bytes_max);
-        }
+        de_client_set_last_error("%s", reason);
         return err;
     }
     call = new_call(engine, from, de_kv_command_size(&command));

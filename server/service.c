@@ -188,6 +188,7 @@ void de_service_reply_error(struct de_service *service, struct de_rpc_call *call
         D_ENGINE__ERROR__ERROR_METADATA__HAS_DEBUG_MESSAGE_DEBUG_MESSAGE;
     metadata.debug_message = text;
     response.error = (DEngine__Error__ErrorCode)de_wire_code_of_error(err, write);
+    metadata.too_large = err == DENGINE_E_TOO_LARGE;
     if (response.error == D_ENGINE__ERROR__ERROR_CODE__RATE_LIMITED) {
         metadata.has_retry_after_ms_case =
             D_ENGINE__ERROR__ERROR_METADATA__HAS_RETRY_AFTER_MS_RETRY_AFTER_MS;

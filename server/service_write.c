@@ -234,30 +234,6 @@ static void propose_txn(struct de_service *service, struct de_rpc_call *call,
     free(bytes);
 }
 
-/* Says which limit a command breaks. */
-static void reply_limit(struct de_service *service, struct de_rpc_call *call, int err,
-                        const struct de_kv_command *command)
-{
-    char message[160];
-    const size_t key =
-        command->op.key.size > command->op.end.size ? command->op.key.size : command->op.end.size;
-
-    if (key > DE_KV_USER_KEY_MAX) {
-        (void)snprintf(message, sizeof message, "the key has %zu bytes, at most %d are allowed",
-                       key, DE_KV_USER_KEY_MAX);
-    } else if (command->op.type == DE_KV_DELETE_RANGE) {
-        (void)snprintf(message, sizeof message, "the range ends before it begins");
-    } else if (key == 0) {
-        (void)snprintf(message, sizeof message, "the key is empty");
-    } else {
-        (void)snprintf(message, sizeof message,
-                       "the value is longer than limits.value_bytes_max, "
-                       "%llu bytes",
-                       (unsigned long long)service->options.value_bytes_max);
-    }
-    de_service_reply_error(service, call, err, true, message);
-}
-
 /* The session of a request; false: it makes no sense. */
 static bool session_of(const DEngine__Client__ClientWriteRequest *request,
                        struct de_client_session *session)
@@ -315,10 +291,8 @@ void de_service_write(void *context, struct de_rpc_call *call, struct dengine_sl
         command.sequence = session.sequence;
         command.acknowledged = session.acknowledged;
         err = de_admission_check(service->admission, &command, reason);
-        if (reason[0] != '\0') {
-            de_service_reply_error(service, call, err, true, reason);
-        } else if (err != 0) {
-            reply_limit(service, call, err, &command);
+        if (err != 0) {
+            de_service_reply_error(service, call, err, true, reason[0] != '\0' ? reason : NULL);
         } else {
             propose(service, call, &command);
         }

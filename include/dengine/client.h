@@ -10,6 +10,10 @@
  * dengine_outcome): done, not done, or DENGINE_E_UNKNOWN: the deadline passed or the connection
  * broke after the request had left, and it may take effect, at most once, now or later.
  *
+ * A call means the same for both kinds of client, and gives the same errors, but for what only a
+ * client of servers can know or only they can be: UNAVAILABLE; NO_LEADER, where an engine that has
+ * waited for one in vain says TIMEOUT; BUSY by the deadline instead of at once.
+ *
  * Each blocking call of this header that reads or changes keys or leases has a twin that ends in
  * _async, but for dengine_get_in_place and dengine_scan_in_place, whose visitors run in the calling
  * thread. So has each change of the cluster (dengine/cluster.h), but not dengine_cluster_status. A
@@ -138,8 +142,8 @@ DENGINE_EXPORT int dengine_delete(struct dengine_client *client, struct dengine_
 DENGINE_EXPORT struct dengine_slice dengine_prefix_end(struct dengine_slice prefix, void *buffer);
 
 /* Removes the keys from <= key < end, all at one revision; end empty: to the last key. *count (may
- * be NULL) is how many there were. TOO_LARGE (INVALID from a server), and nothing done: more than
- * 10 000. Other errors as dengine_put. */
+ * be NULL) is how many there were. TOO_LARGE, and nothing done: more than 10 000. Other errors
+ * as dengine_put. */
 DENGINE_EXPORT int dengine_delete_range(struct dengine_client *client, struct dengine_slice from,
                                         struct dengine_slice end,
                                         const struct dengine_call_options *options,
@@ -298,7 +302,7 @@ struct dengine_txn_result {
 /* Compares and acts in one step: nothing happens between the comparisons and the operations, nobody
  * sees some of the operations without the others, and after an error none was carried out. Each
  * operation sees those before it. A list of puts without comparisons is a batch. With TOO_LARGE
- * (INVALID from a server) an operation or the whole breaks a limit. Errors as dengine_put, and
+ * an operation or the whole breaks a limit. Errors as dengine_put, and
  * NO_LEASE. The caller frees *result. */
 DENGINE_EXPORT int dengine_txn(struct dengine_client *client, const struct dengine_txn *txn,
                                const struct dengine_call_options *options,

@@ -549,7 +549,7 @@ static void test_limits_are_told_apart(void **state)
     dengine_value_free(&value);
     assert_int_equal(
         dengine_put(client, DENGINE_STR("k"), DENGINE_BYTES(large, 1024 * 1024 + 1), NULL),
-        DENGINE_E_INVALID);
+        DENGINE_E_TOO_LARGE);
     assert_non_null(strstr(dengine_last_error(client), "limits.value_bytes_max"));
     dengine_disconnect(client);
     free(large);
@@ -630,9 +630,9 @@ static void test_bounds_are_configured(void **state)
     assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
     assert_int_equal(dengine_put(client, DENGINE_STR("1234"), DENGINE_STR(""), NULL), 0);
     assert_int_equal(dengine_put(client, DENGINE_STR("12345"), DENGINE_STR(""), NULL),
-                     DENGINE_E_INVALID);
+                     DENGINE_E_TOO_LARGE);
     assert_non_null(strstr(dengine_last_error(client), "limits.key_bytes_max"));
-    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_INVALID);
+    assert_int_equal(dengine_txn(client, &txn, NULL, &result), DENGINE_E_TOO_LARGE);
     assert_int_equal(dengine_lease_grant(client, 3600000, NULL, &lease), 0);
     assert_int_equal(dengine_lease_grant(client, 3600000, &brief, &more), DENGINE_E_BUSY);
     assert_non_null(strstr(dengine_last_error(client), "limits.leases_max"));
