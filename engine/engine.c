@@ -99,6 +99,25 @@ static int open_stores(struct dengine *engine, bool *known)
                : de_stores_open(plan, &engine->stores, de_open_message(), DE_OPEN_MESSAGE_BYTES);
 }
 
+/* With what the state remembers of recent changes. */
+static int open_watches(struct dengine *engine)
+{
+    const int err = de_watches_new(&engine->plan.watch, engine->stores.kv, &engine->watches);
+
+    DE_ASSERT((err == 0) == (engine->watches != NULL));
+    if (err == DENGINE_E_CORRUPT || err == DENGINE_E_VERSION) {
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
+                       "the recent changes that the state in %s/state remembers cannot be read: "
+                       "%s; remove that directory, and the state is made again from the newest "
+                       "snapshot and the log",
+                       engine->plan.data_dir, dengine_strerror(err));
+    } else if (err != 0) {
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES,
+                       "recent changes cannot be read from the state: %s", dengine_strerror(err));
+    }
+    return err;
+}
+
 static int open_all(struct dengine *engine, const struct dengine_config *config)
 {
     bool known = true; /* which cluster it is, by the directory that was found */
@@ -116,7 +135,7 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
-    err = de_watches_new(&engine->plan.watch, engine->stores.kv, &engine->watches);
+    err = open_watches(engine);
     if (err != 0) {
         return err;
     }

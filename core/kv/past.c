@@ -114,16 +114,17 @@ static int write_batch(struct de_kv *kv)
     while (rc == 0 && event != NULL) {
         const struct de_kv_event *next;
         const size_t bytes = measure(event, &next);
+        const bool giant = bytes > kv->past.bytes_max;
 
         DE_ASSERT(event->revision >= first && event->revision <= kv->open.index);
-        if (header.events > 0 && kv->past.record.size + bytes > RECORD_BYTES) {
+        if (header.events > 0 && (giant || kv->past.record.size + bytes > RECORD_BYTES)) {
             header.last = event->revision - 1;
             rc = put(kv, first, &header);
             first = event->revision;
             header = (struct de_kv_past_header){.last = kv->open.index};
             rc = rc == 0 ? clear(kv) : rc;
         }
-        if (bytes > kv->past.bytes_max) {
+        if (giant) {
             /* The ring would not hold it either, nor anything before it: there is a gap now. */
             first = event->revision + 1;
         } else {

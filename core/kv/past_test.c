@@ -309,6 +309,32 @@ static void test_an_entry_beyond_all_bounds_leaves_a_gap_that_is_known(void **st
     free(big);
 }
 
+/* Also in the midst of a batch, and with a ring smaller than a record may be. */
+static void test_the_gap_of_a_large_entry_lies_between_records_however_small(void **state)
+{
+    static char big[201];
+    const struct de_kv_command small = de_kv_put(dengine_str("a"), dengine_str("1"));
+    struct de_kv_command large;
+    struct fixture f;
+
+    (void)state;
+    memset(big, 'b', sizeof big - 1);
+    large = de_kv_put(dengine_str("big"), dengine_str(big));
+    setup(&f);
+    assert_int_equal(start(&f, EVENTS, 100), 0);
+    run(&f, &large);
+    begin(&f);
+    apply(&f, &small);
+    apply(&f, &large);
+    apply(&f, &small);
+    commit(&f);
+    assert_int_equal(start(&f, EVENTS, 100), 0);
+    assert_int_equal(f.oldest, 4);
+    assert_int_equal(count(&f), 1);
+    expect(f.past, 4, "a", "1", "1");
+    teardown(&f);
+}
+
 static void test_what_happened_while_nothing_was_kept_is_a_gap(void **state)
 {
     struct fixture f;
@@ -465,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_as_many_are_kept_as_a_ring_holds_and_not_many_more),
         cmocka_unit_test(test_large_batches_leave_not_many_more_than_a_ring_holds),
         cmocka_unit_test(test_an_entry_beyond_all_bounds_leaves_a_gap_that_is_known),
+        cmocka_unit_test(test_the_gap_of_a_large_entry_lies_between_records_however_small),
         cmocka_unit_test(test_what_happened_while_nothing_was_kept_is_a_gap),
         cmocka_unit_test(test_a_command_that_fails_leaves_no_trace),
         cmocka_unit_test(test_damage_is_found),
