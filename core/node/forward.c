@@ -2,8 +2,21 @@
 
 #include "core/base/assert.h"
 #include "core/base/random.h"
+#include "core/base/sometimes.h"
 #include "core/node/batch.h"
 #include "core/node/node_state.h"
+
+/* Another one for each run of a node, whose clock has gone on. */
+static void begin_run(struct de_node *node, uint64_t now_ns)
+{
+    struct de_forwarding *forwarding = &node->forwarding;
+
+    DE_ASSERT(forwarding->sent_count == 0);
+    forwarding->nonce = de_mix64(node->raft_options.seed ^ de_mix64(now_ns)) | 1;
+    forwarding->number = 0;
+    forwarding->doubtful = false;
+    DE_ASSERT(forwarding->nonce != 0);
+}
 
 void de_node_forward_init(struct de_node *node, bool off, uint64_t now_ns)
 {
@@ -12,9 +25,7 @@ void de_node_forward_init(struct de_node *node, bool off, uint64_t now_ns)
     DE_ASSERT(forwarding->first == NULL && forwarding->sent_count == 0);
     forwarding->off = off;
     forwarding->last = &forwarding->first;
-    /* Another one for each run of a node, whose clock has gone on. */
-    forwarding->nonce = de_mix64(node->raft_options.seed ^ de_mix64(now_ns)) | 1;
-    DE_ASSERT(forwarding->nonce != 0);
+    begin_run(node, now_ns);
 }
 
 bool de_node_can_forward(const struct de_node *node)
@@ -61,6 +72,7 @@ static void send_batch(struct de_node *node, const struct de_proposal *proposal,
                  .term = proposal->term,
                  .last_index = 1,
                  .last_term = proposal->term,
+                 .commit = node->forwarding.knew,
                  .round = proposal->number,
                  .sent_ns = node->forwarding.nonce,
                  .entry_count = 1},
@@ -73,19 +85,35 @@ static void send_batch(struct de_node *node, const struct de_proposal *proposal,
     node->env.send(node->env.context, &message);
 }
 
+bool de_node_forward_is_held(const struct de_node *node)
+{
+    const struct de_forwarding *forwarding = &node->forwarding;
+
+    DE_ASSERT(node->inside);
+    DE_ASSERT(forwarding->sent_count <= DE_FORWARDS_MAX);
+    return forwarding->sent_count == DE_FORWARDS_MAX ||
+           (forwarding->doubtful && forwarding->sent_count > 0 &&
+            node->view.commit > forwarding->knew);
+}
+
 void de_node_forward(struct de_node *node, uint64_t now_ns)
 {
     struct de_forwarding *forwarding = &node->forwarding;
 
     DE_ASSERT(de_node_can_forward(node));
     DE_ASSERT(node->staged_count == 0);
-    while (node->waiting_writes.first != NULL && forwarding->sent_count < DE_FORWARDS_MAX) {
+    if (forwarding->doubtful && forwarding->sent_count == 0 &&
+        node->view.commit > forwarding->knew) {
+        begin_run(node, now_ns);
+    }
+    while (node->waiting_writes.first != NULL && !de_node_forward_is_held(node)) {
         struct de_entry_buffer *buffer;
         struct de_proposal *proposal = de_node_make_batch(node, 0, &buffer);
 
         if (proposal == NULL) {
             continue; /* the requests have been answered */
         }
+        forwarding->knew = forwarding->number == 0 ? node->view.commit : forwarding->knew;
         proposal->term = node->view.term;
         proposal->number = ++forwarding->number;
         proposal->deadline_ns = now_ns + patience_ns(node);
@@ -208,6 +236,7 @@ void de_node_forward_turn(struct de_node *node, uint64_t now_ns)
         struct de_proposal *proposal = take_sent(node, forwarding->sent.first->number);
 
         DE_ASSERT(proposal != NULL);
+        forwarding->doubtful = true;
         de_node_end_proposal(node, proposal, DENGINE_E_UNKNOWN);
     }
     if (forwarding->sent.first != NULL) {
@@ -262,29 +291,49 @@ static struct de_forward_peer *peer_of(struct de_node *node, uint64_t id)
     return NULL;
 }
 
-/* Whether the number is to be decided on now, which is then noted; *err is not 0 when it has to be
- * refused. */
-static bool is_new(struct de_node *node, const struct de_raft_message *message, int *err)
+/* Where a new run that knew so much is remembered: if it must be, in the place of one that knew
+ * less. DE_FORWARD_RUNS_MAX: nowhere. */
+static uint32_t add_run(struct de_forward_peer *peer, uint64_t nonce, uint64_t knew)
+{
+    uint32_t at = 0;
+
+    DE_ASSERT(peer->id != 0 && nonce != 0);
+    DE_ASSERT(peer->runs <= DE_FORWARD_RUNS_MAX);
+    if (peer->runs < DE_FORWARD_RUNS_MAX) {
+        at = peer->runs++;
+    } else {
+        for (uint32_t i = 1; i < DE_FORWARD_RUNS_MAX; i++) {
+            at = peer->knew[i] < peer->knew[at] ? i : at;
+        }
+        if (peer->knew[at] >= knew) {
+            return DE_FORWARD_RUNS_MAX;
+        }
+        DE_SOMETIMES(true, "a leader forgets a run of a follower");
+    }
+    peer->nonces[at] = nonce;
+    peer->numbers[at] = 0;
+    peer->knew[at] = knew;
+    return at;
+}
+
+/* Whether the number is to be decided on now, which is then noted. */
+static bool is_new(struct de_node *node, const struct de_raft_message *message)
 {
     struct de_forward_peer *peer = peer_of(node, message->from);
     uint32_t i = 0;
 
     DE_ASSERT(message->term == node->forwarding.term);
-    *err = 0;
     if (peer == NULL) {
         return false;
     }
     while (i < peer->runs && peer->nonces[i] != message->sent_ns) {
         i++;
     }
-    if (i == DE_FORWARD_RUNS_MAX) {
-        *err = DENGINE_E_NOT_LEADER; /* for it */
-        return true;
-    }
     if (i == peer->runs) {
-        peer->nonces[i] = message->sent_ns;
-        peer->numbers[i] = 0;
-        peer->runs++;
+        i = add_run(peer, message->sent_ns, message->commit);
+    }
+    if (i == DE_FORWARD_RUNS_MAX) {
+        return false; /* it may be one that was forgotten */
     }
     if (message->round <= peer->numbers[i]) {
         return false;
@@ -348,7 +397,7 @@ bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message 
     const struct de_raft_message *raft = &message->raft;
     const struct de_forwarded what = {
         .from = raft->from, .nonce = raft->sent_ns, .number = raft->round};
-    int err;
+    int err = 0;
 
     DE_ASSERT(raft->type == DE_NODE_MSG_FORWARD);
     DE_ASSERT(raft->entry_count == 1);
@@ -356,7 +405,7 @@ bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message 
     /* Unless this run of the node led that term, it is not known here whether it once was taken:
      * only silence is true in any case. */
     if (raft->cluster_id != node->raft_options.cluster_id || node->forwarding.term == 0 ||
-        raft->term != node->forwarding.term || !is_new(node, raft, &err)) {
+        raft->term != node->forwarding.term || !is_new(node, raft)) {
         return false;
     }
     if (node->view.role != DE_RAFT_LEADER || node->view.term != raft->term) {

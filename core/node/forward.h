@@ -10,10 +10,15 @@
  *   - a batch has a number, counted up by a run of the follower that calls itself by a random
  *     nonce, and the term of the leader that it is for. No other leader takes it.
  *   - a leader remembers, for its whole term and after it, the highest number of each run of each
- *     follower, and takes only higher ones, silently dropping the rest. A run for which it has no
- *     room any more it refuses, and also, when it leads no more, what it has not taken; then the
- *     follower turns to the next leader. So it decides on a number once, and says so once.
- *   - a batch without an answer is not sent again: its requests end UNKNOWN after a while.
+ *     follower, and takes only higher ones, silently dropping the rest. What it has not taken when
+ *     it leads no more it refuses; then the follower turns to the next leader. So it decides on a
+ *     number once, and says so once.
+ *   - a run says in each batch what it knew to be committed when it sent its first. When there are
+ *     more runs than a leader remembers, it forgets the one that knew least for one that knew more.
+ *     So none that it has forgotten knew more than any that it remembers, and it is silent to all
+ *     others of that kind.
+ *   - a batch without an answer is not sent again: its requests end UNKNOWN after a while, and a
+ *     new run begins when more is committed than the last one knew.
  *
  * Threads: the loop's. */
 #ifndef DE_CORE_NODE_FORWARD_H
@@ -28,8 +33,8 @@ extern "C" {
 
 /* Batches that a follower has sent and has no answer to. */
 #define DE_FORWARDS_MAX 4
-/* Runs of one follower in one term of a leader. */
-#define DE_FORWARD_RUNS_MAX 8
+/* Runs of one follower that a leader remembers: the present one, and one that is over. */
+#define DE_FORWARD_RUNS_MAX 2
 
 /* What a leader knows of one follower. */
 struct de_forward_peer {
@@ -37,6 +42,7 @@ struct de_forward_peer {
     uint32_t runs;
     uint64_t nonces[DE_FORWARD_RUNS_MAX];
     uint64_t numbers[DE_FORWARD_RUNS_MAX]; /* the highest that was decided on */
+    uint64_t knew[DE_FORWARD_RUNS_MAX];    /* to be committed, when they began */
 };
 
 /* A batch that was sent to this leader and waits to be proposed. */
@@ -52,7 +58,9 @@ struct de_forwarding {
     bool off;
     /* As a follower: */
     uint64_t nonce;
-    uint64_t number;              /* of the last batch */
+    uint64_t number;              /* of the last batch of this run */
+    uint64_t knew;                /* to be committed, at the first batch of this run */
+    bool doubtful;                /* the leader may not know this run */
     struct de_proposal_list sent; /* no answer yet, ascending by deadline; index 0 */
     uint32_t sent_count;
     struct de_proposal_list accepted; /* in the log of the leader of that term */

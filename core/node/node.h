@@ -50,7 +50,8 @@ enum de_node_message_type {
     /* The receiver's answer: how it stands with that image. */
     DE_NODE_MSG_CHUNK_REPLY = 33,
     /* A follower's writes, for the leader of `term` to propose (core/node/forward.h): one entry
-     * with a batch of commands, whose number is `round`, of the run `sent_ns` of its sender. */
+     * with a batch of commands, whose number is `round`, of the run `sent_ns` of its sender, which
+     * knew `commit` to be committed when it began. */
     DE_NODE_MSG_FORWARD = 34,
     /* It is the entry (last_index, last_term) of the leader's log; or rejected, and hint_index is
      * an error without its sign. */

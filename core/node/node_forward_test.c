@@ -9,6 +9,10 @@
 
 #include "core/node/node_test_harness.h"
 
+enum {
+    RUNS = 24, /* more than a leader remembers */
+};
+
 static struct harness *elected(uint32_t count, uint64_t seed)
 {
     struct harness *h = harness_new(count, seed);
@@ -131,6 +135,43 @@ static void test_a_copy_from_before_a_restart_is_dropped(void **state)
     assert_int_equal(later->status, 0);
     assert_int_equal(harness_applied_count(h, 0, w->number), 1);
     assert_int_equal(harness_applied_count(h, 0, later->number), 1);
+    harness_free(h);
+}
+
+/* However often a follower starts anew while the same leader leads. */
+static void test_a_follower_may_restart_as_often_as_it_likes(void **state)
+{
+    struct harness *h = elected(3, 10);
+    struct harness_message *copies[RUNS];
+    struct harness_request *w[RUNS];
+
+    (void)state;
+    for (size_t run = 0; run < RUNS; run++) {
+        w[run] = harness_write(h, 1, 16);
+        harness_flush(h, 1);
+        harness_repeat(h, find(h, DE_NODE_MSG_FORWARD));
+        copies[run] = harness_hold(h, find(h, DE_NODE_MSG_FORWARD));
+        harness_settle(h);
+        wait_for(h, w[run]);
+        assert_int_equal(w[run]->status, 0);
+        harness_crash(h, 1);
+        h->now_ns += 1;
+        assert_int_equal(harness_start(h, 1, NULL, 0), 0);
+        harness_fire(h, 0);
+        harness_settle(h);
+    }
+    /* No copy of any run is carried out, remembered or not. */
+    for (size_t run = 0; run < RUNS; run++) {
+        harness_put_back(h, copies[run]);
+        harness_settle(h);
+    }
+    for (int n = 0; n < 10; n++) {
+        harness_fire(h, 0);
+        harness_settle(h);
+    }
+    for (size_t run = 0; run < RUNS; run++) {
+        assert_int_equal(harness_applied_count(h, 0, w[run]->number), 1);
+    }
     harness_free(h);
 }
 
@@ -288,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_a_write_at_a_follower_is_done_and_answered_there),
         cmocka_unit_test(test_a_message_that_comes_twice_is_carried_out_once),
         cmocka_unit_test(test_a_copy_from_before_a_restart_is_dropped),
+        cmocka_unit_test(test_a_follower_may_restart_as_often_as_it_likes),
         cmocka_unit_test(test_a_copy_for_an_earlier_term_is_dropped),
         cmocka_unit_test(test_what_comes_too_late_goes_to_the_next_leader),
         cmocka_unit_test(test_without_an_answer_it_is_unknown),

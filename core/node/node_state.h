@@ -311,6 +311,8 @@ void de_node_forward_init(struct de_node *node, bool off, uint64_t now_ns);
 bool de_node_can_forward(const struct de_node *node);
 /* Sends the writes that wait, as far as the limit on batches without an answer allows. */
 void de_node_forward(struct de_node *node, uint64_t now_ns);
+/* Whether no batch is to be sent before the leader has answered another one. */
+bool de_node_forward_is_held(const struct de_node *node);
 /* What has come; false: dropped. */
 bool de_node_forward_answered(struct de_node *node, const struct de_raft_message *reply);
 bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message *message);

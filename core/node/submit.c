@@ -146,6 +146,6 @@ void de_node_flush(struct de_node *node, uint64_t now_ns)
     DE_ASSERT(node->waiting_reads.first == NULL && node->waiting_admin.first == NULL);
     DE_ASSERT_IMPLIES(node->waiting_writes.first != NULL,
                       node->own_persist_jobs >= node->limits.persist_jobs_max ||
-                          node->forwarding.sent_count == DE_FORWARDS_MAX);
+                          de_node_forward_is_held(node));
     de_node_leave(node);
 }
