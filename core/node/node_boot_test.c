@@ -237,6 +237,32 @@ static void test_the_newest_configuration_of_the_log_counts(void **state)
     harness_free(h);
 }
 
+/* A snapshot that is taken before anything else is applied has the configuration of the entry that
+ * was applied last before the start: it takes that entry's place. */
+static void test_a_configuration_applied_last_is_in_the_next_snapshot(void **state)
+{
+    struct harness *h = harness_new(5, 1); /* but one is started */
+    struct harness_request *taken;
+
+    (void)state;
+    harness_append_command(h, 0, 1, 101);
+    append_configuration(h, 2);
+    applied_up_to(h, 2, 6);
+    h->limits.snapshot_log_bytes_min = UINT64_MAX; /* on demand only */
+    h->limits.snapshot_trailing_entries = 0;
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    taken = harness_snapshot(h, 0);
+    harness_flush(h, 0);
+    harness_drain(h, 0);
+    assert_int_equal(taken->status, 0);
+    assert_int_equal(taken->result.revision, 2);
+    assert_int_equal(h->members[0].log.first_index, 3);
+    harness_crash(h, 0);
+    assert_int_equal(harness_start(h, 0, NULL, 0), 0);
+    assert_int_equal(harness_status(h, 0).raft.configuration->count, 2);
+    harness_free(h);
+}
+
 /* However often leadership changed, the log must be readable again. */
 static void test_a_log_of_many_terms_is_taken(void **state)
 {
@@ -303,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_failing_stores_are_reported),
         cmocka_unit_test(test_a_hard_state_older_than_the_log_is_refused),
         cmocka_unit_test(test_the_newest_configuration_of_the_log_counts),
+        cmocka_unit_test(test_a_configuration_applied_last_is_in_the_next_snapshot),
         cmocka_unit_test(test_a_log_of_many_terms_is_taken),
         cmocka_unit_test(test_a_log_that_forgot_is_told_when_the_node_is_whole),
         cmocka_unit_test(test_a_store_that_cannot_note_it_halts_the_node),
