@@ -1,11 +1,10 @@
 /* The public calls: arguments are checked here once, for every kind of client, and the blocking
  * forms are the asynchronous ones plus waiting. */
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/client_ops.h"
+#include "client/waiter.h"
 #include "core/base/assert.h"
 
 /* Longest life, nine years. */
@@ -164,56 +163,17 @@ int de_client_start(struct dengine_client *client, const struct dengine_call_opt
 
 /* ---- blocking ---- */
 
-/* Lives on the stack of the thread that waits. */
-struct waiter {
-    pthread_mutex_t mutex;
-    pthread_cond_t condition;
-    bool done;
-    struct dengine_reply reply;
-    char last_error[512];
-};
-
-static void wake(void *context, struct dengine_reply *reply)
-{
-    struct waiter *waiter = context;
-
-    (void)pthread_mutex_lock(&waiter->mutex);
-    DE_ASSERT(!waiter->done);
-    waiter->reply = *reply;
-    (void)snprintf(waiter->last_error, sizeof waiter->last_error, "%s", de_client_get_last_error());
-    waiter->done = true;
-    /* Inside the lock: the waiter is gone as soon as its thread has seen done. */
-    (void)pthread_cond_signal(&waiter->condition);
-    (void)pthread_mutex_unlock(&waiter->mutex);
-}
-
 /* Starts the call and waits for its end, which start() promises to come by the deadline. */
 static int wait_for(struct dengine_client *client, struct de_client_call *call,
                     struct dengine_reply *reply)
 {
-    struct waiter waiter = {.done = false};
-    int err;
+    struct de_waiter waiter;
 
-    err = pthread_mutex_init(&waiter.mutex, NULL);
-    DE_ASSERT(err == 0);
-    err = pthread_cond_init(&waiter.condition, NULL);
-    DE_ASSERT(err == 0);
-    call->callback = wake;
+    de_waiter_init(&waiter);
+    waiter.cluster = call->cluster;
+    call->callback = de_waiter_wake;
     call->context = &waiter;
-    err = client->ops->start(client, call);
-    if (err == 0) {
-        (void)pthread_mutex_lock(&waiter.mutex);
-        while (!waiter.done) {
-            (void)pthread_cond_wait(&waiter.condition, &waiter.mutex);
-        }
-        (void)pthread_mutex_unlock(&waiter.mutex);
-        *reply = waiter.reply;
-        err = reply->status;
-        de_client_set_last_error("%s", waiter.last_error);
-    }
-    (void)pthread_cond_destroy(&waiter.condition);
-    (void)pthread_mutex_destroy(&waiter.mutex);
-    return err;
+    return de_waiter_end(&waiter, client->ops->start(client, call), reply);
 }
 
 int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
@@ -502,14 +462,23 @@ static struct de_client_call lease_call(uint32_t type, uint64_t lease, uint64_t 
     return call;
 }
 
-int de_client_grant(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
-                    const struct dengine_call_options *options, uint64_t *lease)
+int de_client_grant_async(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                          uint32_t timeout_ms, dengine_callback *callback, void *context)
+{
+    const struct dengine_call_options options = {timeout_ms};
+    struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
+
+    call.with_session = with_session;
+    return de_client_start(client, &options, &call, callback, context);
+}
+
+int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
+                        const struct dengine_call_options *options, uint64_t *lease)
 {
     struct de_client_call call = lease_call(DE_CLIENT_LEASE_GRANT, 0, ttl_ms);
     struct dengine_reply reply;
     int err;
 
-    call.with_session = with_session;
     if (lease == NULL) {
         de_client_set_last_error("there is no room for the lease");
         return DENGINE_E_INVALID;
@@ -517,12 +486,6 @@ int de_client_grant(struct dengine_client *client, uint64_t ttl_ms, bool with_se
     err = de_client_run(client, options, &call, &reply);
     *lease = reply.lease;
     return err;
-}
-
-int dengine_lease_grant(struct dengine_client *client, uint64_t ttl_ms,
-                        const struct dengine_call_options *options, uint64_t *lease)
-{
-    return de_client_grant(client, ttl_ms, false, options, lease);
 }
 
 int dengine_lease_grant_async(struct dengine_client *client, uint64_t ttl_ms,
@@ -574,17 +537,24 @@ int dengine_cluster_status(struct dengine_client *client,
                            const struct dengine_call_options *options,
                            struct dengine_cluster_status *status)
 {
-    uint32_t timeout_ms;
+    struct de_client_call call = {.type = DE_CLIENT_STATUS, .cluster = status};
+    struct dengine_reply reply;
 
-    de_client_set_last_error("%s", "");
-    if (client == NULL || status == NULL) {
-        de_client_set_last_error("there is no %s", client == NULL ? "client" : "room for it");
+    if (status == NULL) {
+        de_client_set_last_error("there is no room for the status");
         return DENGINE_E_INVALID;
     }
-    timeout_ms = options != NULL ? options->timeout_ms : 0;
     *status = (struct dengine_cluster_status){0};
-    return client->ops->cluster_status(client, timeout_ms > 0 ? timeout_ms : client->timeout_ms,
-                                       status);
+    return de_client_run(client, options, &call, &reply);
+}
+
+int dengine_cluster_status_async(struct dengine_client *client,
+                                 const struct dengine_call_options *options,
+                                 dengine_callback *callback, void *context)
+{
+    struct de_client_call call = {.type = DE_CLIENT_STATUS};
+
+    return de_client_start(client, options, &call, callback, context);
 }
 
 void dengine_disconnect(struct dengine_client *client)

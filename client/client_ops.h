@@ -32,6 +32,7 @@ enum de_client_call_type {
     DE_CLIENT_BARRIER = 14, /* what this node has is fresh enough when it is done; see get_here */
     DE_CLIENT_CHANGE = 15,
     DE_CLIENT_TRANSFER = 16,
+    DE_CLIENT_STATUS = 17, /* the reply has cluster */
 };
 
 /* What makes a write exactly-once (client/session.c, core/kv/kv.h). */
@@ -84,7 +85,8 @@ struct de_client_call {
     bool with_session;                     /* LEASE_GRANT */
     bool expect_absent;
     struct dengine_slice expected;
-    uint32_t timeout_ms; /* never 0 */
+    struct dengine_cluster_status *cluster; /* STATUS: where a caller that waits wants it */
+    uint32_t timeout_ms;                    /* never 0 */
     dengine_callback *callback;
     void *context;
 };
@@ -103,6 +105,8 @@ struct de_watch_feed_ops {
     void (*close)(struct de_watch_feed *feed);    /* ready is not called any more */
 };
 
+struct de_helper;
+
 struct de_client_ops {
     /* Borrows the slices for the call only. 0: callback will be called exactly once, by the
      * deadline at the latest (an implementation enforces deadlines itself). */
@@ -116,8 +120,6 @@ struct de_client_ops {
     /* The same of the pairs of call->scan, up to its limit. NULL when get_here is. */
     int (*scan_here)(struct dengine_client *client, const struct de_client_call *call,
                      dengine_pair_visitor *visit, void *context);
-    int (*cluster_status)(struct dengine_client *client, uint32_t timeout_ms,
-                          struct dengine_cluster_status *status);
     /* options->ready and context are the caller's to be told through; ready may be called before
      * this returns. */
     int (*watch)(struct dengine_client *client, const struct dengine_watch_options *options,
@@ -128,6 +130,8 @@ struct de_client_ops {
 struct dengine_client {
     const struct de_client_ops *ops;
     uint32_t timeout_ms; /* default of each call */
+    struct de_helper
+        *helper; /* what recipes run in (helper.h); a client on top of another shares it */
 };
 
 /* Makes a value that dengine_value_free() can free: a copy of bytes. NO_MEMORY leaves *value empty.
@@ -146,7 +150,8 @@ void de_client_page_add(struct dengine_page *page, uint8_t **at, const struct de
 static inline bool de_client_reads(uint32_t type)
 {
     return type == DE_CLIENT_GET || type == DE_CLIENT_GET_MULTI || type == DE_CLIENT_BARRIER ||
-           type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK || type == DE_CLIENT_LEASE_LIST;
+           type == DE_CLIENT_SCAN || type == DE_CLIENT_LEASE_LOOK || type == DE_CLIENT_LEASE_LIST ||
+           type == DE_CLIENT_STATUS;
 }
 
 /* Tells a remote client of a member, which it may know already. NO_MEMORY. */
@@ -187,13 +192,14 @@ int de_client_start(struct dengine_client *client, const struct dengine_call_opt
                     struct de_client_call *call, dengine_callback *callback, void *context);
 int de_client_run(struct dengine_client *client, const struct dengine_call_options *options,
                   struct de_client_call *call, struct dengine_reply *reply);
-/* As dengine_lease_grant, with a session or without one. */
-int de_client_grant(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
-                    const struct dengine_call_options *options, uint64_t *lease);
-/* keeper.c: as dengine_keeper_open, likewise. */
-int de_client_keeper_open(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
-                          const struct dengine_keeper_options *options,
-                          const struct dengine_call_options *call, struct dengine_keeper **keeper);
+/* As dengine_lease_grant_async, with a session or without one. */
+int de_client_grant_async(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                          uint32_t timeout_ms, dengine_callback *callback, void *context);
+/* keeper.c: as dengine_keeper_open_async, likewise. */
+int de_client_keeper_open_async(struct dengine_client *client, uint64_t ttl_ms, bool with_session,
+                                const struct dengine_keeper_options *options,
+                                const struct dengine_call_options *call,
+                                dengine_keeper_callback *callback, void *context);
 
 /* Sets the calling thread's text for dengine_last_error (printf form, cut at 511 bytes). */
 __attribute__((format(printf, 1, 2))) void de_client_set_last_error(const char *format, ...);

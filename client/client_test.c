@@ -43,15 +43,7 @@ static int fake_start(struct dengine_client *client, const struct de_client_call
     return pthread_create(&fake->thread, NULL, answer, fake);
 }
 
-static int fake_status(struct dengine_client *client, uint32_t timeout_ms,
-                       struct dengine_cluster_status *status)
-{
-    (void)client;
-    status->leader = timeout_ms;
-    return 0;
-}
-
-static const struct de_client_ops fake_ops = {.start = fake_start, .cluster_status = fake_status};
+static const struct de_client_ops fake_ops = {.start = fake_start};
 
 static struct fake make_fake(void)
 {
@@ -350,14 +342,19 @@ static void test_the_longest_key_is_taken(void **state)
     join(&fake);
 }
 
-static void test_cluster_status_has_a_deadline(void **state)
+static void test_cluster_status_has_a_deadline_and_is_copied(void **state)
 {
+    const struct dengine_cluster_status answer = {.leader = 7, .member_count = 3};
     struct fake fake = make_fake();
     struct dengine_cluster_status status;
 
     (void)state;
+    fake.reply.cluster = &answer;
     assert_int_equal(dengine_cluster_status(&fake.base, NULL, &status), 0);
-    assert_int_equal(status.leader, 777);
+    join(&fake);
+    assert_int_equal(fake.seen.type, DE_CLIENT_STATUS);
+    assert_int_equal(fake.seen.timeout_ms, 777);
+    assert_memory_equal(&status, &answer, sizeof status);
 }
 
 int main(void)
@@ -376,7 +373,7 @@ int main(void)
         cmocka_unit_test(test_a_refused_start_is_the_answer),
         cmocka_unit_test(test_bad_arguments_never_start),
         cmocka_unit_test(test_the_longest_key_is_taken),
-        cmocka_unit_test(test_cluster_status_has_a_deadline),
+        cmocka_unit_test(test_cluster_status_has_a_deadline_and_is_copied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,11 +21,11 @@ int dengine_lock_open(struct dengine_client *client, struct dengine_slice name,
     DE_ASSERT(result != NULL);
     *result = NULL;
     options = options != NULL ? options : &none;
-    lock = malloc(sizeof *lock + options->owner.size);
+    lock = calloc(1, sizeof *lock + options->owner.size);
     if (lock == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
-    err = de_queue_init(&lock->queue, client, name, options->lease_ms, options->lost,
+    err = de_queue_init(&lock->queue, lock, client, name, options->lease_ms, options->lost,
                         options->context);
     if (err != 0) {
         free(lock);
@@ -45,6 +45,14 @@ int dengine_lock_acquire(struct dengine_lock *lock, uint32_t timeout_ms)
     return de_queue_join(&lock->queue, dengine_bytes(lock->owner, lock->owner_size), timeout_ms);
 }
 
+int dengine_lock_acquire_async(struct dengine_lock *lock, uint32_t timeout_ms,
+                               dengine_callback *callback, void *context)
+{
+    DE_ASSERT(lock != NULL);
+    return de_queue_join_async(&lock->queue, dengine_bytes(lock->owner, lock->owner_size),
+                               timeout_ms, callback, context);
+}
+
 void dengine_lock_cancel(struct dengine_lock *lock)
 {
     DE_ASSERT(lock != NULL);
@@ -55,6 +63,12 @@ int dengine_lock_release(struct dengine_lock *lock)
 {
     DE_ASSERT(lock != NULL);
     return de_queue_leave(&lock->queue);
+}
+
+int dengine_lock_release_async(struct dengine_lock *lock, dengine_callback *callback, void *context)
+{
+    DE_ASSERT(lock != NULL);
+    return de_queue_leave_async(&lock->queue, callback, context);
 }
 
 bool dengine_lock_held(struct dengine_lock *lock)
@@ -77,12 +91,11 @@ struct dengine_compare dengine_lock_guard(struct dengine_lock *lock)
 
 int dengine_lock_close(struct dengine_lock *lock)
 {
-    int err;
+    return lock != NULL ? de_queue_close(&lock->queue) : 0;
+}
 
-    if (lock == NULL) {
-        return 0;
-    }
-    err = de_queue_deinit(&lock->queue);
-    free(lock);
-    return err;
+void dengine_lock_close_async(struct dengine_lock *lock, dengine_callback *callback, void *context)
+{
+    DE_ASSERT(lock != NULL);
+    de_queue_close_async(&lock->queue, callback, context);
 }

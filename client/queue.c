@@ -1,19 +1,117 @@
 #include "client/queue.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client/client_ops.h"
 #include "client/monotonic.h"
+#include "client/waiter.h"
 #include "core/base/assert.h"
 
 #define LEASE_MS_INITIAL 10000
 
-int de_queue_init(struct de_queue *queue, struct dengine_client *client, struct dengine_slice name,
-                  uint32_t lease_ms, void (*lost)(void *context), void *context)
+/* ---- carrying out wishes ---- */
+
+static struct de_wish *next_wish(struct de_queue *queue)
+{
+    struct de_wish *wish;
+
+    (void)pthread_mutex_lock(&queue->mutex);
+    wish = queue->first_wish;
+    if (wish != NULL) {
+        queue->first_wish = wish->next;
+    }
+    queue->wish = wish; /* under the lock: cancel() looks for it */
+    (void)pthread_mutex_unlock(&queue->mutex);
+    DE_ASSERT(queue->then == NULL && !queue->resting);
+    return wish;
+}
+
+void de_queue_wish_done(struct de_queue *queue, int err)
+{
+    struct de_wish *wish = queue->wish;
+    struct dengine_reply reply = {.status = err, .succeeded = err == 0};
+
+    DE_ASSERT(wish != NULL && queue->then == NULL && !queue->resting);
+    if (err == 0 && wish->kind == DE_WISH_JOIN) {
+        reply.revision = queue->turn.token;
+    }
+    (void)pthread_mutex_lock(&queue->mutex);
+    queue->wish = NULL;
+    /* A cancel that came too late is for the next one. */
+    queue->canceled = queue->canceled || (wish->canceled && err == 0);
+    (void)pthread_mutex_unlock(&queue->mutex);
+    wish->callback(wish->context, &reply);
+    free(wish);
+}
+
+static void begin(struct de_queue *queue, enum de_wish_kind kind)
+{
+    switch (kind) {
+    case DE_WISH_JOIN:
+        de_queue_begin_join(queue);
+        break;
+    case DE_WISH_LEAVE:
+        de_queue_begin_leave(queue);
+        break;
+    case DE_WISH_SAY:
+        de_queue_begin_say(queue);
+        break;
+    case DE_WISH_CLOSE:
+        de_queue_begin_close(queue);
+        break;
+    }
+}
+
+/* The last thing that happens to a queue. */
+static void destroy(struct de_queue *queue)
+{
+    struct de_wish *wish = queue->wish;
+    struct dengine_reply reply = {.status = queue->ends_with};
+    char text[sizeof queue->text];
+
+    DE_ASSERT(queue->keeper == NULL && queue->then == NULL && queue->first_wish == NULL);
+    memcpy(text, queue->text, sizeof text);
+    de_task_deinit(&queue->task);
+    (void)pthread_mutex_destroy(&queue->mutex);
+    free(queue->memory);
+    de_client_set_last_error("%s", text);
+    wish->callback(wish->context, &reply);
+    free(wish);
+}
+
+/* From the helper. May free the queue. */
+static void run(struct de_task *task)
+{
+    struct de_queue *queue = DE_CONTAINER_OF(task, struct de_queue, task);
+    void (*then)(struct de_queue *, struct dengine_reply *) = queue->then;
+    struct dengine_reply reply;
+
+    if (then != NULL && de_task_take(task, &reply)) {
+        queue->then = NULL;
+        then(queue, &reply);
+    } else if (queue->resting && de_queue_rest_over(queue)) {
+        de_queue_go_on(queue);
+    }
+    while (queue->wish == NULL && next_wish(queue) != NULL) {
+        begin(queue, queue->wish->kind);
+    }
+    if (queue->wish != NULL && queue->wish->kind == DE_WISH_CLOSE && queue->then == NULL) {
+        destroy(queue);
+    }
+}
+
+/* ---- beginning ---- */
+
+int de_queue_init(struct de_queue *queue, void *memory, struct dengine_client *client,
+                  struct dengine_slice name, uint32_t lease_ms, void (*lost)(void *context),
+                  void *context)
 {
     int err;
 
-    *queue = (struct de_queue){.client = client, .lost = lost, .context = context};
+    queue->memory = memory;
+    queue->lost = lost;
+    queue->context = context;
     queue->lease_ms = lease_ms != 0 ? lease_ms : LEASE_MS_INITIAL;
     if (client == NULL || queue->lease_ms < DENGINE_KEEPER_TTL_MS_MIN) {
         de_client_set_last_error(client == NULL ? "there is no client"
@@ -24,310 +122,212 @@ int de_queue_init(struct de_queue *queue, struct dengine_client *client, struct 
     if (err != 0) {
         return err;
     }
+    queue->closing = calloc(1, sizeof *queue->closing);
+    if (queue->closing == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
     de_turn_init(&queue->turn);
     err = pthread_mutex_init(&queue->mutex, NULL);
     DE_ASSERT(err == 0);
-    de_monotonic_condition_init(&queue->changed);
+    err = de_task_init(&queue->task, client, run);
+    if (err != 0) {
+        (void)pthread_mutex_destroy(&queue->mutex);
+        free(queue->closing);
+    }
+    return err;
+}
+
+/* ---- wishing ---- */
+
+/* Under the lock. */
+static void withdraw_joins(struct de_queue *queue)
+{
+    struct de_wish *wish;
+
+    if (queue->wish != NULL && queue->wish->kind == DE_WISH_JOIN) {
+        queue->wish->withdrawn = true;
+    }
+    for (wish = queue->first_wish; wish != NULL; wish = wish->next) {
+        wish->withdrawn = wish->kind == DE_WISH_JOIN;
+    }
+}
+
+static void submit(struct de_queue *queue, struct de_wish *wish)
+{
+    struct de_wish **at = &queue->first_wish;
+
+    (void)pthread_mutex_lock(&queue->mutex);
+    DE_ASSERT(queue->closing != NULL || wish->kind == DE_WISH_CLOSE);
+    if (wish->kind == DE_WISH_LEAVE || wish->kind == DE_WISH_CLOSE) {
+        withdraw_joins(queue);
+    }
+    if (wish->kind == DE_WISH_JOIN) {
+        wish->canceled = queue->canceled;
+        queue->canceled = false;
+    }
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = wish;
+    (void)pthread_mutex_unlock(&queue->mutex);
+    de_task_poke(&queue->task);
+}
+
+static int wish_for(struct de_queue *queue, enum de_wish_kind kind, struct dengine_slice value,
+                    uint32_t timeout_ms, dengine_callback *callback, void *context)
+{
+    struct de_wish *wish;
+
+    if (callback == NULL || (value.data == NULL && value.size > 0)) {
+        de_client_set_last_error("there is no %s", callback == NULL ? "callback" : "value");
+        return DENGINE_E_INVALID;
+    }
+    wish = calloc(1, sizeof *wish + value.size);
+    if (wish == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    wish->kind = kind;
+    wish->deadline_ns = de_monotonic_ns() + timeout_ms * DE_NS_PER_MS;
+    wish->callback = callback;
+    wish->context = context;
+    wish->size = value.size;
+    if (value.size > 0) {
+        memcpy(wish->value, value.data, value.size);
+    }
+    submit(queue, wish);
     return 0;
 }
 
-static struct dengine_slice own_key(const struct de_queue *queue)
+int de_queue_join_async(struct de_queue *queue, struct dengine_slice value, uint32_t timeout_ms,
+                        dengine_callback *callback, void *context)
 {
-    return dengine_bytes(queue->key, queue->name.size + DE_PLACE_DIGITS);
+    return wish_for(queue, DE_WISH_JOIN, value, timeout_ms, callback, context);
 }
 
-/* From the keeper's thread. */
-static void keeper_lost(void *context)
+int de_queue_leave_async(struct de_queue *queue, dengine_callback *callback, void *context)
 {
-    struct de_queue *queue = context;
-    bool tell;
+    return wish_for(queue, DE_WISH_LEAVE, dengine_bytes(NULL, 0), 0, callback, context);
+}
+
+int de_queue_say_async(struct de_queue *queue, struct dengine_slice value,
+                       dengine_callback *callback, void *context)
+{
+    return wish_for(queue, DE_WISH_SAY, value, 0, callback, context);
+}
+
+void de_queue_close_async(struct de_queue *queue, dengine_callback *callback, void *context)
+{
+    struct de_wish *wish;
+
+    DE_ASSERT(callback != NULL);
+    (void)pthread_mutex_lock(&queue->mutex);
+    wish = queue->closing;
+    queue->closing = NULL;
+    (void)pthread_mutex_unlock(&queue->mutex);
+    DE_ASSERT(wish != NULL); /* closed twice */
+    wish->kind = DE_WISH_CLOSE;
+    wish->callback = callback;
+    wish->context = context;
+    submit(queue, wish);
+}
+
+void de_queue_cancel(struct de_queue *queue)
+{
+    struct de_wish *wish;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    tell = de_turn_lose(&queue->turn);
-    (void)pthread_cond_broadcast(&queue->changed);
+    wish = queue->wish != NULL ? queue->wish : queue->first_wish;
+    while (wish != NULL && wish->kind != DE_WISH_JOIN) {
+        wish = wish == queue->wish ? queue->first_wish : wish->next;
+    }
+    if (wish != NULL) {
+        wish->canceled = true;
+    } else {
+        queue->canceled = true;
+    }
     (void)pthread_mutex_unlock(&queue->mutex);
-    if (tell && queue->lost != NULL) {
-        queue->lost(queue->context);
-    }
+    de_task_poke(&queue->task);
 }
 
-/* ---- joining ---- */
-
-/* A lease and the key that goes with it, unless there is one. */
-static int have_keeper(struct de_queue *queue)
-{
-    const struct dengine_keeper_options options = {keeper_lost, queue};
-    struct dengine_keeper *keeper;
-    int err;
-
-    if (queue->keeper != NULL) {
-        return 0;
-    }
-    err = dengine_keeper_open(queue->client, queue->lease_ms, &options, NULL, &keeper);
-    if (err != 0) {
-        return err;
-    }
-    memcpy(queue->key, queue->name.prefix, queue->name.size);
-    de_place_digits(dengine_keeper_lease(keeper), queue->key + queue->name.size);
-    (void)pthread_mutex_lock(&queue->mutex);
-    queue->keeper = keeper;
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return 0;
-}
-
-/* Whether our lease lives for certain. */
-static bool is_sure(const struct de_queue *queue)
-{
-    return queue->keeper != NULL && dengine_keeper_left_ms(queue->keeper) > 0;
-}
-
-/* Puts our key if `condition` is true, else reads it. */
-static void put_key(struct de_queue *queue, const struct dengine_compare *condition,
-                    struct dengine_slice value, struct de_turn_put *done)
-{
-    const struct dengine_op put = {.type = DENGINE_OP_PUT,
-                                   .key = own_key(queue),
-                                   .value = value,
-                                   .lease = dengine_keeper_lease(queue->keeper)};
-    const struct dengine_op get = {.type = DENGINE_OP_GET, .key = own_key(queue)};
-    const struct dengine_txn txn = {condition, 1, &put, 1, &get, 1};
-    struct dengine_txn_result result;
-
-    *done = (struct de_turn_put){.err = dengine_txn(queue->client, &txn, NULL, &result)};
-    if (done->err != 0) {
-        return;
-    }
-    DE_ASSERT(result.op_count == 1);
-    done->succeeded = result.succeeded;
-    if (result.succeeded) {
-        done->revision = result.revision;
-    } else if (result.ops[0].pair_count == 1) {
-        done->found = result.ops[0].pairs[0].create_revision;
-    }
-    dengine_txn_result_free(&result);
-}
-
-static int lost_place(int err)
-{
-    if (err == DENGINE_E_NO_LEASE) {
-        de_client_set_last_error("the place in the queue is gone: its lease has ended");
-    }
-    return err;
-}
-
-static int enter(struct de_queue *queue, struct dengine_slice value)
-{
-    const struct dengine_compare absent = {
-        .target = DENGINE_COMPARE_ABSENCE, .relation = DENGINE_EQUAL, .key = own_key(queue)};
-    struct de_turn_put put;
-    int err;
-
-    put_key(queue, &absent, value, &put);
-    (void)pthread_mutex_lock(&queue->mutex);
-    err = de_turn_entered(&queue->turn, &put, queue->key + queue->name.size);
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return err;
-}
-
-static struct dengine_compare created_at(const struct de_queue *queue, uint64_t revision)
-{
-    struct dengine_compare compare = {.target = DENGINE_COMPARE_CREATE_REVISION,
-                                      .relation = DENGINE_EQUAL,
-                                      .key = own_key(queue),
-                                      .number = revision};
-
-    DE_ASSERT(compare.key.size <= DE_QUEUE_KEY_MAX);
-    return compare;
-}
-
-static int take_office(struct de_queue *queue, struct dengine_slice value)
-{
-    const struct dengine_compare condition = created_at(queue, queue->turn.place.joined);
-    struct de_turn_put put;
-    int err;
-
-    put_key(queue, &condition, value, &put);
-    (void)pthread_mutex_lock(&queue->mutex);
-    err = de_turn_took_office(&queue->turn, &put, is_sure(queue));
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return lost_place(err);
-}
-
-/* Whether the one before us is still there, without a look at all the others. */
-static int look_before(struct de_queue *queue)
-{
-    const struct de_place *before = &queue->turn.before;
-    uint8_t bytes[DE_QUEUE_KEY_MAX];
-    const struct dengine_scan scan = {.from = de_queue_key(&queue->name, before, bytes),
-                                      .keys_only = true,
-                                      .limit = 1,
-                                      .consistency = DENGINE_LINEARIZABLE};
-    struct dengine_page page;
-    bool there;
-    int err;
-
-    DE_ASSERT(before->joined != 0);
-    err = dengine_scan(queue->client, &scan, NULL, &page);
-    if (err == 0) {
-        there = page.count == 1 && page.pairs[0].key.size == scan.from.size &&
-                memcmp(page.pairs[0].key.data, bytes, scan.from.size) == 0 &&
-                page.pairs[0].create_revision == before->joined;
-        de_turn_looked_before(&queue->turn, there);
-    }
-    dengine_page_free(&page);
-    return err;
-}
-
-static int look_at_all(struct de_queue *queue, struct de_queue_wait *wait)
-{
-    struct de_queue_look look = {.keys = {.own = queue->turn.place}};
-    int err = de_queue_look(queue->client, &queue->name, false, &look);
-
-    DE_ASSERT(look.value.owner == NULL);
-    if (err != 0) {
-        return err;
-    }
-    wait->seen = look.keys.seen;
-    return lost_place(de_turn_looked(&queue->turn, &look.keys));
-}
-
-/* Steps until there is nothing to do: 0 when we are first, TIMEOUT when somebody is before us. */
-static int step(struct de_queue *queue, struct dengine_slice value, struct de_queue_wait *wait)
-{
-    int err = have_keeper(queue);
-
-    if (err == 0) {
-        de_turn_begin(&queue->turn, is_sure(queue));
-    }
-    while (err == 0) {
-        switch (queue->turn.step) {
-        case DE_TURN_ENTER:
-            err = enter(queue, value);
-            break;
-        case DE_TURN_LOOK_BEFORE:
-            err = look_before(queue);
-            break;
-        case DE_TURN_LOOK:
-            err = look_at_all(queue, wait);
-            break;
-        case DE_TURN_TAKE_OFFICE:
-            err = take_office(queue, value);
-            break;
-        case DE_TURN_REST:
-            return DENGINE_E_TIMEOUT;
-        case DE_TURN_FIRST:
-            return 0;
-        }
-    }
-    return err;
-}
-
-static bool take_cancel(struct de_queue *queue)
-{
-    bool canceled;
-
-    (void)pthread_mutex_lock(&queue->mutex);
-    canceled = queue->canceled;
-    queue->canceled = false;
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return canceled;
-}
-
-static int end_keeper(struct de_queue *queue)
-{
-    struct dengine_keeper *keeper;
-
-    (void)pthread_mutex_lock(&queue->mutex);
-    keeper = queue->keeper;
-    queue->keeper = NULL;
-    de_turn_lease_ended(&queue->turn);
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return dengine_keeper_close(keeper);
-}
-
-/* Leaves after err, which is what the caller is to hear of. */
-static void give_up(struct de_queue *queue, int err)
-{
-    char reason[512];
-
-    (void)snprintf(reason, sizeof reason, "%s", de_client_get_last_error());
-    (void)de_queue_leave(queue);
-    if (err == DENGINE_E_NO_LEASE) { /* known here before the keeper has heard of it */
-        (void)end_keeper(queue);
-    }
-    de_client_set_last_error("%s", reason);
-    DE_ASSERT(queue->turn.place.joined == 0);
-}
+/* ---- waiting ---- */
 
 int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t timeout_ms)
 {
-    const uint64_t deadline_ns = de_monotonic_ns() + timeout_ms * DE_NS_PER_MS;
-    struct de_queue_wait wait = {0};
-    int err;
+    struct de_waiter waiter;
+    struct dengine_reply reply;
+    int err = de_helper_may_wait(queue->task.helper);
 
-    if (queue->turn.token != 0) {
-        de_client_set_last_error("it is held already; give it back first");
-        return DENGINE_E_INVALID;
-    }
-    de_turn_join(&queue->turn);
-    do {
-        err = step(queue, value, &wait);
-    } while (err != 0 && de_turn_passes(err) && de_queue_rest(queue, &wait, deadline_ns));
-    de_queue_wait_end(&wait);
-    if (take_cancel(queue)) {
-        err = DENGINE_E_CANCELED;
-    }
     if (err != 0) {
-        give_up(queue, err);
+        return err;
     }
-    return err;
-}
-
-/* ---- leaving ---- */
-
-static enum de_turn_leave forget(struct de_queue *queue)
-{
-    enum de_turn_leave what;
-
-    (void)pthread_mutex_lock(&queue->mutex);
-    what = de_turn_leave(&queue->turn, is_sure(queue));
-    DE_ASSERT(queue->turn.token == 0);
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return what;
+    de_waiter_init(&waiter);
+    err = de_queue_join_async(queue, value, timeout_ms, de_waiter_wake, &waiter);
+    return de_waiter_end(&waiter, err, &reply);
 }
 
 int de_queue_leave(struct de_queue *queue)
 {
-    const enum de_turn_leave what = forget(queue);
+    struct de_waiter waiter;
+    struct dengine_reply reply;
+    int err = de_helper_may_wait(queue->task.helper);
 
-    DE_ASSERT_IMPLIES(what == DE_TURN_DELETE, queue->keeper != NULL);
-    if (queue->keeper == NULL || what == DE_TURN_STAYS_OUT ||
-        (what == DE_TURN_DELETE && dengine_delete(queue->client, own_key(queue), NULL) == 0)) {
-        return 0; /* the lease serves the next time, too */
+    if (err != 0) {
+        return err;
     }
-    return end_keeper(queue);
+    de_waiter_init(&waiter);
+    err = de_queue_leave_async(queue, de_waiter_wake, &waiter);
+    return de_waiter_end(&waiter, err, &reply);
 }
 
-int de_queue_deinit(struct de_queue *queue)
+int de_queue_say(struct de_queue *queue, struct dengine_slice value)
 {
-    int err;
+    struct de_waiter waiter;
+    struct dengine_reply reply;
+    int err = de_helper_may_wait(queue->task.helper);
 
-    (void)forget(queue);
-    err = end_keeper(queue);
-    DE_ASSERT(queue->keeper == NULL);
-    (void)pthread_cond_destroy(&queue->changed);
-    (void)pthread_mutex_destroy(&queue->mutex);
-    return err;
+    if (err != 0) {
+        return err;
+    }
+    de_waiter_init(&waiter);
+    err = de_queue_say_async(queue, value, de_waiter_wake, &waiter);
+    return de_waiter_end(&waiter, err, &reply);
 }
 
-/* ---- being first ---- */
-
-void de_queue_cancel(struct de_queue *queue)
+int de_queue_close(struct de_queue *queue)
 {
-    (void)pthread_mutex_lock(&queue->mutex);
-    queue->canceled = true;
-    (void)pthread_cond_broadcast(&queue->changed);
-    (void)pthread_mutex_unlock(&queue->mutex);
+    struct de_waiter waiter;
+    struct dengine_reply reply;
+    const int err = de_helper_may_wait(queue->task.helper);
+
+    if (err != 0) {
+        return err;
+    }
+    de_waiter_init(&waiter);
+    de_queue_close_async(queue, de_waiter_wake, &waiter);
+    return de_waiter_end(&waiter, 0, &reply);
+}
+
+/* ---- asking what is so ---- */
+
+bool de_queue_is_sure(const struct de_queue *queue)
+{
+    return queue->keeper != NULL && dengine_keeper_left_ms(queue->keeper) > 0;
+}
+
+struct dengine_slice de_queue_own_key(const struct de_queue *queue)
+{
+    return dengine_bytes(queue->key, queue->name.size + DE_PLACE_DIGITS);
+}
+
+struct dengine_compare de_queue_created_at(const struct de_queue *queue, uint64_t revision)
+{
+    struct dengine_compare compare = {.target = DENGINE_COMPARE_CREATE_REVISION,
+                                      .relation = DENGINE_EQUAL,
+                                      .key = de_queue_own_key(queue),
+                                      .number = revision};
+
+    DE_ASSERT(compare.key.size <= DE_QUEUE_KEY_MAX);
+    return compare;
 }
 
 bool de_queue_is_first(struct de_queue *queue)
@@ -336,7 +336,7 @@ bool de_queue_is_first(struct de_queue *queue)
 
     (void)pthread_mutex_lock(&queue->mutex);
     DE_ASSERT_IMPLIES(queue->turn.token != 0, queue->keeper != NULL);
-    result = de_turn_leads(&queue->turn, is_sure(queue));
+    result = de_turn_leads(&queue->turn, de_queue_is_sure(queue));
     (void)pthread_mutex_unlock(&queue->mutex);
     return result;
 }
@@ -356,25 +356,8 @@ struct dengine_compare de_queue_guard(struct de_queue *queue)
     struct dengine_compare guard;
 
     (void)pthread_mutex_lock(&queue->mutex);
-    guard = created_at(queue, de_turn_guard(&queue->turn));
+    guard = de_queue_created_at(queue, de_turn_guard(&queue->turn));
     DE_ASSERT(guard.number != 0);
     (void)pthread_mutex_unlock(&queue->mutex);
     return guard;
-}
-
-int de_queue_say(struct de_queue *queue, struct dengine_slice value)
-{
-    const struct dengine_compare guard = de_queue_guard(queue);
-    struct de_turn_put put;
-    int err;
-
-    if (!de_queue_is_first(queue)) {
-        de_client_set_last_error("it is not held");
-        return DENGINE_E_NO_LEASE;
-    }
-    put_key(queue, &guard, value, &put);
-    (void)pthread_mutex_lock(&queue->mutex);
-    err = de_turn_said(&queue->turn, &put);
-    (void)pthread_mutex_unlock(&queue->mutex);
-    return lost_place(err);
 }

@@ -1,6 +1,6 @@
-/* Looking at a queue: page by page, what is there goes to the rules of client/policy/place.h. */
+#include "client/queue_look.h"
+
 #include "client/client_ops.h"
-#include "client/queue.h"
 #include "core/base/assert.h"
 
 int de_queue_name_init(struct de_queue_name *name, struct dengine_slice from)
@@ -30,7 +30,7 @@ struct dengine_slice de_queue_key(const struct de_queue_name *name, const struct
     return dengine_bytes(bytes, name->size + DE_PLACE_DIGITS);
 }
 
-static int take_pair(const struct dengine_pair *pair, bool with_value, struct de_queue_look *look)
+static int take_pair(const struct dengine_pair *pair, struct de_queue_look *look)
 {
     struct de_place_key key = {.place = {.joined = pair->create_revision},
                                .version = pair->version,
@@ -44,39 +44,59 @@ static int take_pair(const struct dengine_pair *pair, bool with_value, struct de
         return 0;
     }
     dengine_value_free(&look->value);
-    return with_value ? de_client_value_copy(&look->value, pair->value, pair->mod_revision) : 0;
+    return look->with_value ? de_client_value_copy(&look->value, pair->value, pair->mod_revision)
+                            : 0;
 }
 
-int de_queue_look(struct dengine_client *client, const struct de_queue_name *name, bool with_value,
-                  struct de_queue_look *look)
+static void ask(struct de_queue_look *look, struct de_task *task)
+{
+    de_task_ask(task);
+    de_task_asked(
+        task, dengine_scan_async(de_task_client(task), &look->scan, NULL, de_task_answer, task));
+}
+
+void de_queue_look_begin(struct de_queue_look *look, const struct de_queue_name *name,
+                         const struct de_place *own, bool with_value, struct de_task *task)
 {
     const struct dengine_slice prefix = dengine_bytes(name->prefix, name->size);
-    uint8_t end[DE_QUEUE_PREFIX_MAX];
-    struct dengine_scan scan = {.from = prefix, .consistency = DENGINE_LINEARIZABLE};
-    struct dengine_page last = {0};
-    bool more = true;
-    int err = 0;
 
-    DE_ASSERT(look->keys.first.joined == 0 && !look->keys.there);
-    scan.end = dengine_prefix_end(prefix, end);
-    scan.keys_only = !with_value;
-    while (err == 0 && more) {
-        struct dengine_page page;
+    DE_ASSERT(look->value.owner == NULL);
+    *look = (struct de_queue_look){.keys = {.own = *own}, .name = name, .with_value = with_value};
+    look->scan = (struct dengine_scan){
+        .from = prefix, .keys_only = !with_value, .consistency = DENGINE_LINEARIZABLE};
+    look->scan.end = dengine_prefix_end(prefix, look->end);
+    ask(look, task);
+}
 
-        err = dengine_scan(client, &scan, NULL, &page);
-        err = err != 0 ? err : de_look_page(&look->keys, page.revision);
-        for (size_t i = 0; err == 0 && i < page.count; i++) {
-            if (page.pairs[i].key.size == name->size + DE_PLACE_DIGITS) {
-                err = take_pair(&page.pairs[i], with_value, look);
-            }
+static int take_page(struct de_queue_look *look, const struct dengine_page *page)
+{
+    int err = de_look_page(&look->keys, page->revision);
+
+    for (size_t i = 0; err == 0 && i < page->count; i++) {
+        if (page->pairs[i].key.size == look->name->size + DE_PLACE_DIGITS) {
+            err = take_pair(&page->pairs[i], look);
         }
-        more = err == 0 && dengine_scan_next(&scan, &page);
-        dengine_page_free(&last); /* which the last scan began with */
-        last = page;
-    }
-    dengine_page_free(&last);
-    if (err != 0) {
-        dengine_value_free(&look->value);
     }
     return err;
+}
+
+bool de_queue_look_answered(struct de_queue_look *look, const struct dengine_reply *reply,
+                            struct de_task *task, int *err)
+{
+    struct dengine_page page = reply->page;
+
+    *err = reply->status != 0 ? reply->status : take_page(look, &page);
+    if (*err == 0 && dengine_scan_next(&look->scan, &page)) {
+        ask(look, task);
+        dengine_page_free(&page); /* which that one begins behind, and has copied from */
+        return false;
+    }
+    dengine_page_free(&page);
+    return true;
+}
+
+void de_queue_look_end(struct de_queue_look *look)
+{
+    DE_ASSERT(look->name != NULL);
+    dengine_value_free(&look->value);
 }

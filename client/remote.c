@@ -8,6 +8,7 @@
 
 #include <grpc/slice.h>
 
+#include "client/helper.h"
 #include "core/base/assert.h"
 
 #define TIMEOUT_DEFAULT_MS 5000
@@ -231,6 +232,7 @@ static void disconnect(struct dengine_client *client)
     struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
     int err;
 
+    de_helper_part(client->helper);
     de_remote_enter(remote);
     DE_ASSERT(!remote->closing);
     remote->closing = true;
@@ -244,6 +246,7 @@ static void disconnect(struct dengine_client *client)
         (void)pthread_cond_wait(&remote->changed, &remote->mutex);
     }
     (void)pthread_mutex_unlock(&remote->mutex);
+    de_helper_end(client->helper);
     grpc_completion_queue_shutdown(remote->queue);
     err = pthread_join(remote->thread, NULL);
     DE_ASSERT(err == 0);
@@ -259,7 +262,6 @@ static void disconnect(struct dengine_client *client)
 
 static const struct de_client_ops remote_ops = {
     .start = de_remote_start,
-    .cluster_status = de_remote_cluster_status,
     .watch = de_remote_watch,
     .disconnect = disconnect,
 };
@@ -287,6 +289,10 @@ static int init(struct de_remote *remote, const struct dengine_connect_options *
     DE_ASSERT(err == 0);
     de_route_init(&remote->route, make_seed(remote));
     remote->base.ops = &remote_ops;
+    remote->base.helper = de_helper_new();
+    if (remote->base.helper == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
     remote->base.timeout_ms =
         options != NULL && options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
     remote->client_id = options != NULL ? options->client_id : 0;
@@ -363,6 +369,7 @@ int dengine_connect(const char *endpoints, const struct dengine_connect_options 
         err = start_threads(remote);
     }
     if (err != 0) {
+        de_helper_end(remote->base.helper);
         free_endpoints(remote);
         free_memory(remote);
         remote = NULL;

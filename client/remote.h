@@ -40,9 +40,6 @@ extern "C" {
 
 struct de_remote;
 
-/* Beside enum de_client_call_type: dengine_cluster_status. */
-#define DE_REMOTE_STATUS 100
-
 struct de_remote_watch;
 
 struct de_remote_endpoint {
@@ -63,13 +60,13 @@ struct de_remote_call {
     struct de_exchange exchange;
     struct de_remote_endpoint *endpoint; /* flying: where to */
     grpc_slice request;
-    uint32_t type; /* enum de_client_call_type, or DE_REMOTE_STATUS */
+    uint32_t type; /* enum de_client_call_type */
     bool write;
     bool anywhere; /* any node may answer, not only the leader */
     struct de_retry retry;
     dengine_callback *callback;
     void *context;
-    struct dengine_cluster_status *status; /* DE_REMOTE_STATUS: where to put the answer */
+    struct dengine_cluster_status *status; /* STATUS: the answer; owned */
     struct dengine_reply reply;
     char text[256]; /* for dengine_last_error */
 };
@@ -80,7 +77,7 @@ struct de_remote {
     grpc_completion_queue *queue;
     pthread_t thread;
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* live fell to 0, or a status call has ended */
+    pthread_cond_t changed; /* live fell to 0 */
 
     struct de_route route;                                  /* who leads, and whom to try next */
     struct de_remote_endpoint *endpoints[DE_ENDPOINTS_MAX]; /* by their numbers in the route */
@@ -110,8 +107,6 @@ void de_remote_leave(struct de_remote *remote);
 
 /* remote_call.c */
 int de_remote_start(struct dengine_client *client, const struct de_client_call *call);
-int de_remote_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
-                             struct dengine_cluster_status *status);
 /* Sends a parked call to endpoint. */
 void de_remote_call_send(struct de_remote_call *call, struct de_remote_endpoint *endpoint);
 /* Moves a call to the finished ones. */

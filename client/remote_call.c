@@ -70,7 +70,7 @@ void de_remote_call_expire(struct de_remote_call *call)
 
 static const char *path_of(const struct de_remote_call *call)
 {
-    if (call->type == DE_REMOTE_STATUS) {
+    if (call->type == DE_CLIENT_STATUS) {
         return de_remote_metadata_path;
     }
     if (call->type == DE_CLIENT_CHANGE) {
@@ -120,7 +120,7 @@ static void read_reply(struct de_remote_call *call, struct de_answer *answer,
     if (answer->status == GRPC_STATUS_OK) {
         grpc_slice bytes = de_exchange_response(&call->exchange);
 
-        if (call->type == DE_REMOTE_STATUS) {
+        if (call->type == DE_CLIENT_STATUS) {
             reply->understood = de_remote_unpack_status(bytes, call->status) == 0;
         } else if (call->type == DE_CLIENT_CHANGE || call->type == DE_CLIENT_TRANSFER) {
             de_remote_unpack_change(bytes, reply);
@@ -154,6 +154,7 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
         call->reply.revision = reply->revision;
         call->reply.count = reply->count;
         call->reply.lease = reply->lease;
+        call->reply.cluster = call->status;
         call->text[0] = '\0';
     }
     de_remote_call_finish(call, err);
@@ -194,6 +195,13 @@ static void answered(struct de_tag *tag, bool ok)
 
 /* ---- beginning and end ---- */
 
+static void free_call(struct de_remote_call *call)
+{
+    DE_ASSERT(call != NULL);
+    free(call->status);
+    free(call);
+}
+
 static int make_call(struct de_remote *remote, const struct de_client_call *from,
                      struct de_remote_call **result)
 {
@@ -203,17 +211,24 @@ static int make_call(struct de_remote *remote, const struct de_client_call *from
     if (call == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
+    if (from->type == DE_CLIENT_STATUS) {
+        call->status = calloc(1, sizeof *call->status);
+        if (call->status == NULL) {
+            free(call);
+            return DENGINE_E_NO_MEMORY;
+        }
+    }
     err = de_remote_pack(from, remote->client_id, &call->request);
     if (err != 0) {
-        free(call);
+        free_call(call);
         return err;
     }
     call->remote = remote;
     call->exchange.tag.run = answered;
     call->type = from->type;
-    call->write = !de_client_reads(from->type) && from->type != DE_REMOTE_STATUS;
+    call->write = !de_client_reads(from->type);
     call->anywhere =
-        from->type == DE_REMOTE_STATUS || (!call->write && from->consistency == DENGINE_EVENTUAL);
+        from->type == DE_CLIENT_STATUS || (!call->write && from->consistency == DENGINE_EVENTUAL);
     de_retry_init(&call->retry, de_exchange_now_ns() + (uint64_t)from->timeout_ms * 1000000);
     call->callback = from->callback;
     call->context = from->context;
@@ -229,7 +244,7 @@ static int launch(struct de_remote *remote, struct de_remote_call *call)
     if (remote->closing) {
         de_remote_leave(remote);
         grpc_slice_unref(call->request);
-        free(call);
+        free_call(call);
         return DENGINE_E_SHUTDOWN;
     }
     remote->live++;
@@ -259,53 +274,5 @@ void de_remote_call_deliver(struct de_remote_call *call)
     de_client_set_last_error("%s", call->text);
     call->callback(call->context, &call->reply);
     grpc_slice_unref(call->request);
-    free(call);
-}
-
-/* What dengine_cluster_status waits for; guarded by the remote's mutex. */
-struct status_wait {
-    struct de_remote *remote;
-    bool done;
-    int err;
-    char text[256];
-};
-
-static void status_done(void *context, struct dengine_reply *reply)
-{
-    struct status_wait *wait = context;
-
-    (void)pthread_mutex_lock(&wait->remote->mutex);
-    wait->done = true;
-    wait->err = reply->status;
-    (void)snprintf(wait->text, sizeof wait->text, "%.255s", de_client_get_last_error());
-    (void)pthread_cond_broadcast(&wait->remote->changed);
-    (void)pthread_mutex_unlock(&wait->remote->mutex);
-}
-
-int de_remote_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
-                             struct dengine_cluster_status *status)
-{
-    struct de_remote *remote = DE_CONTAINER_OF(client, struct de_remote, base);
-    struct status_wait wait = {.remote = remote};
-    const struct de_client_call from = {.type = DE_REMOTE_STATUS,
-                                        .timeout_ms = timeout_ms,
-                                        .callback = status_done,
-                                        .context = &wait};
-    struct de_remote_call *call;
-    int err = make_call(remote, &from, &call);
-
-    if (err == 0) {
-        call->status = status;
-        err = launch(remote, call);
-    }
-    if (err == 0) {
-        (void)pthread_mutex_lock(&remote->mutex);
-        while (!wait.done) {
-            (void)pthread_cond_wait(&remote->changed, &remote->mutex);
-        }
-        (void)pthread_mutex_unlock(&remote->mutex);
-        err = wait.err;
-        de_client_set_last_error("%s", wait.text);
-    }
-    return err;
+    free_call(call);
 }

@@ -276,7 +276,7 @@ int de_remote_pack(const struct de_client_call *call, uint32_t client_id, grpc_s
     case DE_CLIENT_CHANGE:
     case DE_CLIENT_TRANSFER:
         return de_remote_pack_change(call->change, request);
-    case DE_REMOTE_STATUS:
+    case DE_CLIENT_STATUS:
         *request = grpc_empty_slice();
         return 0;
     default:

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #include "client/call_copy.h"
+#include "client/helper.h"
 #include "client/monotonic.h"
 #include "client/policy/numbers.h"
 #include "client/policy/repeat.h"
+#include "client/waiter.h"
 #include "core/base/assert.h"
 
 DE_STATIC_ASSERT(DE_NUMBERS_WINDOW == DENGINE_SESSION_CALLS_MAX, "what the manual says");
@@ -28,11 +30,15 @@ struct call {
 struct dengine_session {
     struct dengine_client base;
     struct dengine_client *below;
+    struct de_task task; /* sends again what is due, and closes */
     struct dengine_keeper *keeper;
     uint64_t id;
-    pthread_t thread;
+    dengine_session_callback *opened;
+    void *opened_context;
+    dengine_callback *closed;
+    void *closed_context;
+    bool keeper_closing; /* of the helper */
     pthread_mutex_t mutex;
-    pthread_cond_t changed;
     /* Guarded by mutex: */
     struct call *outstanding;
     struct de_numbers numbers;
@@ -47,6 +53,7 @@ static struct dengine_session *session_of(struct dengine_client *client)
 
 /* ---- the end of a call ---- */
 
+/* Under the lock. */
 static void remove_call(struct dengine_session *session, struct call *call)
 {
     struct call **at = &session->outstanding;
@@ -59,7 +66,9 @@ static void remove_call(struct dengine_session *session, struct call *call)
     DE_ASSERT(session->count > 0);
     session->count--;
     de_numbers_end(&session->numbers, call->repeat.number);
-    (void)pthread_cond_broadcast(&session->changed);
+    if (session->closing) {
+        de_task_poke(&session->task);
+    }
 }
 
 /* Hands reply to the user. The number counts as acknowledged from now on: whatever is still under
@@ -87,7 +96,7 @@ static void answered(void *context, struct dengine_reply *reply)
     again = de_repeat_answered(&call->repeat, reply->status, session->closing, de_monotonic_ns(),
                                &reply->status);
     if (again) {
-        (void)pthread_cond_broadcast(&session->changed);
+        de_task_poke(&session->task);
     }
     (void)pthread_mutex_unlock(&session->mutex);
     if (!again) {
@@ -143,28 +152,40 @@ static struct call *first_due(const struct dengine_session *session)
     return found;
 }
 
-static void *repeat(void *argument)
+/* Sends again, or ends, what is due. Under the lock, which is given up meanwhile. */
+static void repeat(struct dengine_session *session, bool over)
 {
-    struct dengine_session *session = argument;
+    struct call *call;
 
-    (void)pthread_mutex_lock(&session->mutex);
-    while (!session->closing || session->count > 0) {
-        struct call *call = first_due(session);
-
-        if (call == NULL) {
-            (void)pthread_cond_wait(&session->changed, &session->mutex);
-        } else if (session->closing) {
+    while ((call = first_due(session)) != NULL &&
+           (over || call->repeat.again_ns <= de_monotonic_ns())) {
+        if (over) {
             (void)pthread_mutex_unlock(&session->mutex);
             fail(call, DENGINE_E_SHUTDOWN);
             (void)pthread_mutex_lock(&session->mutex);
-        } else if (call->repeat.again_ns <= de_monotonic_ns()) {
-            attempt(call);
         } else {
-            de_monotonic_wait(&session->changed, &session->mutex, call->repeat.again_ns);
+            attempt(call);
         }
     }
+    de_task_at(&session->task, call != NULL ? call->repeat.again_ns : UINT64_MAX);
+}
+
+static void close_keeper(struct dengine_session *session);
+
+/* From the helper. May free the session. */
+static void run(struct de_task *task)
+{
+    struct dengine_session *session = DE_CONTAINER_OF(task, struct dengine_session, task);
+    bool over;
+
+    (void)pthread_mutex_lock(&session->mutex);
+    repeat(session, session->closing || de_task_orphaned(task));
+    over = session->closing && session->count == 0;
     (void)pthread_mutex_unlock(&session->mutex);
-    return NULL;
+    if (over && !session->keeper_closing) {
+        session->keeper_closing = true;
+        close_keeper(session);
+    }
 }
 
 /* ---- the client ---- */
@@ -228,14 +249,6 @@ static int session_get_here(struct dengine_client *client, const struct de_clien
     return below->ops->get_here(below, call, visit, context);
 }
 
-static int session_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
-                                  struct dengine_cluster_status *status)
-{
-    struct dengine_client *below = session_of(client)->below;
-
-    return below->ops->cluster_status(below, timeout_ms, status);
-}
-
 static int session_watch(struct dengine_client *client, const struct dengine_watch_options *options,
                          struct de_watch_feed **feed)
 {
@@ -252,7 +265,6 @@ static void session_disconnect(struct dengine_client *client)
 
 static const struct de_client_ops session_ops = {
     .start = session_start,
-    .cluster_status = session_cluster_status,
     .watch = session_watch,
     .disconnect = session_disconnect,
 };
@@ -261,53 +273,107 @@ static const struct de_client_ops session_ops = {
 static const struct de_client_ops session_ops_here = {
     .start = session_start,
     .get_here = session_get_here,
-    .cluster_status = session_cluster_status,
     .watch = session_watch,
     .disconnect = session_disconnect,
 };
 
 /* ---- beginning and end ---- */
 
-static void destroy(struct dengine_session *session)
+static void free_session(struct dengine_session *session)
 {
     DE_ASSERT(session->outstanding == NULL && session->count == 0);
-    (void)pthread_cond_destroy(&session->changed);
     (void)pthread_mutex_destroy(&session->mutex);
     free(session);
 }
 
-int dengine_session_open(struct dengine_client *client, uint64_t ttl_ms,
-                         const struct dengine_keeper_options *options,
-                         const struct dengine_call_options *call, struct dengine_session **result)
+static void keeper_opened(void *context, int status, struct dengine_keeper *keeper)
+{
+    struct dengine_session *session = context;
+    dengine_session_callback *opened = session->opened;
+    void *opened_context = session->opened_context;
+
+    if (status != 0) {
+        de_task_deinit(&session->task);
+        free_session(session);
+        session = NULL;
+    } else {
+        session->keeper = keeper;
+        session->id = dengine_keeper_lease(keeper);
+    }
+    opened(opened_context, status, session);
+}
+
+int dengine_session_open_async(struct dengine_client *client, uint64_t ttl_ms,
+                               const struct dengine_keeper_options *options,
+                               const struct dengine_call_options *call,
+                               dengine_session_callback *callback, void *context)
 {
     struct dengine_session *session;
     int err;
 
-    DE_ASSERT(client != NULL && result != NULL);
-    *result = NULL;
+    if (client == NULL || callback == NULL) {
+        de_client_set_last_error("there is no %s", client == NULL ? "client" : "callback");
+        return DENGINE_E_INVALID;
+    }
     session = calloc(1, sizeof *session);
     if (session == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
     session->base.ops = client->ops->get_here != NULL ? &session_ops_here : &session_ops;
     session->base.timeout_ms = client->timeout_ms;
+    session->base.helper = client->helper;
     session->below = client;
+    session->opened = callback;
+    session->opened_context = context;
     de_numbers_init(&session->numbers);
     err = pthread_mutex_init(&session->mutex, NULL);
     DE_ASSERT(err == 0);
-    de_monotonic_condition_init(&session->changed);
-    err = de_client_keeper_open(client, ttl_ms, true, options, call, &session->keeper);
-    if (err == 0 && pthread_create(&session->thread, NULL, repeat, session) != 0) {
-        (void)dengine_keeper_close(session->keeper);
-        err = DENGINE_E_NO_MEMORY;
+    err = de_task_init(&session->task, client, run);
+    if (err == 0) {
+        err = de_client_keeper_open_async(client, ttl_ms, true, options, call, keeper_opened,
+                                          session);
+        if (err != 0) {
+            de_task_deinit(&session->task);
+        }
     }
     if (err != 0) {
-        destroy(session);
+        free_session(session);
+    }
+    return err;
+}
+
+struct opening {
+    struct de_waiter waiter;
+    struct dengine_session *session;
+};
+
+static void wake_opened(void *context, int status, struct dengine_session *session)
+{
+    struct opening *opening = context;
+
+    opening->session = session;
+    de_waiter_wake(&opening->waiter, &(struct dengine_reply){.status = status});
+}
+
+int dengine_session_open(struct dengine_client *client, uint64_t ttl_ms,
+                         const struct dengine_keeper_options *options,
+                         const struct dengine_call_options *call, struct dengine_session **result)
+{
+    struct opening opening = {.session = NULL};
+    struct dengine_reply reply;
+    int err;
+
+    DE_ASSERT(result != NULL);
+    *result = NULL;
+    err = client != NULL ? de_helper_may_wait(client->helper) : 0;
+    if (err != 0) {
         return err;
     }
-    session->id = dengine_keeper_lease(session->keeper);
-    *result = session;
-    return 0;
+    de_waiter_init(&opening.waiter);
+    err = dengine_session_open_async(client, ttl_ms, options, call, wake_opened, &opening);
+    err = de_waiter_end(&opening.waiter, err, &reply);
+    *result = opening.session;
+    return err;
 }
 
 struct dengine_client *dengine_session_client(struct dengine_session *session)
@@ -328,20 +394,51 @@ uint64_t dengine_session_left_ms(struct dengine_session *session)
     return dengine_keeper_left_ms(session->keeper);
 }
 
+static void keeper_closed(void *context, struct dengine_reply *reply)
+{
+    struct dengine_session *session = context;
+    struct dengine_reply result = {.status = reply->status};
+    dengine_callback *closed = session->closed;
+    void *closed_context = session->closed_context;
+
+    de_task_deinit(&session->task);
+    free_session(session);
+    closed(closed_context, &result);
+}
+
+static void close_keeper(struct dengine_session *session)
+{
+    DE_ASSERT(session->closed != NULL);
+    dengine_keeper_close_async(session->keeper, keeper_closed, session);
+}
+
+void dengine_session_close_async(struct dengine_session *session, dengine_callback *callback,
+                                 void *context)
+{
+    DE_ASSERT(session != NULL && callback != NULL);
+    (void)pthread_mutex_lock(&session->mutex);
+    DE_ASSERT(!session->closing);
+    session->closing = true;
+    session->closed = callback;
+    session->closed_context = context;
+    (void)pthread_mutex_unlock(&session->mutex);
+    de_task_poke(&session->task);
+}
+
 int dengine_session_close(struct dengine_session *session)
 {
+    struct de_waiter waiter;
+    struct dengine_reply reply;
     int err;
 
     if (session == NULL) {
         return 0;
     }
-    (void)pthread_mutex_lock(&session->mutex);
-    session->closing = true;
-    (void)pthread_cond_broadcast(&session->changed);
-    (void)pthread_mutex_unlock(&session->mutex);
-    err = pthread_join(session->thread, NULL);
-    DE_ASSERT(err == 0);
-    err = dengine_keeper_close(session->keeper);
-    destroy(session);
-    return err;
+    err = de_helper_may_wait(session->task.helper);
+    if (err != 0) {
+        return err;
+    }
+    de_waiter_init(&waiter);
+    dengine_session_close_async(session, de_waiter_wake, &waiter);
+    return de_waiter_end(&waiter, 0, &reply);
 }

@@ -16,6 +16,7 @@
 #include <dengine/watch.h>
 
 #include "client/client_ops.h"
+#include "client/waiter.h"
 #include "engine/engine_test_support.h"
 
 #define DIRECTORY   "bounds.data"
@@ -182,10 +183,15 @@ static void check_sessions_full(struct dengine *engine)
 /* One whose client does not come back: it lives on without it until its lease ends. */
 static uint64_t abandoned_session(struct dengine *engine)
 {
-    uint64_t lease = 0;
+    struct dengine_reply reply;
+    struct de_waiter waiter;
+    int err;
 
-    assert_int_equal(de_client_grant(dengine_client_of(engine), HOUR_MS, true, NULL, &lease), 0);
-    return lease;
+    de_waiter_init(&waiter);
+    err = de_client_grant_async(dengine_client_of(engine), HOUR_MS, true, 0, de_waiter_wake,
+                                &waiter);
+    assert_int_equal(de_waiter_end(&waiter, err, &reply), 0);
+    return reply.lease;
 }
 
 /* As it was left; or with its state made again from snapshot and log, as a member does that

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/helper.h"
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
 #include "engine/embedded_read.h"
@@ -204,10 +205,25 @@ static int start_txn(struct dengine *engine, const struct de_client_call *from)
     return call != NULL ? 0 : DENGINE_E_NO_MEMORY;
 }
 
+/* Known here and now. */
+static int answer_status(struct dengine *engine, const struct de_client_call *call)
+{
+    struct dengine_cluster_status status;
+    struct dengine_reply reply = {.succeeded = true, .cluster = &status};
+
+    DE_ASSERT(call->callback != NULL);
+    de_engine_members(engine, &status);
+    call->callback(call->context, &reply);
+    return 0;
+}
+
 static int embedded_start(struct dengine_client *client, const struct de_client_call *call)
 {
     struct dengine *engine = engine_of(client);
 
+    if (call->type == DE_CLIENT_STATUS) {
+        return answer_status(engine, call);
+    }
     if (de_client_reads(call->type)) {
         return de_embedded_start_read(engine, call);
     }
@@ -231,14 +247,6 @@ static int embedded_scan_here(struct dengine_client *client, const struct de_cli
 
 /* ---- the rest ---- */
 
-static int embedded_cluster_status(struct dengine_client *client, uint32_t timeout_ms,
-                                   struct dengine_cluster_status *status)
-{
-    (void)timeout_ms;
-    de_engine_members(engine_of(client), status);
-    return 0;
-}
-
 /* The client belongs to its engine; there is nothing to end. */
 static void embedded_disconnect(struct dengine_client *client)
 {
@@ -251,13 +259,12 @@ static int embedded_watch(struct dengine_client *client,
     return de_watches_open(engine_of(client)->watches, options, feed);
 }
 
-void de_embedded_client_init(struct dengine *engine)
+int de_embedded_client_init(struct dengine *engine)
 {
     static const struct de_client_ops ops = {
         .start = embedded_start,
         .get_here = embedded_get_here,
         .scan_here = embedded_scan_here,
-        .cluster_status = embedded_cluster_status,
         .watch = embedded_watch,
         .disconnect = embedded_disconnect,
     };
@@ -265,4 +272,6 @@ void de_embedded_client_init(struct dengine *engine)
     engine->client.client.ops = &ops;
     engine->client.client.timeout_ms = engine->plan.request_timeout_ms;
     engine->client.engine = engine;
+    engine->client.client.helper = de_helper_new();
+    return engine->client.client.helper != NULL ? 0 : DENGINE_E_NO_MEMORY;
 }

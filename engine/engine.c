@@ -5,6 +5,7 @@
 
 #include <dengine/cluster.h>
 
+#include "client/helper.h"
 #include "core/base/assert.h"
 #include "core/base/random.h"
 #include "engine/cluster_service.h"
@@ -126,8 +127,10 @@ static int open_all(struct dengine *engine, const struct dengine_config *config)
     if (err != 0) {
         return err;
     }
-    de_embedded_client_init(engine);
-    err = probe_address(engine);
+    err = de_embedded_client_init(engine);
+    if (err == 0) {
+        err = probe_address(engine);
+    }
     if (err != 0) {
         return err;
     }
@@ -246,11 +249,13 @@ int dengine_close(struct dengine *engine)
     if (engine == NULL) {
         return 0;
     }
+    de_helper_part(engine->client.client.helper);
     if (engine->replica != NULL) {
         hand_over(engine);
         err = de_replica_stop(engine->replica, engine->services.grace_ms);
     }
     de_elsewhere_deinit(&engine->elsewhere);
+    de_helper_end(engine->client.client.helper);
     /* Threads of the services may still look at the replica, and hold views of the stores. */
     if (engine->services.answered != NULL) {
         engine->services.answered(engine->services.context);

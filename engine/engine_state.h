@@ -34,8 +34,8 @@ struct dengine {
     struct de_elsewhere elsewhere;
 };
 
-/* Fills in engine->client. */
-void de_embedded_client_init(struct dengine *engine);
+/* Fills in engine->client. NO_MEMORY. */
+int de_embedded_client_init(struct dengine *engine);
 
 #ifdef __cplusplus
 }

@@ -459,7 +459,7 @@ static const struct de_client_ops looker_ops = {.start = looker_start, .watch = 
 
 static void a_waiter_looks_for_the_key_of_the_one_before_it(void **state)
 {
-    struct looker looker = {.base = {&looker_ops, 5000}};
+    struct looker looker = {.base = {&looker_ops, 5000, client->helper}};
     struct dengine_lock *holder = open_lock(0);
     struct dengine_lock *waiter;
     struct dengine_page page;
@@ -482,7 +482,7 @@ static void a_waiter_looks_for_the_key_of_the_one_before_it(void **state)
 
 static void check_vague(bool carry_out)
 {
-    struct vague vague = {{&vague_ops, 5000}, 2, carry_out, 0, 0};
+    struct vague vague = {{&vague_ops, 5000, client->helper}, 2, carry_out, 0, 0};
     struct dengine_lock *lock;
     struct dengine_put_options late = {0};
 
@@ -513,7 +513,7 @@ static void a_holder_that_reaches_nobody_is_told_before_its_lease_ends(void **st
     atomic_bool lost = false;
     const struct dengine_lock_options options = {
         .lease_ms = BRIEF_MS, .lost = set_flag, .context = &lost};
-    struct vague vague = {{&vague_ops, 5000}, 0, false, 0, UINT32_MAX};
+    struct vague vague = {{&vague_ops, 5000, client->helper}, 0, false, 0, UINT32_MAX};
     struct dengine_lock *lock;
 
     (void)state;

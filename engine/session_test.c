@@ -110,6 +110,7 @@ static int setup(void **state)
     f->plain = dengine_client_of(f->engine);
     f->lossy.base.ops = &lossy_ops;
     f->lossy.base.timeout_ms = f->plain->timeout_ms;
+    f->lossy.base.helper = f->plain->helper;
     f->lossy.below = f->plain;
     assert_int_equal(pthread_mutex_init(&f->lossy.mutex, NULL), 0);
     assert_int_equal(dengine_session_open(&f->lossy.base, 10000, NULL, NULL, &f->session), 0);

@@ -14,16 +14,17 @@
  * client of servers can know or only they can be: UNAVAILABLE; NO_LEADER, where an engine that has
  * waited for one in vain says TIMEOUT; BUSY by the deadline instead of at once.
  *
- * Each blocking call of this header that reads or changes keys or leases has a twin that ends in
- * _async, but for dengine_get_in_place and dengine_scan_in_place, whose visitors run in the calling
- * thread. So has each change of the cluster (dengine/cluster.h), but not dengine_cluster_status. A
- * twin copies its arguments and returns at once: 0, and then the callback is called exactly once,
- * from a thread of the library, possibly before the call returns; or an error, and then the
- * callback is never called. A callback must not block and must not call the blocking form.
+ * Every call of the library that waits for the cluster has a twin that ends in _async. A twin
+ * copies its arguments and returns at once: 0, and then the callback is called exactly once, from a
+ * thread of the library, possibly before the call returns; or an error, and then the callback is
+ * never called. A callback must not block and must not call the blocking form of anything; the
+ * blocking forms of what is made of several calls (locks, elections, keepers, sessions) notice, and
+ * answer INVALID. dengine_last_error() in the callback tells more about a failure.
  *
- * What is made of several calls has no twin: locks, elections, keepers, sessions. A program with a
- * loop of its own does without, or gives them a thread: see dengine/lock.h. Writes through the
- * client of a session have their twins. A watch has a descriptor and a callback (dengine/watch.h).
+ * No twin have: calls that wait for nobody; dengine_get_in_place and dengine_scan_in_place, whose
+ * visitors run in the calling thread; dengine_watch_next, since a watch has a descriptor and a
+ * callback of its own (dengine/watch.h); the beginning and the end of an engine or a client, and
+ * calls that read or write the files that they are given (dengine/dengine.h, dengine/snapshot.h).
  *
  * Threads: any call from any thread, except that dengine_disconnect must be the last one. */
 #ifndef DENGINE_CLIENT_H
@@ -84,7 +85,9 @@ DENGINE_EXPORT int dengine_connect(const char *endpoints,
                                    struct dengine_client **client);
 
 /* Ends a client made by dengine_connect: calls under way return SHUTDOWN (UNKNOWN for writes that
- * have left), then everything is freed. Not for clients of an embedded engine. NULL is allowed. */
+ * have left), and all callbacks have been called when it returns; then everything is freed. Locks,
+ * elections, keepers and sessions that are still open do nothing any more, and can only be closed.
+ * Not for clients of an embedded engine, nor from a callback. NULL is allowed. */
 DENGINE_EXPORT void dengine_disconnect(struct dengine_client *client);
 
 /* Sets key to value. Errors: INVALID, TOO_LARGE, BUSY, NOT_LEADER, NO_LEADER, UNAVAILABLE, TIMEOUT,
@@ -386,6 +389,8 @@ struct dengine_reply {
     struct dengine_txn_result txn; /* txn: likewise; its succeeded and revision are those above */
     uint64_t lease;                /* lease_grant */
     struct dengine_lease_page leases; /* lease_look (one), lease_list: likewise */
+    /* cluster_status: lives for the call; a callee that wants it copies it. */
+    const struct dengine_cluster_status *cluster;
 };
 
 /* Is told how a call ended, once. *reply lives for the call; see above for what it must free. */
@@ -483,6 +488,10 @@ struct dengine_cluster_status {
 DENGINE_EXPORT int dengine_cluster_status(struct dengine_client *client,
                                           const struct dengine_call_options *options,
                                           struct dengine_cluster_status *status);
+/* The reply has cluster. */
+DENGINE_EXPORT int dengine_cluster_status_async(struct dengine_client *client,
+                                                const struct dengine_call_options *options,
+                                                dengine_callback *callback, void *context);
 
 /* More about the calling thread's last failed call on this client, such as the endpoint and what it
  * said; "" when there is nothing to add. Lives until the thread's next call on any client. */

@@ -13,13 +13,7 @@
  * a fair queue, a leader that dies is followed by the next when its lease has ended, and what a
  * leader writes has to be guarded, or handed over with its token, for the same reasons.
  *
- * Campaign, proclaim, resign, close and observe block, and have no twin that ends in _async. A
- * program driven by a loop of its own gives them a thread, or takes turns at a key with a lease, as
- * dengine/lock.h says; the value of that key is then what its leader says of itself, and whoever
- * wants to know who leads reads it with dengine_get_async and watches it. The loop may call cancel,
- * leading, token and guard.
- *
- * Threads: as for locks. */
+ * Threads, and the twins that end in _async: as for locks. */
 #ifndef DENGINE_ELECTION_H
 #define DENGINE_ELECTION_H
 
@@ -48,11 +42,18 @@ DENGINE_EXPORT int dengine_election_open(struct dengine_client *client, struct d
  * dengine_lock_acquire. */
 DENGINE_EXPORT int dengine_election_campaign(struct dengine_election *election,
                                              struct dengine_slice value, uint32_t timeout_ms);
+/* The reply has the token as its revision. */
+DENGINE_EXPORT int dengine_election_campaign_async(struct dengine_election *election,
+                                                   struct dengine_slice value, uint32_t timeout_ms,
+                                                   dengine_callback *callback, void *context);
 
 /* Shows observers another value. NO_LEASE: this object leads no more. Else errors of dengine_txn.
  */
 DENGINE_EXPORT int dengine_election_proclaim(struct dengine_election *election,
                                              struct dengine_slice value);
+DENGINE_EXPORT int dengine_election_proclaim_async(struct dengine_election *election,
+                                                   struct dengine_slice value,
+                                                   dengine_callback *callback, void *context);
 
 /* As dengine_lock_cancel, _release, _held, _token, _guard, _close. */
 DENGINE_EXPORT void dengine_election_cancel(struct dengine_election *election);
@@ -61,6 +62,10 @@ DENGINE_EXPORT bool dengine_election_leading(struct dengine_election *election);
 DENGINE_EXPORT uint64_t dengine_election_token(struct dengine_election *election);
 DENGINE_EXPORT struct dengine_compare dengine_election_guard(struct dengine_election *election);
 DENGINE_EXPORT int dengine_election_close(struct dengine_election *election);
+DENGINE_EXPORT int dengine_election_resign_async(struct dengine_election *election,
+                                                 dengine_callback *callback, void *context);
+DENGINE_EXPORT void dengine_election_close_async(struct dengine_election *election,
+                                                 dengine_callback *callback, void *context);
 
 /* Who leads, and knows that it does. Free with dengine_leader_info_free. */
 struct dengine_leader_info {
@@ -75,6 +80,16 @@ struct dengine_leader_info {
 DENGINE_EXPORT int dengine_election_observe(struct dengine_client *client,
                                             struct dengine_slice name, uint32_t timeout_ms,
                                             struct dengine_leader_info *known);
+
+/* Is told how an observation ended: status 0, and *info is new, and the callee's to free; or an
+ * error, and *info is empty. */
+typedef void dengine_leader_callback(void *context, int status, struct dengine_leader_info *info);
+
+/* Of *known (NULL: nobody was known to lead) only the revision counts; it stays as it is. */
+DENGINE_EXPORT int dengine_election_observe_async(struct dengine_client *client,
+                                                  struct dengine_slice name, uint32_t timeout_ms,
+                                                  const struct dengine_leader_info *known,
+                                                  dengine_leader_callback *callback, void *context);
 
 /* Makes *info empty; an empty one is left alone. */
 DENGINE_EXPORT void dengine_leader_info_free(struct dengine_leader_info *info);

@@ -23,23 +23,14 @@
  *
  * The lock "name" lives in the keys "name/" + 16 digits: put none of your own there.
  *
- * Acquire, release and close block, and have no twin that ends in _async. A program driven by a
- * loop of its own does one of two things:
+ * Acquire, release and close block; their twins that end in _async do not, and a program driven by
+ * a loop of its own uses them and is told by their callbacks (examples/lock_loop.c). What is asked
+ * of one object is done one after the other, in the order in which it was asked for; a release or a
+ * close that is asked for while an acquire is under way ends that with CANCELED first.
  *
- *   - a thread for the lock calls them, and tells the loop what came of it, by a pipe or eventfd;
- *     lost tells it likewise. The loop itself may call cancel, held, token and guard, none of which
- *     asks the cluster;
- *   - or no lock object, where fairness does not matter: dengine_lease_grant_async; a key of its
- *     own that dengine_txn_async creates, with that lease, if there is none; a timer that calls
- *     dengine_lease_keep_alive_async well within the lease. Who finds the key there watches it from
- *     the revision of the answer plus one (dengine_watch_fd, or ready), and tries again when it is
- *     deleted. The revision of the transaction that created the key is the token, and that this is
- *     still the key's create revision is the guard. dengine_lease_revoke_async gives it back. Such
- *     a key is no lock of this header: everyone has to use it in the same way.
- *
- * Threads: one lock object stands for one holder; one thread at a time acquires and releases;
- * cancel, held, token come from any thread. Each object has a thread of its own from the first
- * acquire to close, which keeps the lease alive. */
+ * Threads: one lock object stands for one holder. All calls come from any thread, except that close
+ * must be the last one. All locks, elections, keepers and sessions of a client share one thread of
+ * the library, which keeps leases alive, waits in queues, and calls back. */
 #ifndef DENGINE_LOCK_H
 #define DENGINE_LOCK_H
 
@@ -66,8 +57,9 @@ struct dengine_lock_options {
     void *context;
 };
 
-/* Makes a lock object; nothing is asked of the cluster yet. client must live until close; options
- * may be NULL. INVALID, TOO_LARGE (the name), NO_MEMORY. The caller closes *lock. */
+/* Makes a lock object; nothing is asked of the cluster yet. client should live until close (see
+ * dengine_disconnect), else the lock is lost, and only the end of its lease frees it. options may
+ * be NULL. INVALID, TOO_LARGE (the name), NO_MEMORY, SHUTDOWN. The caller closes *lock. */
 DENGINE_EXPORT int dengine_lock_open(struct dengine_client *client, struct dengine_slice name,
                                      const struct dengine_lock_options *options,
                                      struct dengine_lock **lock);
@@ -79,6 +71,9 @@ DENGINE_EXPORT int dengine_lock_open(struct dengine_client *client, struct dengi
  * time, or did not within timeout_ms. After an error the object is not in the queue, or will leave
  * it within lease_ms. */
 DENGINE_EXPORT int dengine_lock_acquire(struct dengine_lock *lock, uint32_t timeout_ms);
+/* The reply has the token as its revision. */
+DENGINE_EXPORT int dengine_lock_acquire_async(struct dengine_lock *lock, uint32_t timeout_ms,
+                                              dengine_callback *callback, void *context);
 
 /* Ends an acquire under way with CANCELED, or the next one if there is none. It is noticed when the
  * call to the cluster that is under way has ended. */
@@ -86,6 +81,8 @@ DENGINE_EXPORT void dengine_lock_cancel(struct dengine_lock *lock);
 
 /* Gives the lock back; not held: 0. After an error it is free when the lease has ended. */
 DENGINE_EXPORT int dengine_lock_release(struct dengine_lock *lock);
+DENGINE_EXPORT int dengine_lock_release_async(struct dengine_lock *lock, dengine_callback *callback,
+                                              void *context);
 
 /* Whether the lock is held for certain, if clocks differ by less than one in a hundred. False after
  * an acquire: it may be lost; release it, and acquire it again. True says nothing of the next
@@ -101,6 +98,10 @@ DENGINE_EXPORT struct dengine_compare dengine_lock_guard(struct dengine_lock *lo
 
 /* Releases the lock if it is held, and frees the object. Errors as release. NULL is allowed. */
 DENGINE_EXPORT int dengine_lock_close(struct dengine_lock *lock);
+/* Not NULL. It cannot be refused; lock must not be used any more, and is freed when the callback is
+ * called, which is the last of all its callbacks. */
+DENGINE_EXPORT void dengine_lock_close_async(struct dengine_lock *lock, dengine_callback *callback,
+                                             void *context);
 
 #ifdef __cplusplus
 }

@@ -34,11 +34,20 @@ extern "C" {
 struct dengine_session;
 
 /* Grants a lease of ttl_ms (as dengine_keeper_open, which keeps it alive) with a session. client
- * must live until close; options and call may be NULL. The caller closes *session. */
+ * should live until close; options and call may be NULL. The caller closes *session. */
 DENGINE_EXPORT int dengine_session_open(struct dengine_client *client, uint64_t ttl_ms,
                                         const struct dengine_keeper_options *options,
                                         const struct dengine_call_options *call,
                                         struct dengine_session **session);
+
+/* Is told how an opening ended: status 0, and session is the callee's to close; or an error, and it
+ * is NULL. */
+typedef void dengine_session_callback(void *context, int status, struct dengine_session *session);
+
+DENGINE_EXPORT int dengine_session_open_async(struct dengine_client *client, uint64_t ttl_ms,
+                                              const struct dengine_keeper_options *options,
+                                              const struct dengine_call_options *call,
+                                              dengine_session_callback *callback, void *context);
 
 /* The client whose writes are the session's; it ends with the session (never dengine_disconnect
  * it). Errors of writes are those of the client below, and NO_SESSION: the session's lease has
@@ -55,6 +64,9 @@ DENGINE_EXPORT uint64_t dengine_session_left_ms(struct dengine_session *session)
 /* Ends calls under way (SHUTDOWN, UNKNOWN), then the lease, with the keys attached to it, and frees
  * the session. Errors as dengine_keeper_close. NULL is allowed. */
 DENGINE_EXPORT int dengine_session_close(struct dengine_session *session);
+/* Not NULL. It cannot be refused; session and its client must not be used any more. */
+DENGINE_EXPORT void dengine_session_close_async(struct dengine_session *session,
+                                                dengine_callback *callback, void *context);
 
 #ifdef __cplusplus
 }

@@ -1,13 +1,15 @@
-/* The examples of a lock and an election as processes, on three real servers.
+/* The examples of locks and an election as processes, on three real servers.
  *
  *   a holder is killed       the others go on when its lease has ended, and no step is lost or done
  *                            twice
  *   a holder is stopped      another takes the lock over and writes; when the first goes on, as if
  *                            nothing had happened, its write is refused
+ *   the leader of the       who waits for the lock with an event loop waits on, and gets it from
+ *   servers is killed       the next leader
  *   a leader is killed, or   another leads, and who looks on sees each of them
  *   resigns
  *
- *   recipe_test SERVER LOCK ELECTION        the paths of the programs
+ *   recipe_test SERVER LOCK LOCK_LOOP ELECTION        the paths of the programs
  */
 #include <sched.h>
 #include <signal.h>
@@ -102,7 +104,7 @@ static void collect(struct de_process *process, unsigned long long *tokens, size
     }
 }
 
-static void kill_a_holder(const char *lock, struct dengine_client *client)
+static void kill_a_holder(const char *lock, const char *lock_loop, struct dengine_client *client)
 {
     struct de_process *holder = start(lock, "1", PAUSE_MS);
     struct de_process *workers[WORKERS];
@@ -113,7 +115,7 @@ static void kill_a_holder(const char *lock, struct dengine_client *client)
     (void)snprintf(steps, sizeof steps, "%d", STEPS);
     wait_for(holder, "held with token", 1);
     for (i = 0; i < WORKERS; i++) {
-        workers[i] = start(lock, steps, NULL);
+        workers[i] = start(i == 0 ? lock_loop : lock, steps, NULL);
     }
     de_process_signal(holder, SIGKILL);
     require(de_process_wait(holder, PATIENCE_MS) == DE_PROCESS_SIGNALLED + SIGKILL,
@@ -148,6 +150,43 @@ static void stop_a_holder(const char *lock, struct dengine_client *client)
     require(total(client) == before + 3, "a holder of yesterday has written");
     de_process_free(holder);
     de_process_free(worker);
+}
+
+/* Waits until so many stand in the queue of the lock. */
+static void wait_for_places(struct dengine_client *client, uint64_t count)
+{
+    const struct dengine_scan scan = {
+        .from = DENGINE_STR("total/"), .end = DENGINE_STR("total0"), .count_only = true};
+    uint64_t seen = 0;
+
+    while (seen != count) {
+        struct dengine_page page;
+
+        require(dengine_scan(client, &scan, NULL, &page) == 0, "the queue cannot be read");
+        seen = page.total;
+        dengine_page_free(&page);
+    }
+}
+
+static void kill_the_leader(const char *lock, const char *lock_loop, struct dengine_client *client)
+{
+    const long before = total(client);
+    struct de_process *holder = start(lock, "1", PAUSE_MS);
+    struct de_process *waiter;
+    uint64_t leader;
+
+    wait_for(holder, "held with token", 1);
+    waiter = start(lock_loop, "2", NULL);
+    wait_for_places(client, 2);
+    leader = de_cluster_leader(client, PATIENCE_MS);
+    de_cluster_kill(&cluster, leader);
+    finish(holder, "the holder failed");
+    finish(waiter, "who waited failed");
+    require(strstr(output(waiter), "the loop was never away") != NULL, "the loop did not end");
+    require(total(client) == before + 3, "steps were lost when the leader was");
+    de_cluster_restart(&cluster, leader);
+    de_process_free(holder);
+    de_process_free(waiter);
 }
 
 /* ---- elections ---- */
@@ -186,18 +225,21 @@ int main(int argc, char **argv)
 {
     struct dengine_client *client;
 
-    if (argc != 4) {
-        (void)fprintf(stderr, "usage: recipe_test SERVER LOCK ELECTION\n");
+    if (argc != 5) {
+        (void)fprintf(stderr, "usage: recipe_test SERVER LOCK LOCK_LOOP ELECTION\n");
         return 2;
     }
     de_cluster_start(&cluster, argv[1], NULL);
     require(dengine_connect(cluster.endpoints, NULL, &client) == 0, "no client");
     (void)de_cluster_leader(client, PATIENCE_MS);
-    kill_a_holder(argv[2], client);
+    kill_a_holder(argv[2], argv[3], client);
     stop_a_holder(argv[2], client);
-    elect(argv[3]);
+    stop_a_holder(argv[3], client);
+    kill_the_leader(argv[2], argv[3], client);
+    elect(argv[4]);
     dengine_disconnect(client);
     de_cluster_stop(&cluster);
-    (void)printf("%d steps under the lock, two holders lost, three leaders\n", WORKERS * STEPS + 3);
+    (void)printf("%d steps under the lock, three holders lost, three leaders\n",
+                 WORKERS * STEPS + 9);
     return 0;
 }

@@ -68,7 +68,8 @@ CORE_FORMAT = {"core/node/": {"stdio.h"}, "core/kv/": {"stdio.h"}}
 
 # Libraries, and the areas that may know of them.
 CONFINED = [
-    (re.compile(r"^(ev|event)\.h$"), ("runtime/libev/", "engine/", "server/", "tests/")),
+    (re.compile(r"^(ev|event)\.h$"), ("runtime/libev/", "engine/", "server/", "tests/",
+                                       "examples/")),
     (re.compile(r"^(grpc|grpcpp|upb)/"), ("runtime/libev/", "client/", "engine/", "server/",
                                           "tests/", "benches/")),
     (re.compile(r"^lmdb\.h$"), ("storage/lmdb/", "tests/", "benches/")),
