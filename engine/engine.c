@@ -269,25 +269,9 @@ int dengine_close(struct dengine *engine)
 
 /* ---- looking ---- */
 
-int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms, uint64_t *leader)
-{
-    return de_replica_wait_ready(engine->replica, timeout_ms, leader);
-}
-
 struct dengine_client *dengine_client_of(struct dengine *engine)
 {
     return &engine->client.client;
-}
-
-int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
-                         struct dengine_cluster_status *members)
-{
-    const int err = de_replica_wait_members(engine->replica, after, timeout_ms, members);
-
-    if (err == 0) {
-        de_engine_members(engine, members);
-    }
-    return err;
 }
 
 void dengine_status(struct dengine *engine, struct dengine_status *status)

@@ -1,11 +1,10 @@
 /* Backups: taking, copying, checking and restoring snapshots (dengine/snapshot.h). */
 #include <dengine/snapshot.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/waiter.h"
 #include "core/base/assert.h"
 #include "core/node/config_codec.h"
 #include "engine/engine_state.h"
@@ -26,73 +25,65 @@ static int say(int err, const char *what)
 
 /* ---- taking ---- */
 
-/* A request for a snapshot, and who waits for it. */
+/* A request for a snapshot. */
 struct take {
     struct de_replica_request base;
-    atomic_uint users; /* the caller, until it has its answer; the replica, until release */
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool done;
-    int status;
-    uint64_t index;
+    dengine_callback *callback;
+    void *context;
 };
-
-static void take_drop(struct take *take)
-{
-    if (atomic_fetch_sub(&take->users, 1) == 1) {
-        (void)pthread_cond_destroy(&take->changed);
-        (void)pthread_mutex_destroy(&take->mutex);
-        free(take);
-    }
-}
 
 static void take_done(struct de_replica_request *request, int status,
                       const struct dengine_result *result)
 {
     struct take *take = DE_CONTAINER_OF(request, struct take, base);
+    struct dengine_reply reply = {.status = status, .succeeded = status == 0};
 
     DE_ASSERT((status == 0) == (result != NULL));
-    (void)pthread_mutex_lock(&take->mutex);
-    take->done = true;
-    take->status = status;
-    take->index = result == NULL ? 0 : result->revision;
-    (void)pthread_cond_signal(&take->changed);
-    (void)pthread_mutex_unlock(&take->mutex);
+    reply.revision = result == NULL ? 0 : result->revision;
+    de_client_clear_last_error();
+    take->callback(take->context, &reply);
 }
 
 static void take_release(struct de_replica_request *request)
 {
-    take_drop(DE_CONTAINER_OF(request, struct take, base));
+    free(DE_CONTAINER_OF(request, struct take, base));
 }
 
-int dengine_snapshot_take(struct dengine *engine, uint32_t timeout_ms, uint64_t *index)
+int dengine_snapshot_take_async(struct dengine *engine, uint32_t timeout_ms,
+                                dengine_callback *callback, void *context)
 {
-    struct take *take = calloc(1, sizeof(*take));
-    int err;
+    struct take *take;
 
-    if (take == NULL) {
-        return say(DENGINE_E_NO_MEMORY, "a snapshot was not taken");
+    if (engine == NULL || callback == NULL) {
+        de_client_set_last_error("there is no %s", engine == NULL ? "engine" : "callback");
+        return DENGINE_E_INVALID;
     }
-    err = pthread_mutex_init(&take->mutex, NULL);
-    DE_ASSERT(err == 0);
-    err = pthread_cond_init(&take->changed, NULL);
-    DE_ASSERT(err == 0);
-    atomic_init(&take->users, 2);
+    take = calloc(1, sizeof(*take));
+    if (take == NULL) {
+        return DENGINE_E_NO_MEMORY;
+    }
+    take->callback = callback;
+    take->context = context;
     take->base.type = DE_REQUEST_SNAPSHOT;
     take->base.deadline_ns = de_clock_now_ns() + (uint64_t)timeout_ms * 1000000;
     take->base.done = take_done;
     take->base.release = take_release;
     de_replica_submit(engine->replica, &take->base);
-    (void)pthread_mutex_lock(&take->mutex);
-    while (!take->done) {
-        (void)pthread_cond_wait(&take->changed, &take->mutex);
-    }
-    err = take->status;
+    return 0;
+}
+
+int dengine_snapshot_take(struct dengine *engine, uint32_t timeout_ms, uint64_t *index)
+{
+    struct de_waiter waiter;
+    struct dengine_reply reply;
+    int err;
+
+    de_waiter_init(&waiter);
+    err = dengine_snapshot_take_async(engine, timeout_ms, de_waiter_wake, &waiter);
+    err = de_waiter_end(&waiter, err, &reply);
     if (index != NULL) {
-        *index = take->index;
+        *index = reply.revision;
     }
-    (void)pthread_mutex_unlock(&take->mutex);
-    take_drop(take);
     return err == 0 ? 0 : say(err, "a snapshot was not taken");
 }
 

@@ -14,7 +14,7 @@
  * client of servers can know or only they can be: UNAVAILABLE; NO_LEADER, where an engine that has
  * waited for one in vain says TIMEOUT; BUSY by the deadline instead of at once.
  *
- * Every call of the library that waits for the cluster has a twin that ends in _async. A twin
+ * Every call of the library that waits for a cluster has a twin that ends in _async. A twin
  * copies its arguments and returns at once: 0, and then the callback is called exactly once, from a
  * thread of the library, possibly before the call returns; or an error, and then the callback is
  * never called. A callback must not block and must not call the blocking form of anything; the
@@ -23,8 +23,8 @@
  *
  * No twin have: calls that wait for nobody; dengine_get_in_place and dengine_scan_in_place, whose
  * visitors run in the calling thread; dengine_watch_next, since a watch has a descriptor and a
- * callback of its own (dengine/watch.h); the beginning and the end of an engine or a client, and
- * calls that read or write the files that they are given (dengine/dengine.h, dengine/snapshot.h).
+ * callback of its own (dengine/watch.h); what opens or closes an engine or a client; and what reads
+ * or writes a file that it is given (dengine/dengine.h, dengine/snapshot.h).
  *
  * Threads: any call from any thread, except that dengine_disconnect must be the last one. */
 #ifndef DENGINE_CLIENT_H
@@ -389,7 +389,8 @@ struct dengine_reply {
     struct dengine_txn_result txn; /* txn: likewise; its succeeded and revision are those above */
     uint64_t lease;                /* lease_grant */
     struct dengine_lease_page leases; /* lease_look (one), lease_list: likewise */
-    /* cluster_status: lives for the call; a callee that wants it copies it. */
+    /* cluster_status, wait_ready, wait_members: lives for the call; a callee that wants it copies
+     * it. */
     const struct dengine_cluster_status *cluster;
 };
 

@@ -10,6 +10,8 @@
  * that names an address it is one member of a cluster, and the cluster can grow
  * (dengine/cluster.h).
  *
+ * The calls that wait have twins that end in _async, as dengine/client.h says.
+ *
  * Threads: the engine runs on threads of its own. Any call from any thread, except that
  * dengine_close must be the last one and must not come from a callback. */
 #ifndef DENGINE_DENGINE_H
@@ -88,6 +90,9 @@ DENGINE_EXPORT const char *dengine_open_message(void);
  * TIMEOUT, SHUTDOWN, HALTED, REMOVED (this node is no member any more). */
 DENGINE_EXPORT int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms,
                                       uint64_t *leader);
+/* The reply has cluster, as it is then. */
+DENGINE_EXPORT int dengine_wait_ready_async(struct dengine *engine, uint32_t timeout_ms,
+                                            dengine_callback *callback, void *context);
 
 /* Waits until the members are those of a log entry newer than `after` (dengine_cluster_status has
  * it as version; 0: the members of the beginning are older than any), committed and complete, and
@@ -95,6 +100,10 @@ DENGINE_EXPORT int dengine_wait_ready(struct dengine *engine, uint32_t timeout_m
  * SHUTDOWN, HALTED: *members is then as it is now. */
 DENGINE_EXPORT int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
                                         struct dengine_cluster_status *members);
+/* The reply has cluster, whatever its status. */
+DENGINE_EXPORT int dengine_wait_members_async(struct dengine *engine, uint64_t after,
+                                              uint32_t timeout_ms, dengine_callback *callback,
+                                              void *context);
 
 /* The engine's client; lives as long as the engine (never dengine_disconnect it). Everything works
  * on any node: one that does not lead hands writes on to the leader, and asks it for what makes a

@@ -28,6 +28,9 @@ struct dengine_snapshot_info {
  * NOT_FOUND (there is no state yet), NO_SPACE, IO, SHUTDOWN, HALTED. */
 DENGINE_EXPORT int dengine_snapshot_take(struct dengine *engine, uint32_t timeout_ms,
                                          uint64_t *index);
+/* The reply has the index as its revision. */
+DENGINE_EXPORT int dengine_snapshot_take_async(struct dengine *engine, uint32_t timeout_ms,
+                                               dengine_callback *callback, void *context);
 
 /* The same, and copies it to the file path, which is there whole and durable or not at all; an
  * older file of that name is replaced. info may be NULL. */

@@ -27,6 +27,7 @@ void de_publisher_init(struct de_publisher *publisher, uint64_t node_id, uint64_
     publisher->status.cluster_id = cluster_id;
     publisher->status.role = DENGINE_FOLLOWER;
     publisher->stopped = false;
+    publisher->listeners = NULL;
     atomic_init(&publisher->lease_sequence, 0);
     atomic_init(&publisher->lease_until_ns, 0);
     atomic_init(&publisher->lease_index, 0);
@@ -39,6 +40,7 @@ void de_publisher_deinit(struct de_publisher *publisher)
 {
     int err = pthread_cond_destroy(&publisher->changed);
 
+    DE_ASSERT(publisher->listeners == NULL);
     DE_ASSERT(err == 0);
     err = pthread_mutex_destroy(&publisher->mutex);
     DE_ASSERT(err == 0);
@@ -90,6 +92,17 @@ static bool take_members(struct de_publisher *publisher, const struct de_node *n
     return changed;
 }
 
+/* Under the lock. */
+static void announce(struct de_publisher *publisher)
+{
+    struct de_publisher_listener *listener;
+
+    (void)pthread_cond_broadcast(&publisher->changed);
+    for (listener = publisher->listeners; listener != NULL; listener = listener->next) {
+        listener->changed(listener);
+    }
+}
+
 void de_publisher_update(struct de_publisher *publisher, const struct de_node *node)
 {
     struct dengine_status *status = &publisher->status;
@@ -118,7 +131,7 @@ void de_publisher_update(struct de_publisher *publisher, const struct de_node *n
     status->no_space = now.no_space;
     if (take_members(publisher, node, &now) || (ready && !status->ready) ||
         now.removed != status->removed) {
-        (void)pthread_cond_broadcast(&publisher->changed);
+        announce(publisher);
     }
     status->removed = now.removed;
     status->ready = ready && !status->halted;
@@ -177,7 +190,7 @@ void de_publisher_halted(struct de_publisher *publisher, const char *reason)
     publisher->status.ready = false;
     (void)snprintf(publisher->status.halt_reason, sizeof(publisher->status.halt_reason), "%s",
                    reason);
-    (void)pthread_cond_broadcast(&publisher->changed);
+    announce(publisher);
     (void)pthread_mutex_unlock(&publisher->mutex);
     /* After the reason, which whoever sees this asks for. */
     atomic_store_explicit(&publisher->halted, true, memory_order_release);
@@ -187,7 +200,7 @@ void de_publisher_stopped(struct de_publisher *publisher)
 {
     (void)pthread_mutex_lock(&publisher->mutex);
     publisher->stopped = true;
-    (void)pthread_cond_broadcast(&publisher->changed);
+    announce(publisher);
     (void)pthread_mutex_unlock(&publisher->mutex);
 }
 
@@ -253,6 +266,31 @@ void de_publisher_members(struct de_publisher *publisher, struct dengine_cluster
 {
     (void)pthread_mutex_lock(&publisher->mutex);
     members_locked(publisher, status);
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+void de_publisher_listen(struct de_publisher *publisher, struct de_publisher_listener *listener)
+{
+    DE_ASSERT(listener->changed != NULL && listener->previous == NULL);
+    (void)pthread_mutex_lock(&publisher->mutex);
+    listener->next = publisher->listeners;
+    listener->previous = &publisher->listeners;
+    if (listener->next != NULL) {
+        listener->next->previous = &listener->next;
+    }
+    publisher->listeners = listener;
+    (void)pthread_mutex_unlock(&publisher->mutex);
+}
+
+void de_publisher_unlisten(struct de_publisher *publisher, struct de_publisher_listener *listener)
+{
+    (void)pthread_mutex_lock(&publisher->mutex);
+    DE_ASSERT(listener->previous != NULL && *listener->previous == listener);
+    *listener->previous = listener->next;
+    if (listener->next != NULL) {
+        listener->next->previous = listener->previous;
+    }
+    listener->previous = NULL;
     (void)pthread_mutex_unlock(&publisher->mutex);
 }
 

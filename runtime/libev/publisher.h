@@ -16,6 +16,14 @@
 extern "C" {
 #endif
 
+/* Is told, in place of waiting, that something has changed that others wait for. */
+struct de_publisher_listener {
+    /* From any thread, under the publisher's lock: must call nothing of it. */
+    void (*changed)(struct de_publisher_listener *listener);
+    struct de_publisher_listener *next;
+    struct de_publisher_listener **previous;
+};
+
 struct de_publisher {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -27,6 +35,7 @@ struct de_publisher {
     uint32_t peer_count;   /* of a leader; else 0 */
     struct de_raft_peer_view peers[DE_RAFT_MEMBERS_MAX];
     bool stopped;
+    struct de_publisher_listener *listeners;
     /* The lease under a sequence lock: odd while the loop writes. One writer, and readers that
      * never wait. */
     atomic_uint_fast64_t lease_sequence;
@@ -69,6 +78,10 @@ void de_publisher_get(struct de_publisher *publisher, struct dengine_status *sta
 void de_publisher_members(struct de_publisher *publisher, struct dengine_cluster_status *status);
 int de_publisher_wait_members(struct de_publisher *publisher, uint64_t after, uint32_t timeout_ms,
                               struct dengine_cluster_status *status);
+
+/* changed is called from now on; and is not called any more after the second returns. */
+void de_publisher_listen(struct de_publisher *publisher, struct de_publisher_listener *listener);
+void de_publisher_unlisten(struct de_publisher *publisher, struct de_publisher_listener *listener);
 
 /* As de_replica_wait_ready. */
 int de_publisher_wait_ready(struct de_publisher *publisher, uint32_t timeout_ms, uint64_t *leader);

@@ -577,6 +577,17 @@ int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint6
     return de_publisher_wait_ready(&replica->publisher, timeout_ms, leader);
 }
 
+void de_replica_listen_to_changes(struct de_replica *replica,
+                                  struct de_publisher_listener *listener)
+{
+    de_publisher_listen(&replica->publisher, listener);
+}
+
+void de_replica_unlisten(struct de_replica *replica, struct de_publisher_listener *listener)
+{
+    de_publisher_unlisten(&replica->publisher, listener);
+}
+
 uint16_t de_replica_port(const struct de_replica *replica)
 {
     return replica->transport == NULL ? 0 : de_peer_transport_port(replica->transport);

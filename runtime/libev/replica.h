@@ -69,6 +69,14 @@ int de_replica_wait_members(struct de_replica *replica, uint64_t after, uint32_t
  * be NULL. 0, TIMEOUT, SHUTDOWN, HALTED, REMOVED. */
 int de_replica_wait_ready(struct de_replica *replica, uint32_t timeout_ms, uint64_t *leader);
 
+struct de_publisher_listener;
+
+/* For who waits otherwise for what those two wait for: see runtime/libev/publisher.h. Before
+ * de_replica_free the listener has to be taken out again. */
+void de_replica_listen_to_changes(struct de_replica *replica,
+                                  struct de_publisher_listener *listener);
+void de_replica_unlisten(struct de_replica *replica, struct de_publisher_listener *listener);
+
 /* The port that is bound; 0 when there is none. */
 uint16_t de_replica_port(const struct de_replica *replica);
 
