@@ -32,10 +32,11 @@ int de_kv_op_begin(void *object)
 static int run_write(struct de_kv *kv, const struct de_kv_command *command)
 {
     const bool answer = command->op.want_previous || command->op.type == DE_KV_DELETE_RANGE;
-    int rc = answer ? de_kv_answer_ops_begin(kv, 1) : 0;
+    int rc;
 
     DE_ASSERT(kv->batch_open);
     DE_ASSERT(command->op.type <= DE_KV_DELETE_RANGE);
+    rc = answer ? de_kv_answer_ops_begin(kv, 1) : 0;
     return rc == 0 ? de_kv_run_op(kv, &command->op, answer) : rc;
 }
 

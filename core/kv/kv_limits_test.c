@@ -420,6 +420,105 @@ static void test_a_failing_store_leaves_no_half_of_a_transaction(void **state)
     }
 }
 
+/* Runs command as an entry of its own; its status is only of interest when 0 is returned. */
+static int try_run(struct fixture *f, const struct de_kv_command *command)
+{
+    const struct dengine_slice bytes =
+        dengine_bytes(f->bytes, de_kv_command_encode(command, f->bytes, BYTES_MAX));
+    struct dengine_result result;
+    int rc;
+
+    f->at.index++;
+    rc = f->machine.ops->begin(f->machine.object);
+    rc = rc == 0 ? f->machine.ops->apply(f->machine.object, &f->at, bytes, &result) : rc;
+    return rc == 0 ? f->machine.ops->commit(f->machine.object, f->at.index, 1) : rc;
+}
+
+static void restart(struct fixture *f)
+{
+    de_kv_free(f->kv);
+    assert_int_equal(de_kv_new(test_store_table(&f->store), &f->heap.allocator, &f->kv), 0);
+    f->machine = de_kv_state_machine(f->kv);
+}
+
+/* The first that is granted; its session has the same number. */
+#define FIRST_LEASE 1
+
+/* Runs command again and again, each time on a new state, where one call more of the store, or of
+ * the allocator, goes well. */
+static void fail_everywhere(struct de_kv_command command, bool memory)
+{
+    int rc = -1;
+
+    for (size_t fail_at = 0; rc != 0; fail_at++) {
+        struct fixture f;
+        size_t count;
+
+        setup(&f);
+        assert_int_equal(grant(&f, SECOND, true), FIRST_LEASE);
+        put_many(&f, 2, SECOND, 0);
+        restart(&f); /* so that it has no memory left over from before */
+        count = f.store.committed.count;
+        f.store.calls = 0;
+        f.store.fail_at = memory ? SIZE_MAX : fail_at;
+        f.heap.resizes_max = memory ? f.heap.resizes + fail_at : SIZE_MAX;
+        rc = try_run(&f, &command);
+        if (rc != 0) {
+            assert_int_equal(rc, memory ? DENGINE_E_NO_MEMORY : DENGINE_E_IO);
+            assert_int_equal(f.store.committed.count, count);
+            assert_true(f.machine.ops->message(f.machine.object)[0] != '\0');
+            assert_int_equal(try_run(&f, &command), rc); /* and it stays stopped */
+        }
+        teardown(&f);
+    }
+}
+
+/* Every kind of command, wherever the store or the memory fails it. */
+static void test_any_command_that_fails_stops_the_machine_without_effect(void **state)
+{
+    const struct de_kv_op get = {.type = DE_KV_GET, .key = {"00000000", 8}};
+    const struct de_kv_op put = {
+        .type = DE_KV_PUT, .key = {"00000000", 8}, .value = {"v", 1}, .want_previous = true};
+    const struct de_kv_op clear = {.type = DE_KV_DELETE_RANGE, .key = {"0", 1}};
+    const struct de_kv_op list[] = {put, get, clear};
+    const struct de_kv_compare absent = {
+        .target = DE_KV_COMPARE_ABSENCE, .relation = DE_KV_EQUAL, .key = {"00000000", 8}};
+    const struct de_kv_compare same = {.target = DE_KV_COMPARE_VERSION,
+                                       .relation = DE_KV_NOT_EQUAL,
+                                       .key = {"00000000", 8},
+                                       .number = 77};
+    uint8_t scratch[256];
+    struct de_writer writer;
+    struct de_kv_command commands[] = {
+        {.type = DE_KV_WRITE, .op = put},
+        {.type = DE_KV_WRITE, .op = clear},
+        {.type = DE_KV_CAS, .op = put, .compare = absent},
+        {.type = DE_KV_CAS, .op = put, .compare = same},
+        {.type = DE_KV_LEASE_GRANT, .ttl_ns = SECOND, .with_session = true},
+        {.type = DE_KV_LEASE_KEEP, .lease = FIRST_LEASE},
+        {.type = DE_KV_LEASE_REVOKE, .lease = FIRST_LEASE},
+        {.type = DE_KV_EXPIRE},
+        {.type = DE_KV_TXN},
+    };
+    const size_t count = sizeof commands / sizeof commands[0];
+
+    (void)state;
+    de_writer_init(&writer, scratch, sizeof scratch);
+    commands[count - 1] = txn_of(&writer, list, 3);
+    for (size_t i = 0; i < count; i++) {
+        struct de_kv_command in_session = commands[i];
+
+        fail_everywhere(commands[i], true);
+        fail_everywhere(commands[i], false);
+        if (commands[i].type <= DE_KV_TXN) {
+            in_session.session = FIRST_LEASE;
+            in_session.sequence = 1;
+            fail_everywhere(in_session, true);
+            fail_everywhere(in_session, false);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +530,7 @@ int main(void)
         cmocka_unit_test(test_a_session_answers_again_and_forgets),
         cmocka_unit_test(test_the_answers_of_a_session_take_bounded_memory),
         cmocka_unit_test(test_a_failing_store_leaves_no_half_of_a_transaction),
+        cmocka_unit_test(test_any_command_that_fails_stops_the_machine_without_effect),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,27 +83,6 @@ static void wait_acknowledged(struct test *test, uint32_t number)
     }
 }
 
-/* Runs dengine-cli; its exit status. */
-static int cli(struct test *test, const char *const *words)
-{
-    const char *argv[16] = {test->cli};
-    struct de_process *process;
-    size_t count = 1;
-    int status;
-
-    while (words[count - 1] != NULL) {
-        argv[count] = words[count - 1];
-        count++;
-        require(test, count < 16, "too many words");
-    }
-    process = de_process_run(argv, NULL, PATIENCE_MS, &status);
-    if (status != 0) {
-        (void)printf("%s", de_process_errors(process));
-    }
-    de_process_free(process);
-    return status;
-}
-
 /* How many numbers there are; there may be no gap, and nothing behind the last. */
 static uint32_t count_numbers(struct test *test, struct dengine_client *client)
 {
@@ -131,28 +110,12 @@ static uint32_t count_numbers(struct test *test, struct dengine_client *client)
 
 static void restore(struct test *test, uint64_t node)
 {
-    char directory[16];
-    char id[8];
-    const char *words[] = {"snapshot",
-                           "restore",
-                           "backup",
-                           "--data-dir",
-                           directory,
-                           "--node-id",
-                           id,
-                           "--initial-cluster",
-                           test->cluster.members,
-                           NULL,
-                           NULL,
-                           NULL};
+    const struct de_cluster *cluster = &test->cluster;
 
-    (void)snprintf(directory, sizeof directory, "node%" PRIu64, node);
-    (void)snprintf(id, sizeof id, "%" PRIu64, node);
-    de_test_remove_tree(directory);
-    require(test, cli(test, words) == 2, "the old cluster's id is given out again");
-    words[9] = renamed[0];
-    words[10] = renamed[1];
-    require(test, cli(test, words) == 0, "a member is not restored");
+    require(test, de_cluster_restore(cluster, test->cli, "backup", node, NULL) == 2,
+            "the old cluster's id is given out again");
+    require(test, de_cluster_restore(cluster, test->cli, "backup", node, renamed[1]) == 0,
+            "a member is not restored");
 }
 
 /* Node 3 stays what it was. The other two are a majority of the new cluster without it. */
@@ -193,7 +156,7 @@ int main(int argc, char **argv)
                    test.cluster.ports[de_cluster_leader(client, PATIENCE_MS) - 1]);
     dengine_disconnect(client);
     before = atomic_load(&test.acknowledged);
-    require(&test, cli(&test, words) == 0, "no backup");
+    require(&test, de_cluster_cli(test.cli, words) == 0, "no backup");
     wait_acknowledged(&test, before + NUMBERS);
     atomic_store(&test.stop, true);
     require(&test, pthread_join(test.thread, NULL) == 0, "no end");

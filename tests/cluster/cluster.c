@@ -144,6 +144,50 @@ void de_cluster_caught_up(const struct de_cluster *cluster, uint64_t node, const
     dengine_disconnect(client);
 }
 
+int de_cluster_cli(const char *cli, const char *const *words)
+{
+    const char *argv[16] = {cli};
+    struct de_process *process;
+    size_t count = 1;
+    int status;
+
+    while (words[count - 1] != NULL) {
+        argv[count] = words[count - 1];
+        count++;
+        require(NULL, count < 16, "too many words for the program", 0);
+    }
+    process = de_process_run(argv, NULL, START_MS, &status);
+    if (status != 0) {
+        (void)printf("%s", de_process_errors(process));
+    }
+    de_process_free(process);
+    return status;
+}
+
+int de_cluster_restore(const struct de_cluster *cluster, const char *cli, const char *backup,
+                       uint64_t node, const char *name)
+{
+    char directory[16];
+    char id[8];
+    const char *const words[] = {"snapshot",
+                                 "restore",
+                                 backup,
+                                 "--data-dir",
+                                 directory,
+                                 "--node-id",
+                                 id,
+                                 "--initial-cluster",
+                                 cluster->members,
+                                 name != NULL ? "--cluster-name" : NULL,
+                                 name,
+                                 NULL};
+
+    (void)snprintf(directory, sizeof directory, "node%u", (unsigned)node);
+    (void)snprintf(id, sizeof id, "%u", (unsigned)node);
+    de_test_remove_tree(directory);
+    return de_cluster_cli(cli, words);
+}
+
 void de_cluster_dump(struct de_cluster *cluster)
 {
     uint64_t node;

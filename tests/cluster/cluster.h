@@ -48,6 +48,15 @@ uint64_t de_cluster_leader(struct dengine_client *client, uint32_t timeout_ms);
 void de_cluster_caught_up(const struct de_cluster *cluster, uint64_t node, const char *key,
                           const char *value, uint32_t timeout_ms);
 
+/* Runs the program cli with these words (until NULL), and prints what it complains about; its exit
+ * status. */
+int de_cluster_cli(const char *cli, const char *const *words);
+
+/* Makes the data of node anew from a backup, with the same members; name NULL: and the same name.
+ * The exit status of the program cli. */
+int de_cluster_restore(const struct de_cluster *cluster, const char *cli, const char *backup,
+                       uint64_t node, const char *name);
+
 /* Prints what the nodes have logged. */
 void de_cluster_dump(struct de_cluster *cluster);
 
