@@ -135,8 +135,6 @@ static void start_new(struct test *test)
 int main(int argc, char **argv)
 {
     static struct test test;
-    char endpoint[32];
-    const char *words[] = {"--endpoints", endpoint, "snapshot", "save", "backup", NULL};
     struct dengine_client *client;
     struct dengine_value value;
     uint32_t before;
@@ -150,13 +148,8 @@ int main(int argc, char **argv)
     de_cluster_start(&test.cluster, argv[1], NULL);
     require(&test, pthread_create(&test.thread, NULL, write_numbers, &test) == 0, "no thread");
     wait_acknowledged(&test, NUMBERS);
-    client = connect_to(&test, test.cluster.endpoints);
-    /* Of the leader: a follower may be a little behind what was acknowledged. */
-    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u",
-                   test.cluster.ports[de_cluster_leader(client, PATIENCE_MS) - 1]);
-    dengine_disconnect(client);
     before = atomic_load(&test.acknowledged);
-    require(&test, de_cluster_cli(test.cli, words) == 0, "no backup");
+    de_cluster_save(&test.cluster, test.cli, "backup", PATIENCE_MS);
     wait_acknowledged(&test, before + NUMBERS);
     atomic_store(&test.stop, true);
     require(&test, pthread_join(test.thread, NULL) == 0, "no end");

@@ -164,6 +164,22 @@ int de_cluster_cli(const char *cli, const char *const *words)
     return status;
 }
 
+/* Of the leader: a follower may be a little behind what was acknowledged. */
+void de_cluster_save(struct de_cluster *cluster, const char *cli, const char *backup,
+                     uint32_t timeout_ms)
+{
+    char endpoint[32];
+    const char *const words[] = {"--endpoints", endpoint, "snapshot", "save", backup, NULL};
+    struct dengine_client *client;
+    uint64_t leader;
+
+    require(cluster, dengine_connect(cluster->endpoints, NULL, &client) == 0, "no client", 0);
+    leader = de_cluster_leader(client, timeout_ms);
+    dengine_disconnect(client);
+    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u", cluster->ports[leader - 1]);
+    require(cluster, de_cluster_cli(cli, words) == 0, "no backup", leader);
+}
+
 int de_cluster_restore(const struct de_cluster *cluster, const char *cli, const char *backup,
                        uint64_t node, const char *name)
 {

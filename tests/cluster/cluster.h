@@ -52,6 +52,10 @@ void de_cluster_caught_up(const struct de_cluster *cluster, uint64_t node, const
  * status. */
 int de_cluster_cli(const char *cli, const char *const *words);
 
+/* Makes a file backup of the leader, with the program cli. */
+void de_cluster_save(struct de_cluster *cluster, const char *cli, const char *backup,
+                     uint32_t timeout_ms);
+
 /* Makes the data of node anew from a backup, with the same members; name NULL: and the same name.
  * The exit status of the program cli. */
 int de_cluster_restore(const struct de_cluster *cluster, const char *cli, const char *backup,
