@@ -8,6 +8,7 @@
 #include "cli/arguments.h"
 #include "cli/exit_status.h"
 #include "cli/member_command.h"
+#include "cli/report.h"
 #include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
 #include "cli/txn_command.h"
@@ -17,130 +18,23 @@
 
 #define ENDPOINTS_DEFAULT "127.0.0.1:9081"
 
-/* Longest value that is read from standard input: more than any cluster allows. */
-#define INPUT_BYTES_MAX (64u * 1024 * 1024)
-
-/* A value from the command line or from standard input. */
-struct input {
-    struct dengine_slice bytes;
-    char *owned; /* NULL: bytes are the command line's */
-};
-
-/* Messages quote what they are about, which may be any bytes: a terminal is not to obey them. */
-static int usage_error(const char *message)
-{
-    (void)fputs("dengine-cli: ", stderr);
-    for (; *message != '\0'; message++) {
-        const unsigned char byte = (unsigned char)*message;
-
-        (void)fprintf(stderr, byte < 0x20 || byte == 0x7f ? "\\x%02x" : "%c", byte);
-    }
-    (void)fputs("\n", stderr);
-    return STATUS_USAGE;
-}
-
-/* All of standard input. False with a message printed. */
-static bool read_input(struct input *input)
-{
-    size_t capacity = 64 * 1024;
-    size_t size = 0;
-    char *bytes = malloc(capacity);
-
-    while (bytes != NULL) {
-        char *larger;
-
-        size += fread(bytes + size, 1, capacity - size, stdin);
-        if (size < capacity || size > INPUT_BYTES_MAX) {
-            break;
-        }
-        capacity *= 2;
-        larger = realloc(bytes, capacity);
-        if (larger == NULL) {
-            free(bytes);
-        }
-        bytes = larger;
-    }
-    if (bytes == NULL || ferror(stdin) || size > INPUT_BYTES_MAX) {
-        (void)usage_error(bytes == NULL            ? "out of memory"
-                          : size > INPUT_BYTES_MAX ? "standard input is longer than 64 MiB"
-                                                   : "cannot read standard input");
-        free(bytes);
-        return false;
-    }
-    input->owned = bytes;
-    input->bytes = dengine_bytes(bytes, size);
-    return true;
-}
-
-static bool take_value(const char *word, struct input *input)
-{
-    *input = (struct input){0};
-    if (strcmp(word, "-") == 0) {
-        return read_input(input);
-    }
-    input->bytes = dengine_str(word);
-    return true;
-}
-
-/* ---- what is printed ---- */
-
-static int status_of(int err, bool write)
-{
-    if (err == 0) {
-        return STATUS_OK;
-    }
-    if (err == DENGINE_E_INVALID || err == DENGINE_E_TOO_LARGE) {
-        return STATUS_USAGE;
-    }
-    if (err == DENGINE_E_NO_LEASE) {
-        return STATUS_FALSE;
-    }
-    return write && dengine_outcome(err) == DENGINE_OUTCOME_UNKNOWN ? STATUS_UNKNOWN
-                                                                    : STATUS_UNAVAILABLE;
-}
-
-static int report_error(const struct de_cli_arguments *arguments, struct dengine_client *client,
-                        int err, bool write)
-{
-    const char *detail = dengine_last_error(client);
-
-    if (arguments->json) {
-        (void)printf("{\"error\":\"%s\",\"message\":", dengine_error_name(err));
-        de_json_put_string(stdout, dengine_str(dengine_strerror(err)));
-        if (detail[0] != '\0') {
-            (void)fputs(",", stdout);
-            de_json_put_bytes(stdout, "detail", dengine_str(detail));
-        }
-        (void)fputs("}\n", stdout);
-    } else {
-        (void)fprintf(stderr, "dengine-cli: %s%s%s%s\n", dengine_strerror(err),
-                      detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
-    }
-    return status_of(err, write);
-}
-
-static int report_done(const struct de_cli_arguments *arguments)
-{
-    (void)puts(arguments->json ? "{\"ok\":true}" : "ok");
-    return STATUS_OK;
-}
-
 /* ---- the commands ---- */
 
 static int run_put(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     const struct dengine_put_options life = {.ttl_ms = arguments->ttl_s * 1000,
                                              .lease = arguments->lease};
-    struct input value;
+    struct de_cli_input value;
     int err;
 
-    if (!take_value(arguments->operand[1], &value)) {
+    if (!de_cli_take_value(arguments->operand[1], &value)) {
         return STATUS_USAGE;
     }
     err = dengine_put_with(client, dengine_str(arguments->operand[0]), value.bytes, &life, NULL,
                            NULL);
     free(value.owned);
-    return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+    return err != 0 ? de_cli_report_error(arguments, client, err, true)
+                    : de_cli_report_done(arguments);
 }
 
 static int run_delete(const struct de_cli_arguments *arguments, struct dengine_client *client)
@@ -152,16 +46,17 @@ static int run_delete(const struct de_cli_arguments *arguments, struct dengine_c
 
     if (!arguments->prefix) {
         err = dengine_delete(client, key, NULL);
-        return err != 0 ? report_error(arguments, client, err, true) : report_done(arguments);
+        return err != 0 ? de_cli_report_error(arguments, client, err, true)
+                        : de_cli_report_done(arguments);
     }
     end = malloc(key.size + 1);
     if (end == NULL) {
-        return report_error(arguments, client, DENGINE_E_NO_MEMORY, true);
+        return de_cli_report_error(arguments, client, DENGINE_E_NO_MEMORY, true);
     }
     err = dengine_delete_range(client, key, dengine_prefix_end(key, end), NULL, &count);
     free(end);
     if (err != 0) {
-        return report_error(arguments, client, err, true);
+        return de_cli_report_error(arguments, client, err, true);
     }
     (void)printf(arguments->json ? "{\"count\":%llu}\n" : "%llu\n", (unsigned long long)count);
     return STATUS_OK;
@@ -171,27 +66,27 @@ static int run_scan(const struct de_cli_arguments *arguments, struct dengine_cli
 {
     const int err = de_cli_scan(arguments, client);
 
-    return err != 0 ? report_error(arguments, client, err, false) : STATUS_OK;
+    return err != 0 ? de_cli_report_error(arguments, client, err, false) : STATUS_OK;
 }
 
 static int run_txn(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
-    struct input script;
+    struct de_cli_input script;
     char message[200];
     bool succeeded;
     int err;
 
-    if (!take_value("-", &script)) {
+    if (!de_cli_take_value("-", &script)) {
         return STATUS_USAGE;
     }
     err = de_cli_txn(arguments, client, script.owned, script.bytes.size, &succeeded, message,
                      sizeof message);
     free(script.owned);
     if (message[0] != '\0') {
-        return usage_error(message);
+        return de_cli_usage_error(message);
     }
     if (err != 0) {
-        return report_error(arguments, client, err, true);
+        return de_cli_report_error(arguments, client, err, true);
     }
     return succeeded ? STATUS_OK : STATUS_FALSE;
 }
@@ -205,7 +100,7 @@ static int run_watch(const struct de_cli_arguments *arguments, struct dengine_cl
         return STATUS_OK;
     }
     if (revision == 0) {
-        return report_error(arguments, client, err, false);
+        return de_cli_report_error(arguments, client, err, false);
     }
     if (arguments->json) {
         (void)printf("{\"error\":\"%s\",\"revision\":%llu}\n", dengine_error_name(err),
@@ -240,7 +135,7 @@ static int run_lease_look(const struct de_cli_arguments *arguments, struct dengi
         dengine_lease_look(client, arguments->lease, arguments->consistency, NULL, &info);
 
     if (err != 0) {
-        return report_error(arguments, client, err, false);
+        return de_cli_report_error(arguments, client, err, false);
     }
     print_lease(arguments, &info);
     return STATUS_OK;
@@ -257,7 +152,7 @@ static int run_lease_list(const struct de_cli_arguments *arguments, struct dengi
         size_t i;
 
         if (err != 0) {
-            return report_error(arguments, client, err, false);
+            return de_cli_report_error(arguments, client, err, false);
         }
         for (i = 0; i < page.count; i++) {
             print_lease(arguments, &page.leases[i]);
@@ -289,10 +184,10 @@ static int run_lease(const struct de_cli_arguments *arguments, struct dengine_cl
         err = dengine_lease_revoke(client, arguments->lease, NULL);
     }
     if (err != 0) {
-        return report_error(arguments, client, err, true);
+        return de_cli_report_error(arguments, client, err, true);
     }
     if (lease == 0) {
-        return report_done(arguments);
+        return de_cli_report_done(arguments);
     }
     (void)printf(arguments->json ? "{\"lease\":%llu}\n" : "%llu\n", (unsigned long long)lease);
     return STATUS_OK;
@@ -328,7 +223,7 @@ static int run_get(const struct de_cli_arguments *arguments, struct dengine_clie
         return STATUS_OK;
     }
     if (err != DENGINE_E_NOT_FOUND) {
-        return report_error(arguments, client, err, false);
+        return de_cli_report_error(arguments, client, err, false);
     }
     if (arguments->json) {
         (void)fputs("{\"found\":false,", stdout);
@@ -342,13 +237,13 @@ static int run_get(const struct de_cli_arguments *arguments, struct dengine_clie
 
 static int run_cas(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
-    struct input expected = {0};
-    struct input value = {0};
+    struct de_cli_input expected = {0};
+    struct de_cli_input value = {0};
     bool succeeded = false;
     int err;
 
-    if ((!arguments->absent && !take_value(arguments->expect, &expected)) ||
-        !take_value(arguments->operand[1], &value)) {
+    if ((!arguments->absent && !de_cli_take_value(arguments->expect, &expected)) ||
+        !de_cli_take_value(arguments->operand[1], &value)) {
         free(expected.owned);
         return STATUS_USAGE;
     }
@@ -358,7 +253,7 @@ static int run_cas(const struct de_cli_arguments *arguments, struct dengine_clie
     free(value.owned);
     free(expected.owned);
     if (err != 0) {
-        return report_error(arguments, client, err, true);
+        return de_cli_report_error(arguments, client, err, true);
     }
     if (arguments->json) {
         (void)printf("{\"succeeded\":%s}\n", succeeded ? "true" : "false");
@@ -401,7 +296,7 @@ static int run_status(const struct de_cli_arguments *arguments, struct dengine_c
     const int err = dengine_cluster_status(client, NULL, &status);
 
     if (err != 0) {
-        return report_error(arguments, client, err, false);
+        return de_cli_report_error(arguments, client, err, false);
     }
     print_status(arguments, &status);
     return STATUS_OK;
@@ -412,14 +307,14 @@ static int run_member(const struct de_cli_arguments *arguments, struct dengine_c
     const int err = de_cli_member(arguments, client);
     const bool write = strcmp(arguments->operand[0], "list") != 0;
 
-    return err != 0 ? report_error(arguments, client, err, write) : STATUS_OK;
+    return err != 0 ? de_cli_report_error(arguments, client, err, write) : STATUS_OK;
 }
 
 static int run_transfer(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     const int err = de_cli_transfer(arguments, client);
 
-    return err != 0 ? report_error(arguments, client, err, true) : STATUS_OK;
+    return err != 0 ? de_cli_report_error(arguments, client, err, true) : STATUS_OK;
 }
 
 static int run_leader(const struct de_cli_arguments *arguments, struct dengine_client *client)
@@ -428,7 +323,7 @@ static int run_leader(const struct de_cli_arguments *arguments, struct dengine_c
     const int err = de_cli_leader(arguments, client, &known);
 
     if (err != 0) {
-        return report_error(arguments, client, err, false);
+        return de_cli_report_error(arguments, client, err, false);
     }
     return known ? STATUS_OK : STATUS_FALSE;
 }
@@ -489,7 +384,7 @@ static int connect_and_run(const struct de_cli_arguments *arguments)
     err = dengine_connect(endpoints_of(arguments), &options, &client);
     if (err != 0) {
         (void)snprintf(message, sizeof message, "%.250s", dengine_last_error(NULL));
-        return usage_error(message[0] != '\0' ? message : dengine_strerror(err));
+        return de_cli_usage_error(message[0] != '\0' ? message : dengine_strerror(err));
     }
     status = run(arguments, client);
     dengine_disconnect(client);
@@ -503,7 +398,7 @@ int main(int argc, char **argv)
 
     (void)signal(SIGPIPE, SIG_IGN);
     if (de_cli_parse(&arguments, argc, argv) != 0) {
-        return usage_error(arguments.message);
+        return de_cli_usage_error(arguments.message);
     }
     if (arguments.help) {
         de_cli_help(arguments.command, stdout);
