@@ -168,6 +168,12 @@ static int apply(struct de_cli_arguments *arguments, const struct de_cli_option 
     case OPTION_FROM_REVISION:
         return de_cli_take_number(arguments, "--from-revision", value, UINT64_MAX,
                                   &arguments->from_revision);
+    case OPTION_MOD_REVISION:
+        return de_cli_take_number(arguments, "--mod-revision", value, UINT64_MAX,
+                                  &arguments->mod_revision);
+    case OPTION_REVISION:
+        arguments->revision = true;
+        return 0;
     case OPTION_PREVIOUS:
         arguments->previous = true;
         return 0;
@@ -264,6 +270,10 @@ int de_cli_parse(struct de_cli_arguments *arguments, int argc, char *const *argv
 
         if (!options_over && strcmp(word, "--") == 0) {
             options_over = true;
+        } else if (arguments->command == DE_CLI_LOCK && arguments->operand_count == 1 &&
+                   (options_over || strncmp(word, "--", 2) != 0)) {
+            arguments->program = &argv[at]; /* whatever its words look like */
+            break;
         } else if (!options_over && strncmp(word, "--", 2) == 0) {
             err = take_option(arguments, argc, argv, &at);
         } else {

@@ -28,6 +28,8 @@ enum de_cli_command {
     DE_CLI_MEMBER,
     DE_CLI_LEADER,
     DE_CLI_TRANSFER,
+    DE_CLI_LOCK,
+    DE_CLI_ELECT,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };
@@ -45,18 +47,21 @@ struct de_cli_arguments {
     uint32_t timeout_ms;                      /* 0: not given */
     const char *operand[DE_CLI_OPERANDS_MAX]; /* key, value; or verb, object */
     size_t operand_count;
+    char *const *program; /* lock: what to run, ends with NULL; its words are no operands */
     uint64_t ids[DENGINE_MEMBERS_MAX]; /* member, transfer */
     size_t id_count;
     const char *client_address; /* member add, move; NULL: not given */
     bool read_only;             /* member add */
     const char *expect;         /* cas: NULL with --absent */
     bool absent;
-    const char *data_dir; /* snapshot restore, as the following; NULL: not given */
+    uint64_t mod_revision; /* cas; 0: not given */
+    bool revision;         /* get */
+    const char *data_dir;  /* snapshot restore, as the following; NULL: not given */
     const char *node_id;
     const char *initial_cluster;
     const char *cluster_name;
     const char *config;
-    uint64_t ttl_s; /* put, lease grant; 0: none */
+    uint64_t ttl_s; /* put, lease grant, lock, elect; 0: none */
     uint64_t lease; /* put, lease keep-alive and revoke; 0: none */
     bool keys_only; /* scan, as the following */
     bool count_only;
@@ -68,8 +73,9 @@ struct de_cli_arguments {
     char message[256];      /* what was wrong */
 };
 
-/* Takes argv[1..argc-1] apart; options may stand anywhere before "--". INVALID with
- * arguments->message. Borrows argv for the life of arguments. */
+/* Takes argv[1..argc-1] apart; options may stand anywhere before "--", or before
+ * the command of "lock". INVALID with
+ * arguments->message. Borrows argv, which ends with NULL, for the life of arguments. */
 int de_cli_parse(struct de_cli_arguments *arguments, int argc, char *const *argv);
 
 /* The help of a command, or of the program. */

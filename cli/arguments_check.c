@@ -139,12 +139,20 @@ static int check_options(struct de_cli_arguments *arguments)
 {
     const bool lives = arguments->ttl_s != 0 || arguments->lease != 0;
     const bool watches = arguments->command == DE_CLI_WATCH;
+    const bool holds = arguments->command == DE_CLI_LOCK || arguments->command == DE_CLI_ELECT;
 
-    if (arguments->command != DE_CLI_CAS && (arguments->absent || arguments->expect != NULL)) {
-        return de_cli_refuse(arguments, "--expect and --absent belong to cas");
+    if (arguments->command != DE_CLI_CAS &&
+        (arguments->absent || arguments->expect != NULL || arguments->mod_revision != 0)) {
+        return de_cli_refuse(arguments, "--expect, --absent and --mod-revision belong to cas");
     }
-    if (arguments->command != DE_CLI_PUT && lives) {
-        return de_cli_refuse(arguments, "--ttl and --lease belong to put");
+    if (arguments->command != DE_CLI_GET && arguments->revision) {
+        return de_cli_refuse(arguments, "--revision belongs to get");
+    }
+    if (arguments->command != DE_CLI_PUT && lives && (!holds || arguments->lease != 0)) {
+        return de_cli_refuse(arguments, "--ttl belongs to put, lock and elect, --lease to put");
+    }
+    if (holds && arguments->ttl_s > DE_CLI_HOLD_S_MAX) {
+        return de_cli_refuse(arguments, "--ttl: must be 1 to %d", DE_CLI_HOLD_S_MAX);
     }
     if (arguments->ttl_s != 0 && arguments->lease != 0) {
         return de_cli_refuse(arguments, "a key ends after --ttl or with --lease, not both");
@@ -184,8 +192,8 @@ int de_cli_check(struct de_cli_arguments *arguments)
     if (command == NULL) {
         return de_cli_refuse(arguments, "there is no command; see dengine-cli --help");
     }
-    if (arguments->operand_count < command->operands &&
-        (arguments->command != DE_CLI_MEMBER || arguments->operand_count == 0)) {
+    if (arguments->operand_count < command->operands_least ||
+        (arguments->command == DE_CLI_LOCK && arguments->program == NULL)) {
         return de_cli_refuse(arguments, "something is missing; usage: %s", command->usage);
     }
     if (arguments->command == DE_CLI_WAL && strcmp(arguments->operand[0], "inspect") != 0 &&
@@ -211,8 +219,10 @@ int de_cli_check(struct de_cli_arguments *arguments)
     if (arguments->command == DE_CLI_LEASE) {
         return check_lease(arguments, command->usage);
     }
-    if (arguments->command == DE_CLI_CAS && arguments->absent == (arguments->expect != NULL)) {
-        return de_cli_refuse(arguments, "cas needs one of --expect and --absent; usage: %s",
+    if (arguments->command == DE_CLI_CAS &&
+        arguments->absent + (arguments->expect != NULL) + (arguments->mod_revision != 0) != 1) {
+        return de_cli_refuse(arguments,
+                             "cas needs one of --expect, --absent and --mod-revision; usage: %s",
                              command->usage);
     }
     if (arguments->command == DE_CLI_CAS && arguments->expect != NULL &&

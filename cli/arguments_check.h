@@ -14,6 +14,9 @@ extern "C" {
 /* Longest life of a key or lease, nine years. */
 #define DE_CLI_TTL_S_MAX UINT64_C(288230376)
 
+/* Longest lease of a lock, 49 days. */
+#define DE_CLI_HOLD_S_MAX 4294967
+
 /* All words have been taken. 0, or INVALID with arguments->message; as the following. */
 int de_cli_check(struct de_cli_arguments *arguments);
 

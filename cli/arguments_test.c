@@ -43,6 +43,47 @@ static void test_wal(void **state)
     assert_int_equal(parse("wal", "inspect", NULL), DENGINE_E_INVALID);
 }
 
+static void test_lock(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("lock", "--ttl", "3", "l", "--timeout=9", "ls", "--prefix", "-", NULL),
+                     0);
+    assert_int_equal(arguments.command, DE_CLI_LOCK);
+    assert_int_equal(arguments.ttl_s, 3);
+    assert_int_equal(arguments.timeout_ms, 9);
+    assert_string_equal(arguments.operand[0], "l");
+    assert_string_equal(arguments.program[0], "ls");
+    assert_string_equal(arguments.program[1], "--prefix");
+    assert_string_equal(arguments.program[2], "-");
+    assert_null(arguments.program[3]);
+    assert_int_equal(parse("lock", "l", "--", "--strange", NULL), 0);
+    assert_string_equal(arguments.program[0], "--strange");
+    assert_int_equal(parse("lock", "--", "--name", "x", NULL), 0);
+    assert_string_equal(arguments.operand[0], "--name");
+    assert_string_equal(arguments.program[0], "x");
+    assert_int_equal(parse("lock", "l", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("lock", "l", "--", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("lock", "l", "--lease", "7", "ls", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("elect", "e", NULL), 0);
+    assert_int_equal(parse("elect", "e", "v", "--ttl", "5", NULL), 0);
+    assert_int_equal(parse("elect", "e", "--ttl", "4294968", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("elect", NULL), DENGINE_E_INVALID);
+}
+
+static void test_revisions(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("get", "k", "--revision", NULL), 0);
+    assert_true(arguments.revision);
+    assert_int_equal(parse("del", "k", "--revision", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("cas", "k", "--mod-revision", "12", "v", NULL), 0);
+    assert_int_equal(arguments.mod_revision, 12);
+    assert_int_equal(parse("cas", "k", "--mod-revision", "0", "v", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("cas", "k", "--mod-revision", "1", "--absent", "v", NULL),
+                     DENGINE_E_INVALID);
+    assert_int_equal(parse("put", "k", "--mod-revision", "1", "v", NULL), DENGINE_E_INVALID);
+}
+
 static void test_put(void **state)
 {
     (void)state;
@@ -170,7 +211,7 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("put", "k", "v", "--ttl", "288230377", NULL), "1 to 288230376");
     assert_refused(parse("put", "k", "v", "--lease", "18446744073709551616", NULL), "must be 1");
     assert_refused(parse("put", "k", "v", "--ttl", "1", "--lease", "1", NULL), "not both");
-    assert_refused(parse("get", "k", "--ttl", "1", NULL), "belong to put");
+    assert_refused(parse("get", "k", "--ttl", "1", NULL), "--ttl belongs to put");
     assert_refused(parse("get", "k", "--prefix", NULL), "belongs to del");
     assert_refused(parse("get", "k", "--reverse", NULL), "belong to scan");
     assert_refused(parse("scan", "k", "--count", "--limit", "1", NULL), "goes with none");
@@ -178,8 +219,8 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("lease", "end", "1", NULL), "lease (grant SECONDS");
     assert_refused(parse("lease", "grant", "1s", NULL), "SECONDS 1s: must be 1");
     assert_refused(parse("lease", "revoke", "-1", NULL), "ID -1: must be 1");
-    assert_refused(parse("snapshot", "save", "f", "--ttl", "1", NULL), "belong to put");
-    assert_refused(parse("cas", "k", "new", NULL), "one of --expect and --absent");
+    assert_refused(parse("snapshot", "save", "f", "--ttl", "1", NULL), "--ttl belongs to put");
+    assert_refused(parse("cas", "k", "new", NULL), "one of --expect, --absent and --mod-revision");
     assert_refused(parse("cas", "k", "new", "--absent", "--expect", "v", NULL), "one of");
     assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
 }
@@ -240,6 +281,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wal),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_options_stand_anywhere),
         cmocka_unit_test(test_two_dashes_end_the_options),

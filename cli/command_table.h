@@ -16,12 +16,13 @@ extern "C" {
 struct de_cli_usage {
     const char *name;
     enum de_cli_command command;
+    size_t operands_least;
     size_t operands;
     const char *usage;
     const char *help;
 };
 
-#define DE_CLI_COMMANDS 14
+#define DE_CLI_COMMANDS 16
 
 extern const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS];
 
@@ -44,6 +45,7 @@ enum de_cli_option_kind {
     OPTION_LIMIT,
     OPTION_CLIENT_ADDRESS,
     OPTION_FROM_REVISION,
+    OPTION_MOD_REVISION,
     OPTION_ABSENT, /* from here on without a value */
     OPTION_PREFIX,
     OPTION_KEYS_ONLY,
@@ -51,6 +53,7 @@ enum de_cli_option_kind {
     OPTION_REVERSE,
     OPTION_PREVIOUS,
     OPTION_READ_ONLY,
+    OPTION_REVISION,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -62,7 +65,7 @@ struct de_cli_option {
     const char *help;
 };
 
-#define DE_CLI_OPTIONS 24
+#define DE_CLI_OPTIONS 26
 
 extern const struct de_cli_option de_cli_options[DE_CLI_OPTIONS];
 

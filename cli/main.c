@@ -3,15 +3,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/arguments.h"
+#include "cli/elect_command.h"
 #include "cli/exit_status.h"
+#include "cli/lock_command.h"
 #include "cli/member_command.h"
 #include "cli/report.h"
 #include "cli/scan_command.h"
 #include "cli/snapshot_command.h"
 #include "cli/txn_command.h"
+#include "cli/value_command.h"
 #include "cli/watch_command.h"
 #include "cli/wal_command.h"
 #include "client/json_text.h"
@@ -19,23 +21,6 @@
 #define ENDPOINTS_DEFAULT "127.0.0.1:9081"
 
 /* ---- the commands ---- */
-
-static int run_put(const struct de_cli_arguments *arguments, struct dengine_client *client)
-{
-    const struct dengine_put_options life = {.ttl_ms = arguments->ttl_s * 1000,
-                                             .lease = arguments->lease};
-    struct de_cli_input value;
-    int err;
-
-    if (!de_cli_take_value(arguments->operand[1], &value)) {
-        return STATUS_USAGE;
-    }
-    err = dengine_put_with(client, dengine_str(arguments->operand[0]), value.bytes, &life, NULL,
-                           NULL);
-    free(value.owned);
-    return err != 0 ? de_cli_report_error(arguments, client, err, true)
-                    : de_cli_report_done(arguments);
-}
 
 static int run_delete(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
@@ -193,76 +178,6 @@ static int run_lease(const struct de_cli_arguments *arguments, struct dengine_cl
     return STATUS_OK;
 }
 
-static void print_value(const struct de_cli_arguments *arguments, const struct dengine_value *value)
-{
-    const struct dengine_slice bytes = dengine_bytes(value->data, value->size);
-
-    if (arguments->json) {
-        (void)fputs("{\"found\":true,", stdout);
-        de_json_put_bytes(stdout, "key", dengine_str(arguments->operand[0]));
-        (void)fputs(",", stdout);
-        de_json_put_bytes(stdout, "value", bytes);
-        (void)fputs("}\n", stdout);
-        return;
-    }
-    (void)fwrite(bytes.data, 1, bytes.size, stdout);
-    if (isatty(STDOUT_FILENO)) {
-        (void)fputs("\n", stdout);
-    }
-}
-
-static int run_get(const struct de_cli_arguments *arguments, struct dengine_client *client)
-{
-    struct dengine_value value;
-    const int err = dengine_get(client, dengine_str(arguments->operand[0]), arguments->consistency,
-                                NULL, &value);
-
-    if (err == 0) {
-        print_value(arguments, &value);
-        dengine_value_free(&value);
-        return STATUS_OK;
-    }
-    if (err != DENGINE_E_NOT_FOUND) {
-        return de_cli_report_error(arguments, client, err, false);
-    }
-    if (arguments->json) {
-        (void)fputs("{\"found\":false,", stdout);
-        de_json_put_bytes(stdout, "key", dengine_str(arguments->operand[0]));
-        (void)fputs("}\n", stdout);
-    } else {
-        (void)fputs("dengine-cli: key not found\n", stderr);
-    }
-    return STATUS_FALSE;
-}
-
-static int run_cas(const struct de_cli_arguments *arguments, struct dengine_client *client)
-{
-    struct de_cli_input expected = {0};
-    struct de_cli_input value = {0};
-    bool succeeded = false;
-    int err;
-
-    if ((!arguments->absent && !de_cli_take_value(arguments->expect, &expected)) ||
-        !de_cli_take_value(arguments->operand[1], &value)) {
-        free(expected.owned);
-        return STATUS_USAGE;
-    }
-    err = dengine_compare_and_swap(client, dengine_str(arguments->operand[0]),
-                                   arguments->absent ? NULL : &expected.bytes, value.bytes, NULL,
-                                   &succeeded);
-    free(value.owned);
-    free(expected.owned);
-    if (err != 0) {
-        return de_cli_report_error(arguments, client, err, true);
-    }
-    if (arguments->json) {
-        (void)printf("{\"succeeded\":%s}\n", succeeded ? "true" : "false");
-    } else {
-        (void)puts(succeeded ? "ok" : "comparison false, nothing changed");
-    }
-    return succeeded ? STATUS_OK : STATUS_FALSE;
-}
-
 static void print_status(const struct de_cli_arguments *arguments,
                          const struct dengine_cluster_status *status)
 {
@@ -332,13 +247,13 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
 {
     switch (arguments->command) {
     case DE_CLI_PUT:
-        return run_put(arguments, client);
+        return de_cli_put(arguments, client);
     case DE_CLI_GET:
-        return run_get(arguments, client);
+        return de_cli_get(arguments, client);
     case DE_CLI_DELETE:
         return run_delete(arguments, client);
     case DE_CLI_CAS:
-        return run_cas(arguments, client);
+        return de_cli_cas(arguments, client);
     case DE_CLI_LEASE:
         return run_lease(arguments, client);
     case DE_CLI_SCAN:
@@ -355,7 +270,10 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_leader(arguments, client);
     case DE_CLI_TRANSFER:
         return run_transfer(arguments, client);
-    case DE_CLI_WAL: /* these need no client */
+    case DE_CLI_LOCK:
+        return de_cli_lock(arguments, client);
+    case DE_CLI_ELECT: /* this ends its client itself, */
+    case DE_CLI_WAL:   /* and these need none */
     case DE_CLI_SNAPSHOT:
     case DE_CLI_NONE:
         break;
@@ -385,6 +303,9 @@ static int connect_and_run(const struct de_cli_arguments *arguments)
     if (err != 0) {
         (void)snprintf(message, sizeof message, "%.250s", dengine_last_error(NULL));
         return de_cli_usage_error(message[0] != '\0' ? message : dengine_strerror(err));
+    }
+    if (arguments->command == DE_CLI_ELECT) {
+        return de_cli_elect(arguments, client);
     }
     status = run(arguments, client);
     dengine_disconnect(client);

@@ -81,11 +81,10 @@ static int status_of(int err, bool write)
                                                                     : STATUS_UNAVAILABLE;
 }
 
-int de_cli_report_error(const struct de_cli_arguments *arguments, struct dengine_client *client,
-                        int err, bool write)
+int de_cli_report_failure(const struct de_cli_arguments *arguments, int err, const char *detail,
+                          bool write)
 {
-    const char *detail = dengine_last_error(client);
-
+    DE_ASSERT(err != 0);
     if (arguments->json) {
         (void)printf("{\"error\":\"%s\",\"message\":", dengine_error_name(err));
         de_json_put_string(stdout, dengine_str(dengine_strerror(err)));
@@ -99,6 +98,12 @@ int de_cli_report_error(const struct de_cli_arguments *arguments, struct dengine
                       detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
     }
     return status_of(err, write);
+}
+
+int de_cli_report_error(const struct de_cli_arguments *arguments, struct dengine_client *client,
+                        int err, bool write)
+{
+    return de_cli_report_failure(arguments, err, dengine_last_error(client), write);
 }
 
 int de_cli_report_done(const struct de_cli_arguments *arguments)

@@ -26,7 +26,11 @@ bool de_cli_take_value(const char *word, struct de_cli_input *input);
 /* Messages quote what they are about, which may be any bytes: a terminal is not to obey them. */
 int de_cli_usage_error(const char *message);
 
-/* err, with what dengine_last_error has to say; write: it may have taken effect. */
+/* err, with detail ("": none); write: it may have taken effect. */
+int de_cli_report_failure(const struct de_cli_arguments *arguments, int err, const char *detail,
+                          bool write);
+
+/* The same with what dengine_last_error has to say. */
 int de_cli_report_error(const struct de_cli_arguments *arguments, struct dengine_client *client,
                         int err, bool write);
 

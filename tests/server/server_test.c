@@ -114,6 +114,27 @@ static void test_commands_and_their_exit_status(void **state)
     stop_server(server);
 }
 
+static void test_swapping_by_revision(void **state)
+{
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+
+    (void)state;
+    CLI(endpoint, NULL, 0, "ok\n", "put", "k", "v");
+    CLI(endpoint, NULL, 0, "2\tv", "get", "k", "--revision");
+    CLI(endpoint, NULL, 0, "{\"found\":true,\"key\":\"k\",\"value\":\"v\",\"revision\":2}\n", "get",
+        "k", "--revision", "--output", "json");
+    CLI(endpoint, NULL, 1, "comparison false, nothing changed\n", "cas", "k", "--mod-revision", "3",
+        "w");
+    CLI(endpoint, "w", 0, "ok\n", "cas", "k", "--mod-revision", "2", "-");
+    CLI(endpoint, NULL, 0, "w", "get", "k");
+    CLI(endpoint, NULL, 1, "{\"succeeded\":false}\n", "cas", "k", "--mod-revision", "2", "x",
+        "--output", "json");
+    CLI(endpoint, NULL, 1, "comparison false, nothing changed\n", "cas", "none", "--mod-revision",
+        "2", "x");
+    stop_server(server);
+}
+
 static void test_watching(void **state)
 {
     char endpoint[64];
@@ -720,6 +741,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
+        cmocka_unit_test_setup_teardown(test_swapping_by_revision, clean, clean),
         cmocka_unit_test_setup_teardown(test_watching, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
         cmocka_unit_test_setup_teardown(test_sessions, clean, clean),
