@@ -13,6 +13,7 @@
 
 static void watched(struct de_tag *tag, bool ok);
 static void probed(struct de_tag *tag, bool ok);
+static void explained(struct de_tag *tag, bool ok);
 
 /* ---- endpoints ---- */
 
@@ -151,6 +152,41 @@ static void connect_to(struct de_remote_endpoint *endpoint, uint64_t now_ns)
                                           &endpoint->watch);
 }
 
+/* Why a connection failed is only told to a call, which fails at once with it. It asks for what any
+ * node may be asked, in case that one answers after all. */
+static void ask_why(struct de_remote_endpoint *endpoint, uint64_t now_ns)
+{
+    DE_ASSERT(!endpoint->probing && endpoint->channel != NULL);
+    endpoint->probing = true;
+    endpoint->remote->live++;
+    endpoint->probe.tag.run = explained;
+    de_exchange_start(&endpoint->probe, endpoint->channel, endpoint->remote->queue,
+                      de_remote_metadata_path, grpc_empty_slice(), now_ns + ATTEMPT_NS);
+}
+
+static void explained(struct de_tag *tag, bool ok)
+{
+    struct de_exchange *exchange = DE_CONTAINER_OF(tag, struct de_exchange, tag);
+    struct de_remote_endpoint *endpoint =
+        DE_CONTAINER_OF(exchange, struct de_remote_endpoint, probe);
+    struct de_remote *remote = endpoint->remote;
+    char what[400] = "";
+
+    DE_ASSERT(ok);
+    if (exchange->status != GRPC_STATUS_OK) {
+        de_exchange_details(exchange, what, sizeof what);
+    }
+    de_remote_enter(remote);
+    de_exchange_clear(exchange);
+    endpoint->probing = false;
+    remote->live--;
+    remote->unsettled = true;
+    if (strstr(what, "DNS resolution failed") != NULL) {
+        note_trouble(endpoint, "its name cannot be looked up");
+    }
+    de_remote_leave(remote);
+}
+
 static void watched(struct de_tag *tag, bool ok)
 {
     struct de_remote_endpoint *endpoint = DE_CONTAINER_OF(tag, struct de_remote_endpoint, watch);
@@ -169,6 +205,9 @@ static void watched(struct de_tag *tag, bool ok)
         de_route_failed(&remote->route, endpoint->peer, de_exchange_now_ns());
         note_trouble(endpoint, "cannot connect");
         de_remote_doubt(remote, endpoint);
+        if (state == GRPC_CHANNEL_TRANSIENT_FAILURE && !endpoint->probing) {
+            ask_why(endpoint, de_exchange_now_ns());
+        }
     }
     de_remote_leave(remote);
 }
@@ -182,6 +221,7 @@ static void probe(struct de_remote_endpoint *endpoint, uint64_t now_ns)
     DE_ASSERT(!endpoint->probing && !remote->closing);
     endpoint->probing = true;
     remote->live++;
+    endpoint->probe.tag.run = probed;
     de_exchange_start(&endpoint->probe, endpoint->channel, remote->queue, de_remote_metadata_path,
                       grpc_empty_slice(), now_ns + ATTEMPT_NS);
 }

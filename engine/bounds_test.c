@@ -188,8 +188,8 @@ static uint64_t abandoned_session(struct dengine *engine)
     int err;
 
     de_waiter_init(&waiter);
-    err = de_client_grant_async(dengine_client_of(engine), HOUR_MS, true, 0, de_waiter_wake,
-                                &waiter);
+    err =
+        de_client_grant_async(dengine_client_of(engine), HOUR_MS, true, 0, de_waiter_wake, &waiter);
     assert_int_equal(de_waiter_end(&waiter, err, &reply), 0);
     return reply.lease;
 }

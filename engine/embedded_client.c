@@ -169,6 +169,8 @@ static int start_write(struct dengine *engine, const struct de_client_call *from
     return 0;
 }
 
+DE_STATIC_ASSERT(DE_TXN_REASON_BYTES == DE_ADMISSION_REASON_BYTES, "one or the other is said");
+
 static int start_txn(struct dengine *engine, const struct de_client_call *from)
 {
     char reason[DE_ADMISSION_REASON_BYTES];
@@ -179,13 +181,9 @@ static int start_txn(struct dengine *engine, const struct de_client_call *from)
 
     DE_ASSERT(from->txn != NULL);
     err = de_txn_encode(from->txn, &from->session, (size_t)engine->plan.value_bytes_max, &bytes,
-                        &size);
+                        &size, reason);
     if (err != 0) {
-        if (err != DENGINE_E_NO_MEMORY) {
-            de_client_set_last_error(
-                "an operation or comparison of the transaction makes no sense, "
-                "or is too large");
-        }
+        de_client_set_last_error("%s", reason);
         return err;
     }
     err = de_admission_check_bytes(&engine->admission, dengine_bytes(bytes, size), reason);

@@ -93,7 +93,8 @@ static int open_stores(struct dengine *engine, bool *known)
         err = de_stores_identified(plan, known, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }
     if (err == 0 && !*known) {
-        err = de_join_find_cluster(plan, de_open_message(), DE_OPEN_MESSAGE_BYTES);
+        err =
+            de_join_find_cluster(plan, &engine->services, de_open_message(), DE_OPEN_MESSAGE_BYTES);
     }
     return err != 0
                ? err

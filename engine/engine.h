@@ -22,6 +22,10 @@ struct de_engine_services {
      * what still holds on to the engine's state (a thread that closes the view it read from) must
      * have let go when it returns. Also after an open that failed. */
     void (*answered)(void *context);
+    /* NULL, or told, with waiting_context, by an open that is about to wait: whom it asks
+     * ("host:port,..."), and for how long at most. */
+    void (*waiting)(void *context, const char *whom, uint32_t most_ms);
+    void *waiting_context;
     /* How long calls under way may take when the engine is closed, before they are cancelled. */
     uint32_t grace_ms;
 };

@@ -35,7 +35,8 @@ static void say(char *message, size_t message_size, const char *what, const stru
                    detail[0] != '\0' ? ")" : "");
 }
 
-int de_join_find_cluster(struct de_plan *plan, char *message, size_t message_size)
+int de_join_find_cluster(struct de_plan *plan, const struct de_engine_services *services,
+                         char *message, size_t message_size)
 {
     struct dengine_cluster_status status;
     struct dengine_client *client;
@@ -45,6 +46,9 @@ int de_join_find_cluster(struct de_plan *plan, char *message, size_t message_siz
     err = connect_to(plan, &client, message, message_size);
     if (err != 0) {
         return err;
+    }
+    if (services->waiting != NULL) {
+        services->waiting(services->waiting_context, plan->join, JOIN_TIMEOUT_MS);
     }
     err = dengine_cluster_status(client, NULL, &status);
     if (err != 0) {

@@ -16,9 +16,10 @@ extern "C" {
 #endif
 
 /* Before the stores are opened: finds out the cluster, unless the directory knows it, into
- * plan->cluster_id; the directory is opened and its identity checked by the caller. UNAVAILABLE and
- * the like, with a sentence. */
-int de_join_find_cluster(struct de_plan *plan, char *message, size_t message_size);
+ * plan->cluster_id; the directory is opened and its identity checked by the caller. Tells services
+ * that it waits. UNAVAILABLE and the like, with a sentence. */
+int de_join_find_cluster(struct de_plan *plan, const struct de_engine_services *services,
+                         char *message, size_t message_size);
 
 /* When the engine listens: asks to be added. fresh: the directory was found empty. Does nothing for
  * a node that knows of members. */

@@ -154,6 +154,20 @@ int dengine_snapshot_save(struct dengine *engine, const char *path, uint32_t tim
 
 /* ---- checking ---- */
 
+/* The file was opened by the last part of its path; what was wrong is said of all of it. */
+static void name_whole_path(const char *path, const char *name)
+{
+    char reason[DE_OPEN_MESSAGE_BYTES];
+    const size_t size = strlen(name);
+
+    DE_ASSERT(size > 0);
+    (void)snprintf(reason, sizeof reason, "%s", de_open_message());
+    if (strncmp(reason, name, size) == 0 && strcmp(path, name) != 0) {
+        (void)snprintf(de_open_message(), DE_OPEN_MESSAGE_BYTES, "%.*s%s",
+                       DE_OPEN_MESSAGE_BYTES / 2, path, reason + size);
+    }
+}
+
 int dengine_snapshot_check(const char *path, struct dengine_snapshot_info *info)
 {
     struct de_snapshot_summary summary = {0};
@@ -171,6 +185,9 @@ int dengine_snapshot_check(const char *path, struct dengine_snapshot_info *info)
     if (err == 0) {
         err = de_snapshot_check(dir, name, &summary, de_open_message(), DE_OPEN_MESSAGE_BYTES);
         de_posix_dir_close(dir);
+        if (err != 0) {
+            name_whole_path(path, name);
+        }
     }
     free(target);
     if (err == 0 && info != NULL) {

@@ -1,5 +1,6 @@
 #include "engine/txn_command.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/assert.h"
@@ -36,56 +37,116 @@ static size_t bytes_of_compares(const struct dengine_compare *compares, size_t c
     return bytes;
 }
 
-static int add_compares(const struct dengine_txn *txn, size_t value_max, struct de_writer *writer,
+/* A list of a transaction, while it is encoded. */
+struct adding {
+    const char *what; /* an item of it */
+    size_t value_max;
+    struct de_writer *writer;
+    char *reason;
+};
+
+/* Says what is wrong with item i, which is counted from 1. */
+static int refuse(const struct adding *adding, size_t i, int err, size_t value_size)
+{
+    const char *wrong = err == DENGINE_E_TOO_LARGE ? "is too large" : "makes no sense";
+
+    DE_ASSERT(err != 0 && err != DENGINE_E_NO_SPACE); /* room was made for all */
+    if (err == DENGINE_E_TOO_LARGE && value_size > adding->value_max) {
+        (void)snprintf(adding->reason, DE_TXN_REASON_BYTES,
+                       "%s %zu: the value has %zu bytes, at most %zu are allowed", adding->what,
+                       i + 1, value_size, adding->value_max);
+    } else {
+        (void)snprintf(adding->reason, DE_TXN_REASON_BYTES, "%s %zu %s", adding->what, i + 1,
+                       wrong);
+    }
+    return err;
+}
+
+static int add_compares(const struct adding *adding, const struct dengine_txn *txn,
                         struct de_kv_list *list)
 {
     size_t i;
-    int err = 0;
 
     DE_ASSERT(list->count == 0);
-    for (i = 0; i < txn->compare_count && err == 0; i++) {
+    for (i = 0; i < txn->compare_count; i++) {
         const struct dengine_compare *from = &txn->compares[i];
         const struct de_kv_compare compare = {.target = (uint32_t)from->target,
                                               .relation = (uint32_t)from->relation,
                                               .key = from->key,
                                               .value = from->value,
                                               .number = from->number};
+        const int err = de_kv_list_add_compare(list, adding->writer, &compare, adding->value_max);
 
-        err = de_kv_list_add_compare(list, writer, &compare, value_max);
+        if (err != 0) {
+            return refuse(adding, i, err, from->value.size);
+        }
     }
-    return err;
+    return 0;
 }
 
-static int add_ops(const struct dengine_op *ops, size_t count, size_t value_max,
-                   struct de_writer *writer, struct de_kv_list *list)
+static int add_op(const struct adding *adding, const struct dengine_op *from,
+                  struct de_kv_list *list)
+{
+    const struct de_kv_op op = {.type = (uint32_t)from->type,
+                                .key = from->key,
+                                .end = from->end,
+                                .value = from->value,
+                                .lease = from->lease,
+                                .ttl_ns = from->ttl_ms * NS_PER_MS,
+                                .limit = from->limit,
+                                .want_previous = from->previous,
+                                .keys_only = from->keys_only,
+                                .count_only = from->count_only};
+
+    if (from->ttl_ms > DE_KV_TTL_MAX_NS / NS_PER_MS) {
+        return DENGINE_E_INVALID;
+    }
+    return de_kv_list_add_op(list, adding->writer, &op, adding->value_max);
+}
+
+static int add_ops(const struct adding *adding, const struct dengine_op *ops, size_t count,
+                   struct de_kv_list *list)
 {
     size_t i;
-    int err = 0;
 
     DE_ASSERT(list->count == 0);
-    for (i = 0; i < count && err == 0; i++) {
-        const struct dengine_op *from = &ops[i];
-        const struct de_kv_op op = {.type = (uint32_t)from->type,
-                                    .key = from->key,
-                                    .end = from->end,
-                                    .value = from->value,
-                                    .lease = from->lease,
-                                    .ttl_ns = from->ttl_ms * NS_PER_MS,
-                                    .limit = from->limit,
-                                    .want_previous = from->previous,
-                                    .keys_only = from->keys_only,
-                                    .count_only = from->count_only};
+    for (i = 0; i < count; i++) {
+        const int err = add_op(adding, &ops[i], list);
 
-        if (from->ttl_ms > DE_KV_TTL_MAX_NS / NS_PER_MS) {
-            return DENGINE_E_INVALID;
+        if (err != 0) {
+            return refuse(adding, i, err, ops[i].value.size);
         }
-        err = de_kv_list_add_op(list, writer, &op, value_max);
+    }
+    return 0;
+}
+
+/* All three lists. */
+static int add_lists(const struct dengine_txn *txn, size_t value_max, struct de_writer *writer,
+                     struct de_kv_command *command, char *reason)
+{
+    struct adding adding = {"comparison", value_max, writer, reason};
+    int err = add_compares(&adding, txn, &command->compares);
+
+    if (err == 0) {
+        adding.what = "operation";
+        err = add_ops(&adding, txn->then_ops, txn->then_count, &command->then_ops);
+    }
+    if (err == 0) {
+        adding.what = "else-operation";
+        err = add_ops(&adding, txn->else_ops, txn->else_count, &command->else_ops);
+    }
+    if (err == 0) {
+        err = de_kv_command_check(command, value_max);
+        if (err != 0) {
+            (void)snprintf(reason, DE_TXN_REASON_BYTES, "the transaction %s",
+                           err == DENGINE_E_TOO_LARGE ? "is too large" : "makes no sense");
+        }
     }
     return err;
 }
 
 int de_txn_encode(const struct dengine_txn *txn, const struct de_client_session *session,
-                  size_t value_max, uint8_t **bytes, size_t *size)
+                  size_t value_max, uint8_t **bytes, size_t *size, char reason[DE_TXN_REASON_BYTES])
 {
     const size_t room = bytes_of_compares(txn->compares, txn->compare_count) +
                         bytes_of_ops(txn->then_ops, txn->then_count) +
@@ -99,21 +160,12 @@ int de_txn_encode(const struct dengine_txn *txn, const struct de_client_session 
     int err;
 
     *bytes = NULL;
+    reason[0] = '\0';
     if (items == NULL) {
         return DENGINE_E_NO_MEMORY;
     }
     de_writer_init(&writer, items, room);
-    err = add_compares(txn, value_max, &writer, &command.compares);
-    if (err == 0) {
-        err = add_ops(txn->then_ops, txn->then_count, value_max, &writer, &command.then_ops);
-    }
-    if (err == 0) {
-        err = add_ops(txn->else_ops, txn->else_count, value_max, &writer, &command.else_ops);
-    }
-    DE_ASSERT(err != DENGINE_E_NO_SPACE);
-    if (err == 0) {
-        err = de_kv_command_check(&command, value_max);
-    }
+    err = add_lists(txn, value_max, &writer, &command, reason);
     if (err == 0) {
         *size = de_kv_command_size(&command);
         *bytes = malloc(*size);

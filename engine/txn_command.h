@@ -10,11 +10,15 @@
 extern "C" {
 #endif
 
+/* Room for the sentence that says which item of a transaction is bad. */
+#define DE_TXN_REASON_BYTES 160
+
 /* Encodes txn, of a session unless its id is 0, into *bytes, from malloc and the caller's. INVALID
  * (an operation or comparison that makes no sense), TOO_LARGE (a key, or a value of more than
- * value_max bytes), NO_MEMORY. */
+ * value_max bytes): reason says which. NO_MEMORY: it is "". */
 int de_txn_encode(const struct dengine_txn *txn, const struct de_client_session *session,
-                  size_t value_max, uint8_t **bytes, size_t *size);
+                  size_t value_max, uint8_t **bytes, size_t *size,
+                  char reason[DE_TXN_REASON_BYTES]);
 
 /* What the state machine answered to a transaction, for its user. NO_MEMORY, PROTOCOL. */
 int de_txn_take_answer(struct dengine_slice answer, struct dengine_txn_result *result);

@@ -143,6 +143,33 @@ static void a_revision_guards_a_swap(void **state)
     check_value(client, "k", "new");
 }
 
+static void a_bad_item_is_named(void **state)
+{
+    static char large[2 << 20];
+    struct dengine_client *client = client_of(state);
+    const struct dengine_op ops[] = {
+        {.type = DENGINE_OP_GET, .key = DENGINE_STR("k")},
+        {.type = DENGINE_OP_PUT, .key = DENGINE_STR("k"), .value = {large, sizeof large}}};
+    const struct dengine_op nonsense = {
+        .type = DENGINE_OP_GET, .key = DENGINE_STR("k"), .limit = 1};
+    const struct dengine_compare compare = {.target = DENGINE_COMPARE_VALUE, .key = ops[0].key};
+    const struct dengine_txn then_large = {.then_ops = ops, .then_count = 2};
+    const struct dengine_txn else_large = {.else_ops = ops, .else_count = 2};
+    const struct dengine_txn no_op = {.then_ops = &nonsense, .then_count = 1};
+    const struct dengine_txn no_compare = {.compares = &compare, .compare_count = 1};
+    struct dengine_txn_result result;
+
+    assert_int_equal(dengine_txn(client, &then_large, NULL, &result), DENGINE_E_TOO_LARGE);
+    assert_string_equal(dengine_last_error(client), "operation 2: the value has 2097152 bytes, at "
+                                                    "most 1048576 are allowed");
+    assert_int_equal(dengine_txn(client, &else_large, NULL, &result), DENGINE_E_TOO_LARGE);
+    assert_memory_equal(dengine_last_error(client), "else-operation 2: the value", 27);
+    assert_int_equal(dengine_txn(client, &no_op, NULL, &result), DENGINE_E_INVALID);
+    assert_string_equal(dengine_last_error(client), "operation 1 makes no sense");
+    assert_int_equal(dengine_txn(client, &no_compare, NULL, &result), DENGINE_E_INVALID);
+    assert_string_equal(dengine_last_error(client), "comparison 1 makes no sense");
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -151,6 +178,7 @@ int main(void)
         CASE(a_transaction_takes_one_of_two_ways),
         CASE(a_transaction_that_fails_does_nothing),
         CASE(a_revision_guards_a_swap),
+        CASE(a_bad_item_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

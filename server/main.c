@@ -131,11 +131,23 @@ static void log_listening(const struct server *server)
     de_log(server->log_format, DE_LOG_INFO, "listening", fields, DE_ARRAY_SIZE(fields));
 }
 
+/* Whoever starts a server that joins a cluster which does not answer sees what it is about. */
+static void log_joining(void *context, const char *whom, uint32_t most_ms)
+{
+    const struct server *server = context;
+    const struct de_log_field fields[] = {{"asks", whom, 0}, {"waits_ms", NULL, most_ms}};
+
+    de_log(server->log_format, DE_LOG_INFO, "joining", fields, DE_ARRAY_SIZE(fields));
+}
+
 /* Opens the engine with the public services in it. */
 static int start(struct server *server)
 {
-    struct de_engine_services services = {
-        .add = add_methods, .answered = de_service_answered, .grace_ms = GRACE_MS};
+    struct de_engine_services services = {.add = add_methods,
+                                          .answered = de_service_answered,
+                                          .waiting = log_joining,
+                                          .waiting_context = server,
+                                          .grace_ms = GRACE_MS};
     struct de_service_parts parts = {0};
     int err = make_service(server);
 

@@ -1,5 +1,6 @@
 #include "server/service_txn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,8 @@ static void take_ops(DEngine__Client__Txn__Op *const *from, size_t count, struct
 }
 
 int de_service_txn_encode(const DEngine__Client__Txn *from, const struct de_client_session *session,
-                          size_t value_max, uint8_t **bytes, size_t *size)
+                          size_t value_max, uint8_t **bytes, size_t *size,
+                          char reason[DE_TXN_REASON_BYTES])
 {
     struct lists *lists;
     struct dengine_txn txn;
@@ -65,8 +67,11 @@ int de_service_txn_encode(const DEngine__Client__Txn *from, const struct de_clie
     *bytes = NULL;
     if (from->n_compares > DENGINE_TXN_ITEMS_MAX || from->n_then_ops > DENGINE_TXN_ITEMS_MAX ||
         from->n_else_ops > DENGINE_TXN_ITEMS_MAX) {
+        (void)snprintf(reason, DE_TXN_REASON_BYTES, "each list of a transaction may have %d items",
+                       DENGINE_TXN_ITEMS_MAX);
         return DENGINE_E_TOO_LARGE;
     }
+    reason[0] = '\0';
     lists = malloc(sizeof *lists);
     if (lists == NULL) {
         return DENGINE_E_NO_MEMORY;
@@ -80,7 +85,7 @@ int de_service_txn_encode(const DEngine__Client__Txn *from, const struct de_clie
                                .then_count = from->n_then_ops,
                                .else_ops = lists->else_ops,
                                .else_count = from->n_else_ops};
-    err = de_txn_encode(&txn, session, value_max, bytes, size);
+    err = de_txn_encode(&txn, session, value_max, bytes, size, reason);
     free(lists);
     return err;
 }

@@ -210,13 +210,9 @@ static void propose_txn(struct de_service *service, struct de_rpc_call *call,
         return;
     }
     err = de_service_txn_encode(txn, session, (size_t)service->options.value_bytes_max, &bytes,
-                                &size);
+                                &size, reason);
     if (err != 0) {
-        de_service_reply_error(service, call, err, true,
-                               err == DENGINE_E_NO_MEMORY
-                                   ? NULL
-                                   : "an operation or comparison of the transaction makes no "
-                                     "sense, or is too large");
+        de_service_reply_error(service, call, err, true, reason[0] != '\0' ? reason : NULL);
         return;
     }
     err = de_admission_check_bytes(service->admission, dengine_bytes(bytes, size), reason);

@@ -34,9 +34,9 @@ DENGINE_EXPORT struct dengine_config *dengine_config_new(void);
 /* Frees it, also while an engine that was opened with it runs. NULL is allowed. */
 DENGINE_EXPORT void dengine_config_free(struct dengine_config *config);
 
-/* Sets "section.key" (such as "raft.election.election_timeout_min") to the value written as in the
- * file. CONFIG for an unknown key (the message names the nearest known one) or a value out of range
- * (the message says the range). */
+/* Sets "section.key" (such as "raft.election.election_timeout_min") to a value that is written as
+ * in the file; text may lack its quotes. CONFIG for an unknown key (the message names one that it
+ * resembles, if there is one) or a value out of range (the message says the range); NO_MEMORY. */
 DENGINE_EXPORT int dengine_config_set(struct dengine_config *config, const char *key,
                                       const char *value);
 

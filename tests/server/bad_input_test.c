@@ -112,6 +112,42 @@ static void test_a_file_is_quoted_with_its_line(void **state)
     assert_int_equal(unlink("bad.toml"), 0);
 }
 
+/* Nobody is there to be joined, and the server goes on asking: it says so at once. */
+static void test_a_cluster_to_join_that_does_not_answer(void **state)
+{
+    static const char *const argv[] = {
+        DE_TEST_SERVER, "--data-dir",     FRESH,    "--node-id",   "2",
+        "--listen",     "127.0.0.1:9099", "--join", "127.0.0.1:1", NULL};
+    struct de_process *server = de_process_start(argv, NULL);
+
+    (void)state;
+    assert_true(de_process_expect(server, "INFO joining asks=\"127.0.0.1:1\" waits_ms=20000", 0,
+                                  TIMEOUT_MS));
+    de_process_free(server);
+    de_test_remove_tree(FRESH);
+}
+
+/* The second name is none that could be looked up anywhere. */
+static void test_endpoints_that_cannot_be_reached(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"127.0.0.1:1", "127.0.0.1:1: cannot connect"},
+        {"no..name:1", "no..name:1: its name cannot be looked up"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const char *const argv[] = {DE_TEST_CLI, "--endpoints", wrong[i][0], "--timeout",
+                                    "2000",      "get",         "k",         NULL};
+        int status;
+        struct de_process *cli = de_process_run(argv, NULL, TIMEOUT_MS, &status);
+
+        assert_int_equal(status, 3);
+        assert_non_null(strstr(de_process_errors(cli), wrong[i][1]));
+        de_process_free(cli);
+    }
+}
+
 static void test_port_in_use(void **state)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -221,6 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_usage_and_configuration),
         cmocka_unit_test(test_a_file_is_quoted_with_its_line),
+        cmocka_unit_test(test_a_cluster_to_join_that_does_not_answer),
+        cmocka_unit_test(test_endpoints_that_cannot_be_reached),
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_second_process_on_one_directory),
         cmocka_unit_test(test_foreign_directory_is_left_alone),

@@ -177,6 +177,10 @@ static void transactions(struct de_meaning *m)
     }
     ops[2].value.size = 1 << 20; /* more than an entry of the log may have, not than a message */
     txn(m, &(struct dengine_txn){.then_ops = ops, .then_count = 3});
+    ops[0].value = ops[1].value = k;
+    ops[2].value = too_large;
+    txn(m, &(struct dengine_txn){.then_ops = ops, .then_count = 3});
+    txn(m, &(struct dengine_txn){.else_ops = ops, .else_count = 3});
     ops[0] = (struct dengine_op){.type = DENGINE_OP_RANGE, .key = DENGINE_STR("")};
     txn(m, &(struct dengine_txn){.then_ops = ops, .then_count = 1});
 }

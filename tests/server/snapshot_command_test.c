@@ -126,6 +126,8 @@ static void test_a_damaged_backup_is_refused(void **state)
     assert_cli(1, "(at byte ", "nowhere", "snapshot", "status", BACKUP, NULL, NULL);
     assert_cli(1, "(at byte ", "nowhere", "snapshot", "restore", BACKUP, "--data-dir", RESTORED);
     assert_cli(3, "", "nowhere", "snapshot", "status", "snapshot_command_test.none", NULL, NULL);
+    assert_cli(1, "/etc/passwd cannot be used: the header is not that of a snapshot", "nowhere",
+               "snapshot", "status", "/etc/passwd", NULL, NULL);
     assert_cli(2, "usage", "nowhere", "snapshot", "mend", BACKUP, NULL, NULL);
     assert_cli(2, "--data-dir", "nowhere", "snapshot", "restore", BACKUP, NULL, NULL);
 }
