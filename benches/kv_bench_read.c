@@ -28,9 +28,11 @@ struct read_bench {
     enum dengine_consistency consistency;
 };
 
-/* One thread of one side. */
+#define APART_BYTES 128 /* two cache lines, for processors that fetch them in pairs */
+
+/* One thread of one side. No two write to one cache line: that would hinder both sides alike. */
 struct reader {
-    struct read_bench *bench;
+    _Alignas(APART_BYTES) struct read_bench *bench;
     void *(*run)(void *reader);
     pthread_t thread;
     MDB_txn *txn;
