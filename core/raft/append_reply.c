@@ -35,8 +35,11 @@ static void on_refusal(struct de_raft *raft, struct de_progress *peer,
     uint64_t match = peer->match;
 
     DE_ASSERT(reply->rejected);
-    /* Our entries of terms above the member's at the hint cannot be in its log. */
+    /* Our entries of terms above the member's at the hint cannot be in its log. And if both have an
+     * entry of one term at one index, they have the same log up to there (Raft 5.3, Log Matching).
+     */
     uint64_t agree = reply->hint_index;
+    bool agreed = de_term_runs_at(&raft->log, agree) == reply->hint_term;
     if (agree >= raft->log.base_index) {
         agree = de_term_runs_not_above(&raft->log, agree, reply->hint_term);
     }
@@ -45,7 +48,7 @@ static void on_refusal(struct de_raft *raft, struct de_progress *peer,
         return;
     }
     DE_SOMETIMES(agree < match, "a member denies what it has acknowledged: it has lost it");
-    de_progress_refused(peer, agree);
+    de_progress_refused(peer, agree, agreed);
     DE_ASSERT(peer->match == match);
 }
 

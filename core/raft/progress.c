@@ -45,6 +45,7 @@ void de_progress_sent(struct de_progress *progress, uint64_t last)
     DE_ASSERT(last >= progress->next);
     uint32_t at = (progress->flight_first + progress->flight_count) % progress->flight_max;
     progress->flight[at] = last;
+    progress->probe = progress->next;
     progress->flight_count++;
     progress->next = last + 1;
     DE_ASSERT(progress->flight_count <= progress->flight_max);
@@ -60,6 +61,9 @@ void de_progress_acknowledged(struct de_progress *progress, uint64_t match)
     if (progress->next <= match) {
         progress->next = match + 1;
     }
+    if (progress->probe <= match) {
+        progress->probe = match + 1;
+    }
     while (progress->flight_count > 0 && progress->flight[progress->flight_first] <= match) {
         progress->flight_first = (progress->flight_first + 1) % progress->flight_max;
         progress->flight_count--;
@@ -71,7 +75,17 @@ void de_progress_acknowledged(struct de_progress *progress, uint64_t match)
     }
 }
 
-bool de_progress_refused(struct de_progress *progress, uint64_t index)
+/* A probe under way counts as not sent. */
+static void step_back(struct de_progress *progress)
+{
+    if (progress->state == DE_PROGRESS_PROBE && progress->flight_count > 0) {
+        DE_ASSERT(progress->flight_count == 1 && progress->probe < progress->next);
+        progress->next = progress->probe;
+    }
+    DE_ASSERT(progress->next >= 1);
+}
+
+bool de_progress_refused(struct de_progress *progress, uint64_t index, bool agreed)
 {
     DE_ASSERT(progress->next >= 1);
     progress->lost = false;
@@ -83,6 +97,9 @@ bool de_progress_refused(struct de_progress *progress, uint64_t index)
      * refused there means the latter, and the member is fed again. match itself never shrinks. */
     if (progress->state == DE_PROGRESS_REPLICATE && index < progress->match) {
         index = progress->match;
+    }
+    if (!agreed) {
+        step_back(progress);
     }
     if (index + 1 < progress->next) {
         progress->next = index + 1;
@@ -99,6 +116,7 @@ void de_progress_unreachable(struct de_progress *progress)
     if (progress->state == DE_PROGRESS_REPLICATE && progress->match + 1 < progress->next) {
         progress->next = progress->match + 1;
     }
+    step_back(progress);
     de_progress_become(progress, DE_PROGRESS_PROBE);
     progress->lost = true;
 }

@@ -1,6 +1,9 @@
 /* core/raft/progress.h - what the leader knows of one member's log (Raft 5.3).
  *
- * PROBE      the leader looks for the point where the logs agree: one append at a time.
+ * PROBE      the leader looks for the point where the logs agree: one append at a time, and each
+ *            refusal leads further back. A heartbeat stands behind the append that is under way, so
+ *            its refusal says less: unless that proves where the logs agree, it must not lead
+ *            forward again, or two logs of many terms could be walked back and forth for ever.
  * REPLICATE  the logs agree; appends follow each other without waiting, up to a window.
  * SNAPSHOT   what the member needs has been compacted; it is being sent a snapshot.
  *
@@ -27,6 +30,7 @@ struct de_progress {
     uint64_t match; /* durable there and equal to our log; never shrinks in a term */
     uint64_t next;  /* first entry not sent yet; >= 1 */
     uint32_t state; /* enum de_progress_state */
+    uint64_t probe; /* PROBE with an append under way: its first entry not acknowledged */
     bool lost;      /* messages are being lost: heartbeats only, until it answers */
 
     /* Appends under way: the last index of each, oldest at flight_first of a ring. */
@@ -64,11 +68,11 @@ void de_progress_sent(struct de_progress *progress, uint64_t last);
 /* It has everything up to match durable. */
 void de_progress_acknowledged(struct de_progress *progress, uint64_t match);
 
-/* It refused an append, and could agree up to index at the latest. False when the refusal tells
- * nothing new. */
-bool de_progress_refused(struct de_progress *progress, uint64_t index);
+/* It refused an append, and could agree up to index at the latest; agreed: it does up to there, so
+ * what follows may go next. False when the refusal tells nothing new. */
+bool de_progress_refused(struct de_progress *progress, uint64_t index, bool agreed);
 
-/* Messages to it are being lost. */
+/* Messages to it are being lost; the append of a probe will go again. */
 void de_progress_unreachable(struct de_progress *progress);
 
 #ifdef __cplusplus

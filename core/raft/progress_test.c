@@ -61,7 +61,8 @@ static void test_progress_equals_the_model(void **state)
             acknowledge(&model, to);
             model.count = progress.state != state_before ? 0 : model.count;
         } else if (kind == 13) {
-            if (de_progress_refused(&progress, de_random_below(&random, progress.next + 2))) {
+            if (de_progress_refused(&progress, de_random_below(&random, progress.next + 2),
+                                    de_random_below(&random, 2) == 0)) {
                 model.count = 0;
                 assert_int_equal(progress.state, DE_PROGRESS_PROBE);
             }
@@ -99,10 +100,10 @@ static void test_refusal_never_moves_match(void **state)
     assert_int_equal(progress.state, DE_PROGRESS_REPLICATE);
     assert_true(de_progress_may_send(&progress));
     de_progress_sent(&progress, 25);
-    assert_true(de_progress_refused(&progress, 12));
+    assert_true(de_progress_refused(&progress, 12, false));
     assert_int_equal(progress.match, 20);
     assert_int_equal(progress.next, 21);
-    assert_false(de_progress_refused(&progress, 30));
+    assert_false(de_progress_refused(&progress, 30, false));
     assert_int_equal(progress.match, 20);
 }
 
@@ -115,17 +116,57 @@ static void test_refused_probe_steps_below_match(void **state)
     (void)state;
     de_progress_init(&progress, 2, ring, WINDOW, 20, 0);
     de_progress_acknowledged(&progress, 20);
-    assert_false(de_progress_refused(&progress, 20)); /* nothing was sent after 20 */
+    assert_false(de_progress_refused(&progress, 20, false)); /* nothing was sent after 20 */
     de_progress_sent(&progress, 21);
-    assert_true(de_progress_refused(&progress, 5));
+    assert_true(de_progress_refused(&progress, 5, false));
     assert_int_equal(progress.next, 21); /* once may be an old message */
-    assert_true(de_progress_refused(&progress, 5));
+    assert_true(de_progress_refused(&progress, 5, false));
     assert_int_equal(progress.next, 6);
     assert_int_equal(progress.match, 20);
     de_progress_sent(&progress, 12);
     de_progress_acknowledged(&progress, 12);
     assert_int_equal(progress.state, DE_PROGRESS_REPLICATE);
     assert_int_equal(progress.next, 13);
+}
+
+/* A heartbeat stands behind the append under way. What refuses it must not undo the steps back. */
+static void test_a_refused_heartbeat_leads_a_probe_no_further_forward(void **state)
+{
+    uint64_t ring[WINDOW];
+    struct de_progress progress;
+
+    (void)state;
+    de_progress_init(&progress, 2, ring, WINDOW, 20, 0);
+    assert_true(de_progress_refused(&progress, 9, false));
+    de_progress_sent(&progress, 18); /* 10 .. 18 */
+    assert_true(de_progress_refused(&progress, 17, false));
+    assert_int_equal(progress.next, 10);
+    de_progress_sent(&progress, 18);
+    de_progress_unreachable(&progress); /* nor does a connection that breaks */
+    assert_int_equal(progress.next, 10);
+    de_progress_acknowledged(&progress, 0);
+    de_progress_sent(&progress, 18);
+    assert_true(de_progress_refused(&progress, 6, false));
+    assert_int_equal(progress.next, 7);
+    de_progress_sent(&progress, 18);
+    assert_true(de_progress_refused(&progress, 12, true)); /* this one knows */
+    assert_int_equal(progress.next, 13);
+}
+
+/* What of a probe has been acknowledged does not go again. */
+static void test_a_probe_that_arrived_in_part_goes_on_behind_that(void **state)
+{
+    uint64_t ring[WINDOW];
+    struct de_progress progress;
+
+    (void)state;
+    de_progress_init(&progress, 2, ring, WINDOW, 20, 0);
+    assert_true(de_progress_refused(&progress, 9, false));
+    de_progress_sent(&progress, 18);
+    de_progress_acknowledged(&progress, 13);
+    assert_int_equal(progress.state, DE_PROGRESS_PROBE);
+    assert_true(de_progress_refused(&progress, 17, false));
+    assert_int_equal(progress.next, 14);
 }
 
 static void test_probe_sends_one_at_a_time(void **state)
@@ -153,6 +194,8 @@ int main(void)
         cmocka_unit_test(test_progress_equals_the_model),
         cmocka_unit_test(test_refusal_never_moves_match),
         cmocka_unit_test(test_refused_probe_steps_below_match),
+        cmocka_unit_test(test_a_refused_heartbeat_leads_a_probe_no_further_forward),
+        cmocka_unit_test(test_a_probe_that_arrived_in_part_goes_on_behind_that),
         cmocka_unit_test(test_probe_sends_one_at_a_time),
     };
 
