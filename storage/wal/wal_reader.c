@@ -252,12 +252,13 @@ int de_wal_reader_next(struct de_wal_reader *reader, struct de_wal_item *item)
     return 1;
 }
 
-int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
-                      uint64_t group, uint64_t *offset)
+/* 1: a record that is wanted begins at *offset; 0: none does in [from, to); negative: an error. */
+static int find_record(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
+                       bool (*wanted)(const struct de_wal_record *record, uint64_t group),
+                       uint64_t group, uint64_t *offset)
 {
     DE_ASSERT(from % 8 == 0);
     DE_ASSERT(to <= window->file_size);
-    DE_ASSERT(group > 0 && group <= DE_WAL_COUNT_MAX);
     for (uint64_t at = from; at + DE_WAL_RECORD_BYTES <= to; at += 8) {
         struct de_wal_record record;
         const uint8_t *bytes;
@@ -266,14 +267,37 @@ int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from
         if (error != 0) {
             return error;
         }
-        if (de_wal_record_decode(bytes, salt, &record) && record.group < group + GROUPS_AHEAD_MAX &&
-            (record.group > group || (record.group == group && record.type == DE_WAL_SYNCED))) {
-            DE_ASSERT(at >= from && at < to);
+        if (de_wal_record_decode(bytes, salt, &record) && wanted(&record, group)) {
             *offset = at;
             return 1;
         }
     }
     return 0;
+}
+
+static bool is_proof(const struct de_wal_record *record, uint64_t group)
+{
+    DE_ASSERT(group > 0 && group <= DE_WAL_COUNT_MAX);
+    return record->group < group + GROUPS_AHEAD_MAX &&
+           (record->group > group || (record->group == group && record->type == DE_WAL_SYNCED));
+}
+
+int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
+                      uint64_t group, uint64_t *offset)
+{
+    return find_record(window, salt, from, to, is_proof, group, offset);
+}
+
+static bool is_of_group(const struct de_wal_record *record, uint64_t group)
+{
+    DE_ASSERT(group > 0 && group <= DE_WAL_COUNT_MAX);
+    return record->group == group;
+}
+
+int de_wal_find_group(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
+                      uint64_t group, uint64_t *offset)
+{
+    return find_record(window, salt, from, to, is_of_group, group, offset);
 }
 
 int de_wal_find_end(struct de_wal_window *window, uint64_t from, uint64_t *end)

@@ -79,6 +79,10 @@ int de_wal_reader_next(struct de_wal_reader *reader, struct de_wal_item *item);
 int de_wal_find_proof(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
                       uint64_t group, uint64_t *offset);
 
+/* Looks in [from, to) for any record of group number `group`; as above. */
+int de_wal_find_group(struct de_wal_window *window, uint32_t salt, uint64_t from, uint64_t to,
+                      uint64_t group, uint64_t *offset);
+
 /* The end of the last byte in [from, file size) that is not zero; `from` when all are zero. */
 int de_wal_find_end(struct de_wal_window *window, uint64_t from, uint64_t *end);
 

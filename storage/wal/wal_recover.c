@@ -210,18 +210,16 @@ static int open_segments(struct de_wal *wal, const struct de_wal_scan_result *fo
     return 0;
 }
 
-/* Zeros behind the end: what is left of a torn group must never meet the records written next. */
-static int clear_tail(struct de_wal *wal, uint64_t end)
+/* Zeros: what is left of a torn group must never meet the records written next. */
+static int clear(struct de_wal *wal, const struct de_wal_segment *segment, uint64_t offset,
+                 uint64_t end)
 {
     static const uint8_t zeros[65536];
-    struct dengine_file *file = de_wal_current(wal)->file;
-    uint64_t offset = wal->offset;
 
     DE_ASSERT(end > offset);
     DE_ASSERT(offset % DE_WAL_ALIGN_BYTES == 0);
     end = de_wal_align(end, DE_WAL_PAGE_BYTES);
-    end = end < de_wal_current(wal)->size ? end : de_wal_current(wal)->size;
-    DE_ASSERT(end <= de_wal_current(wal)->size);
+    end = end < segment->size ? end : segment->size;
     while (offset < end) {
         struct dengine_slice slice = {zeros, sizeof(zeros)};
         int error;
@@ -229,13 +227,26 @@ static int clear_tail(struct de_wal *wal, uint64_t end)
         if (end - offset < slice.size) {
             slice.size = (size_t)(end - offset);
         }
-        error = wal->dir.ops->write(wal->dir.object, file, offset, &slice, 1);
+        error = wal->dir.ops->write(wal->dir.object, segment->file, offset, &slice, 1);
         if (error != 0) {
             return error;
         }
         offset += slice.size;
     }
     return 0;
+}
+
+/* A group that begins a segment is lost with the segment's header, be it that this did not arrive
+ * or that the group was taken back. Under the next header, which may well be the same, its records
+ * would count again, should those of the new group not arrive. */
+static int clear_spare(struct de_wal *wal)
+{
+    const struct de_wal_segment *spare = &wal->segments[wal->used];
+    int error;
+
+    DE_ASSERT(wal->used < wal->segment_count);
+    error = clear(wal, spare, DE_WAL_HEADER_BYTES, spare->size);
+    return error == 0 ? wal->dir.ops->sync(wal->dir.object, spare->file) : error;
 }
 
 /* What was read may be in the page cache only; before anybody relies on it, it is made durable. */
@@ -253,7 +264,10 @@ static int settle(struct de_wal *wal, const struct de_wal_scan_result *found)
         error = wal->dir.ops->sync_dir(wal->dir.object);
     }
     if (error == 0 && dirty) {
-        error = clear_tail(wal, found->dirty_end);
+        error = clear(wal, de_wal_current(wal), wal->offset, found->dirty_end);
+    }
+    if (error == 0 && found->spare_dirty) {
+        error = clear_spare(wal);
     }
     if (error == 0) {
         error = wal->dir.ops->sync(wal->dir.object, de_wal_current(wal)->file);

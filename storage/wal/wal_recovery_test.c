@@ -196,6 +196,37 @@ static void what_is_left_of_a_torn_group_never_comes_back(void **state)
     assert_int_equal(log.last_index, 0);
 }
 
+/* The same where the torn group began a segment: with its header the segment was lost too. */
+static void what_is_left_of_a_torn_segment_never_comes_back(void **state)
+{
+    static const char second_name[] = "wal-0000000000000002.seg";
+    struct de_wal_kit *kit = *state;
+    struct de_wal_usage usage;
+    uint8_t record[512];
+    uint8_t *bytes;
+    uint64_t size;
+
+    do { /* until there is a second segment, with one group */
+        append(kit, 1, 200);
+        de_wal_usage(kit->store, &usage);
+    } while (usage.segments < 2);
+    bytes = bytes_of(kit, second_name);
+    memset(bytes, 0, 512);        /* the header did not arrive */
+    memset(bytes + 1024, 0, 512); /* nor was the mark written */
+    de_log_model_truncate(kit->model, kit->model->last_index);
+    reopen(kit);
+    expect(kit, kit->model);
+    memcpy(record, bytes_of(kit, second_name) + 512, sizeof record);
+    *kit->next = *kit->model;
+    append(kit, 1, 300);
+    de_log_model_truncate(kit->model, kit->model->last_index);
+    bytes = de_fault_dir_bytes(kit->fault, second_name, &size);
+    memcpy(bytes + 512, record, sizeof record); /* now all that did arrive is the header */
+    memset(bytes + 1024, 0, 512);
+    reopen(kit);
+    expect(kit, kit->model);
+}
+
 /* A bad record before a good one is damage: refused, named, and nothing is touched. */
 static void a_flipped_bit_in_an_early_record_is_refused(void **state)
 {
@@ -414,6 +445,7 @@ int main(void)
         TEST(a_torn_last_group_is_cut_at_every_byte),
         TEST(a_last_group_that_misses_a_sector_is_cut),
         TEST(what_is_left_of_a_torn_group_never_comes_back),
+        TEST(what_is_left_of_a_torn_segment_never_comes_back),
         TEST(a_flipped_bit_in_an_early_record_is_refused),
         TEST(a_flipped_bit_in_the_last_record_is_refused_when_it_was_synced),
         TEST(a_flipped_bit_in_a_cold_segment_is_refused),

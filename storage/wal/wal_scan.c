@@ -371,11 +371,14 @@ static int read_tail(struct scan *scan, const struct found_segment *segment,
     return got == 0 ? 0 : unreadable(scan, segment->sequence, got);
 }
 
-/* A segment that looks unused: is there proof that the group that would begin it was synced? */
+/* A segment that looks unused: is there proof that the group that would begin it was synced? And if
+ * not, is something left of it? */
 static int check_spare(struct scan *scan, const struct found_segment *spare)
 {
+    const uint32_t salt = de_wal_salt(scan->cluster_id, scan->node_id, spare->sequence);
     uint64_t to = spare->size;
     uint64_t proof = 0;
+    uint64_t left = 0;
     char name[DE_WAL_NAME_BYTES];
     int got;
 
@@ -389,15 +392,20 @@ static int check_spare(struct scan *scan, const struct found_segment *spare)
     if (got != 0) {
         return unreadable(scan, spare->sequence, got);
     }
-    got = de_wal_find_proof(&scan->window,
-                            de_wal_salt(scan->cluster_id, scan->node_id, spare->sequence),
-                            DE_WAL_HEADER_BYTES, to, scan->result->next_group, &proof);
-    de_wal_window_close(&scan->window);
+    got = de_wal_find_proof(&scan->window, salt, DE_WAL_HEADER_BYTES, to, scan->result->next_group,
+                            &proof);
     if (got == 1) {
+        de_wal_window_close(&scan->window);
         return damage(scan, spare->sequence, 0,
                       "the segment header is damaged though good records follow it");
     }
-    return got == 0 ? 0 : unreadable(scan, spare->sequence, got);
+    if (got == 0) {
+        got = de_wal_find_group(&scan->window, salt, DE_WAL_HEADER_BYTES, to,
+                                scan->result->next_group, &left);
+    }
+    de_wal_window_close(&scan->window);
+    scan->result->spare_dirty = got == 1;
+    return got >= 0 ? 0 : unreadable(scan, spare->sequence, got);
 }
 
 static int read_last(struct scan *scan, const struct found_segment *segment)

@@ -51,8 +51,10 @@ struct de_wal_scan_result {
     uint64_t last_sequence;  /* spares included */
     uint64_t end_offset;     /* where the next group goes */
     uint64_t next_group;
-    uint32_t chain;     /* header CRC of the last good record */
-    bool marked;        /* the last group's SYNCED mark stands at end_offset */
+    uint32_t chain;   /* header CRC of the last good record */
+    bool marked;      /* the last group's SYNCED mark stands at end_offset */
+    bool spare_dirty; /* the first spare has records of a group that would have begun it, and never
+                         did: they must go before another one begins it */
     uint64_t dirty_end; /* bytes behind end_offset (and its mark) up to here are not all zero;
                            <= end_offset: they are */
 };
