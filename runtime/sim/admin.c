@@ -124,6 +124,40 @@ static bool move(struct de_admin *admin, const struct de_raft_configuration *now
     return true;
 }
 
+/* What makes no sense at all, whatever the membership is. */
+static bool nonsense(struct de_admin *admin, const struct de_oracle_config *last,
+                     struct de_dice *dice)
+{
+    const uint64_t stranger = DE_ORACLE_NODES_MAX + 1;
+    const uint64_t voter = draw_member(&last->configuration, dice, DE_RAFT_VOTER);
+    static const uint32_t kinds[] = {0,
+                                     77,
+                                     DE_CHANGE_ADD_LEARNER,
+                                     DE_CHANGE_REMOVE,
+                                     DE_CHANGE_REPLACE,
+                                     DE_CHANGE_REPLACE,
+                                     DE_CHANGE_SET_VOTERS,
+                                     DE_CHANGE_SET_VOTERS,
+                                     DE_CHANGE_SET_VOTERS,
+                                     DE_CHANGE_ADDRESSES};
+    const uint64_t which = de_dice_below(dice, DE_ARRAY_SIZE(kinds));
+    struct de_change *change = &admin->change;
+
+    change->kind = kinds[which];
+    change->id = change->kind == DE_CHANGE_ADD_LEARNER ? 0 : stranger;
+    change->by = stranger;
+    change->addresses = de_host_addresses(stranger);
+    if (change->kind == DE_CHANGE_REPLACE && de_dice_chance(dice, 500000) && voter != 0) {
+        change->id = voter;
+    }
+    if (change->kind == DE_CHANGE_SET_VOTERS) { /* nobody, somebody strange, too many */
+        change->voter_count = (uint32_t)de_dice_below(dice, 3) * (DE_RAFT_MEMBERS_MAX + 1) / 2;
+        change->voters[0] = stranger;
+    }
+    admin->hopeless = true;
+    return true;
+}
+
 /* What nobody may grant. */
 static bool hopeless(struct de_admin *admin, const struct de_oracle_config *last,
                      struct de_dice *dice)
@@ -140,6 +174,13 @@ static bool hopeless(struct de_admin *admin, const struct de_oracle_config *last
         change->id = change->id != 0 ? change->id : DE_ORACLE_NODES_MAX + 1;
     }
     admin->hopeless = true;
+    return true;
+}
+
+/* A snapshot of any node's state, now. */
+static bool ask_snapshot(struct de_admin *admin)
+{
+    admin->type = DE_REQUEST_SNAPSHOT;
     return true;
 }
 
@@ -185,6 +226,24 @@ static bool choose_change(struct de_admin *admin, struct de_dice *dice)
     default:
         return voters < admin->goal ? grow(admin, now, dice) : shrink(admin, now, dice);
     }
+}
+
+/* Dice of their own say whether it is something else this time: what the others mean stays. */
+static bool choose(struct de_admin *admin, struct de_dice *dice)
+{
+    const struct de_oracle_config *last = de_oracle_last_config(admin->oracle);
+    struct de_dice other;
+    uint64_t point;
+
+    admin_dice(admin, &other, 5);
+    point = de_dice_below(&other, 100);
+    if (point < 5) {
+        return ask_snapshot(admin);
+    }
+    if (point < 8) {
+        return nonsense(admin, last, &other);
+    }
+    return admin->options.changes ? choose_change(admin, dice) : transfer(admin, dice);
 }
 
 /* ---- asking ---- */
@@ -279,6 +338,16 @@ static void try_again(struct de_admin *admin, uint64_t hint, uint64_t wait_ns)
                    DE_ADMIN_RETRY, DE_ADMIN_ENDPOINT, admin->attempt, NULL);
 }
 
+/* Whoever is asked for what must be refused, knows that nothing came of it. */
+static void check_refusal(struct de_admin *admin, int status)
+{
+    if (admin->hopeless && status != 0 && dengine_outcome(status) != DENGINE_NOT_DONE) {
+        de_verdict_fail(admin->verdict, DE_VERDICT_CORRECTNESS, admin->kernel->now_ns, "refusal",
+                        "what must be refused (type %u, kind %u) is answered with %s", admin->type,
+                        admin->change.kind, dengine_error_name(status));
+    }
+}
+
 void de_admin_receive(struct de_admin *admin, struct dengine_slice bytes)
 {
     struct de_rpc_reply reply;
@@ -293,6 +362,7 @@ void de_admin_receive(struct de_admin *admin, struct dengine_slice bytes)
     } else if (admin->tries < TRIES_MAX && reply.status == DENGINE_E_BUSY) {
         try_again(admin, admin->target, 100 * DE_NS_PER_MS);
     } else {
+        check_refusal(admin, reply.status);
         end(admin, reply.status);
     }
 }
@@ -315,7 +385,7 @@ static void run_next(void *context, const struct de_sim_event *event)
     admin->type = DE_REQUEST_CHANGE;
     memset(&admin->change, 0, sizeof(admin->change));
     admin_dice(admin, &dice, 0);
-    chosen = admin->options.changes ? choose_change(admin, &dice) : transfer(admin, &dice);
+    chosen = choose(admin, &dice);
     if (!chosen) {
         rest(admin);
         return;

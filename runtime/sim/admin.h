@@ -1,9 +1,10 @@
 /* runtime/sim/admin.h - the simulated operator: changes the membership and hands leadership over.
  *
  * One request at a time. It wanders between sizes of the cluster (adds learners, promotes them,
- * removes, replaces, names whole sets of voters), transfers leadership to anybody, and now and then
- * asks for what must be refused. Servers that join are started then, without a membership of their
- * own; some that were removed go for good, others run on and must not disturb.
+ * removes, replaces, names whole sets of voters), transfers leadership to anybody, asks for
+ * snapshots, and now and then for what must be refused. Servers that join are started then, without
+ * a membership of their own; some that were removed go for good, others run on and must not
+ * disturb.
  *
  * Requests and answers get lost like all others: then the operator does not know, and looks. What
  * it is told, the oracle checks at the host that says it. One thread. */

@@ -151,6 +151,25 @@ static void admin_done(struct de_request *base, int status, const struct dengine
     end_with(request, status);
 }
 
+/* A snapshot that was asked for covers what had been applied by then, and nothing that is not
+ * committed. */
+static void snapshot_done(struct de_request *base, int status, const struct dengine_result *result)
+{
+    struct de_host_request *request = DE_CONTAINER_OF(base, struct de_host_request, base);
+    const struct de_host_shared *shared = request->host->shared;
+
+    DE_ASSERT((status == 0) == (result != NULL));
+    if (status == 0 && (result->revision < request->applied ||
+                        result->revision > shared->oracle->committed_count)) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "covered",
+                        "node %u had applied entry %llu when a snapshot was asked for, and answers "
+                        "with one of entry %llu",
+                        request->host->id, (unsigned long long)request->applied,
+                        (unsigned long long)result->revision);
+    }
+    end_with(request, status);
+}
+
 void de_host_request_submit(struct de_host_request *request)
 {
     struct de_host *host = request->host;
@@ -169,6 +188,8 @@ void de_host_request_submit(struct de_host_request *request)
 /* False: not a request. */
 static bool fill(struct de_host_request *request, const struct de_rpc_request *wanted)
 {
+    struct de_raft_view view;
+
     memcpy(request->body, wanted->body.data, wanted->body.size);
     request->base.type = wanted->type;
     request->base.command = dengine_bytes(request->body, wanted->body.size);
@@ -204,6 +225,12 @@ static bool fill(struct de_host_request *request, const struct de_rpc_request *w
         request->base.change = &request->change;
         request->base.done = admin_done;
         return de_rpc_change_decode(wanted->body, &request->change);
+    case DE_REQUEST_SNAPSHOT:
+        de_host_view(request->host, &view);
+        request->applied = view.applied;
+        request->base.command = dengine_bytes(NULL, 0);
+        request->base.done = snapshot_done;
+        return true;
     case DE_REQUEST_TRANSFER:
         if (request->host->admin_closed) {
             return false;

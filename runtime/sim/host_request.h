@@ -20,6 +20,7 @@ struct de_host_request {
     bool looks;              /* a look at a lease */
     bool eventual;           /* ... of whatever has been applied */
     struct de_change change; /* CHANGE */
+    uint64_t applied;        /* SNAPSHOT: when it was asked for */
     bool covered;            /* a read by lease: it was found to run */
     bool view_open;          /* ... and this is what it reads */
     struct de_kv_view view;

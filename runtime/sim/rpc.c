@@ -54,7 +54,7 @@ size_t de_rpc_change_encode(const struct de_change *change, uint8_t *buffer)
     de_write_u64(&writer, change->id);
     de_write_u64(&writer, change->by);
     de_write_u32(&writer, change->voter_count);
-    for (uint32_t i = 0; i < change->voter_count; i++) {
+    for (uint32_t i = 0; i < change->voter_count && i < DE_RAFT_MEMBERS_MAX; i++) {
         de_write_u64(&writer, change->voters[i]);
     }
     de_write_slice(&writer, dengine_str(change->addresses.peer));
