@@ -3,6 +3,7 @@
 #include "core/base/assert.h"
 #include "proto/peer_codec.h"
 #include "runtime/sim/dice.h"
+#include "runtime/sim/garble.h"
 
 uint64_t de_host_delay(struct de_host *host, uint64_t mean_ns)
 {
@@ -380,6 +381,51 @@ static void codec_failed(struct de_host *host, uint32_t from, int err)
                     err != 0 ? "" : " that was damaged under way", dengine_error_name(err));
 }
 
+/* Refused, counted, and nothing else. */
+static void check_garbled(struct de_host *host, const struct de_garbled *garbled,
+                          const struct de_node_status *before)
+{
+    const struct de_host_shared *shared = host->shared;
+    struct de_node_status after;
+
+    de_node_get_status(host->node, &after);
+    if (after.dropped_messages + after.raft.dropped_messages <=
+            before->dropped_messages + before->raft.dropped_messages ||
+        after.raft.term != before->raft.term || after.raft.vote != before->raft.vote ||
+        after.raft.role != before->raft.role || after.raft.leader != before->raft.leader ||
+        after.raft.commit != before->raft.commit || after.raft.halted != before->raft.halted) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "garbled",
+                        "node %u does not refuse %s (of type %u)", host->id, garbled->what,
+                        garbled->message.raft.type);
+    }
+}
+
+/* Now and then one that means nothing comes first. False: the host has stopped meanwhile. */
+static bool receive_garbled(struct de_host *host, const struct de_peer_message *message)
+{
+    const uint32_t ppm = host->shared->network->trouble.garble_ppm;
+    const uint64_t life = host->lives;
+    struct de_node_status before;
+    struct de_garbled garbled;
+    struct de_dice dice;
+
+    /* Where there is no room for entries they are left out, and nobody looks at them. */
+    if (ppm == 0 || host->room == DENGINE_LOG_ROOM_NONE) {
+        return true;
+    }
+    de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_GARBLE,
+                 (uint64_t)host->id << 48 | host->received++);
+    de_node_get_status(host->node, &before);
+    if (!de_dice_chance(&dice, ppm) || !de_garble(&garbled, message, &before.raft, &dice)) {
+        return true;
+    }
+    de_node_receive(host->node, &garbled.message, de_host_clock(host));
+    check_garbled(host, &garbled, &before);
+    de_garbled_free(&garbled);
+    de_host_stepped(host);
+    return host->running && host->lives == life;
+}
+
 void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
                      struct dengine_slice bytes)
 {
@@ -400,7 +446,9 @@ void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
         if (err != 0) {
             return;
         }
-        de_node_receive(host->node, &decoded->message, de_host_clock(host));
+        if (receive_garbled(host, &decoded->message)) {
+            de_node_receive(host->node, &decoded->message, de_host_clock(host));
+        }
         de_peer_decoded_free(decoded);
     }
     de_host_stepped(host);

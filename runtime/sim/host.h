@@ -256,7 +256,8 @@ struct de_host {
     bool trap_sprung;                /* AFTER_SEND: crash when the step is over */
     struct de_host_crash trap_crash; /* how, at a trap or after a halt */
     struct de_host_clock clock;
-    uint64_t draws; /* jobs that have drawn a delay */
+    uint64_t draws;    /* jobs that have drawn a delay */
+    uint64_t received; /* messages, while some of them come garbled */
     uint64_t requests_ended;
     uint64_t lease_reads; /* answered by lease */
     uint32_t reads_open;  /* by lease, whose threads are on their way; of this life */

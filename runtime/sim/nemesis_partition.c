@@ -205,6 +205,7 @@ static void trouble(const struct de_nemesis_work *work, int sign)
     change.replay_ppm = fault->kind == DE_FAULT_REPLAY ? rate : 0;
     change.tail_ppm = fault->kind == DE_FAULT_TAIL ? rate : 0;
     change.corrupt_ppm = fault->kind == DE_FAULT_CORRUPT ? rate : 0;
+    change.garble_ppm = fault->kind == DE_FAULT_GARBLE ? rate : 0;
     de_network_add_trouble(work->nemesis->network, &change, sign);
 }
 

@@ -405,6 +405,7 @@ void de_network_add_trouble(struct de_network *network, const struct de_network_
     now->replay_ppm = adjust(now->replay_ppm, trouble->replay_ppm, sign);
     now->tail_ppm = adjust(now->tail_ppm, trouble->tail_ppm, sign);
     now->corrupt_ppm = adjust(now->corrupt_ppm, trouble->corrupt_ppm, sign);
+    now->garble_ppm = adjust(now->garble_ppm, trouble->garble_ppm, sign);
 }
 
 void de_network_heal(struct de_network *network)

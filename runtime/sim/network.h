@@ -33,6 +33,7 @@ struct de_network_trouble {
     uint32_t replay_ppm;  /* of packets that come once more, up to replay_ns later */
     uint32_t tail_ppm;    /* of packets that are late by up to tail_ns */
     uint32_t corrupt_ppm; /* of packets that arrive damaged; not to or from once_from endpoints */
+    uint32_t garble_ppm; /* before so many messages a node gets one that means nothing (garble.h) */
 };
 
 struct de_link {

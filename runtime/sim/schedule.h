@@ -82,7 +82,10 @@ extern "C" {
       "each new leader is cut off within b us, with a friend if a & 1")                            \
     X(STALE, "stale", 5, USUAL, DELAY,                                                             \
       "target hears no node; after a us none hears it; when another leads, all comes at once; b: " \
-      "but what that one sends")
+      "but what that one sends")                                                                   \
+    /* Those that came later, see DE_FAULT_APART. */                                               \
+    X(GARBLE, "garble", 4, USUAL, RATE,                                                            \
+      "before a ppm of all messages a node gets one with a good checksum that means nothing")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,
@@ -94,6 +97,9 @@ enum de_fault_kind {
 /* Kinds as a set. */
 #define DE_FAULT_BIT(name) (UINT64_C(1) << DE_FAULT_##name)
 #define DE_FAULT_ALL       ((UINT64_C(1) << DE_FAULT_KINDS) - 1)
+/* Kinds from this one on came later. They are drawn apart from the others, so that of a seed what
+ * it was before stays. */
+#define DE_FAULT_APART DE_FAULT_GARBLE
 
 /* For de_fault.target: who leads when the fault starts. */
 #define DE_FAULT_LEADER 0u
@@ -120,9 +126,9 @@ struct de_schedule_options {
     uint64_t allowed; /* set of kinds */
     uint64_t start_ns;
     uint64_t end_ns;
-    uint64_t gap_ns; /* mean time between the starts of two faults */
+    uint64_t gap_ns;     /* mean time between the starts of two faults */
     uint32_t themed_ppm; /* chance of a set of kinds that go deep together */
-    uint32_t traps;  /* kinds of traps, from 1; 0 = those that every run comes by */
+    uint32_t traps;      /* kinds of traps, from 1; 0 = those that every run comes by */
     bool late_churn; /* leaders may lead for a while, and have a lease, before they are cut off */
 };
 

@@ -7,6 +7,12 @@
 #include "runtime/sim/kernel.h"
 #include "runtime/sim/schedule.h"
 
+/* Of the kinds that came later (schedule.h): how often one of them is among those of a run, how
+ * much rarer its faults are, and where their numbers begin. */
+#define APART_PPM   200000
+#define APART_GAP   4
+#define APART_FIRST (UINT64_C(1) << 32)
+
 /* ---- durations ---- */
 
 static uint64_t duration_USUAL(struct de_dice *dice)
@@ -248,9 +254,11 @@ static const uint64_t themes[] = {
         DE_FAULT_BIT(REPLAY),
 };
 
+#define EARLY_KINDS ((UINT64_C(1) << DE_FAULT_APART) - 1)
+
 static uint64_t draw_kinds(struct de_dice *dice, const struct de_schedule_options *options)
 {
-    const uint64_t allowed = options->allowed;
+    const uint64_t allowed = options->allowed & EARLY_KINDS;
 
     /* A share between a fifth and all of the kinds. */
     uint32_t share_ppm = (uint32_t)de_dice_between(dice, 200000, DE_DICE_CERTAIN_PPM);
@@ -258,7 +266,7 @@ static uint64_t draw_kinds(struct de_dice *dice, const struct de_schedule_option
     bool themed = de_dice_chance(dice, options->themed_ppm);
     uint64_t chosen = 0;
 
-    for (uint32_t kind = 0; kind < DE_FAULT_KINDS; kind++) {
+    for (uint32_t kind = 0; kind < DE_FAULT_APART; kind++) {
         if (de_dice_chance(dice, share_ppm)) {
             chosen |= UINT64_C(1) << kind;
         }
@@ -268,6 +276,19 @@ static uint64_t draw_kinds(struct de_dice *dice, const struct de_schedule_option
     }
     chosen &= allowed;
     return chosen != 0 ? chosen : allowed;
+}
+
+/* Each of those that came later has its own chance. */
+static uint64_t draw_kinds_apart(struct de_dice *dice, const struct de_schedule_options *options)
+{
+    uint64_t chosen = 0;
+
+    for (uint32_t kind = DE_FAULT_APART; kind < DE_FAULT_KINDS; kind++) {
+        if (de_dice_chance(dice, APART_PPM)) {
+            chosen |= UINT64_C(1) << kind;
+        }
+    }
+    return chosen & options->allowed;
 }
 
 static uint32_t draw_kind(struct de_dice *dice, uint64_t chosen)
@@ -293,20 +314,19 @@ static uint32_t draw_kind(struct de_dice *dice, uint64_t chosen)
     }
 }
 
-void de_schedule_draw(struct de_schedule *schedule, const struct de_schedule_options *options)
+/* Faults of these kinds, numbered from first on. */
+static void draw_faults(struct de_schedule *schedule, const struct de_schedule_options *options,
+                        uint64_t chosen, uint64_t first, uint64_t gap_ns)
 {
-    struct de_dice dice;
     uint64_t at_ns = options->start_ns;
-    uint64_t chosen;
 
-    DE_ASSERT(options->allowed != 0 && options->gap_ns > 0);
-    de_dice_init(&dice, options->seed, DE_DICE_NEMESIS, 0);
-    chosen = draw_kinds(&dice, options);
-    for (uint64_t number = 1;; number++) {
+    DE_ASSERT(chosen != 0 && gap_ns > 0);
+    for (uint64_t number = first;; number++) {
         struct de_fault fault = {0};
+        struct de_dice dice;
 
         de_dice_init(&dice, options->seed, DE_DICE_NEMESIS, number);
-        at_ns += de_dice_exponential(&dice, options->gap_ns);
+        at_ns += de_dice_exponential(&dice, gap_ns);
         if (at_ns >= options->end_ns) {
             break;
         }
@@ -320,5 +340,22 @@ void de_schedule_draw(struct de_schedule *schedule, const struct de_schedule_opt
         fault.duration_ns = kinds[fault.kind].duration(&dice) / DE_NS_PER_US * DE_NS_PER_US;
         kinds[fault.kind].parameters(&dice, options, &fault);
         de_schedule_add(schedule, &fault);
+    }
+}
+
+void de_schedule_draw(struct de_schedule *schedule, const struct de_schedule_options *options)
+{
+    struct de_dice dice;
+    uint64_t chosen;
+
+    DE_ASSERT(options->allowed != 0 && options->gap_ns > 0);
+    if ((options->allowed & EARLY_KINDS) != 0) {
+        de_dice_init(&dice, options->seed, DE_DICE_NEMESIS, 0);
+        draw_faults(schedule, options, draw_kinds(&dice, options), 1, options->gap_ns);
+    }
+    de_dice_init(&dice, options->seed, DE_DICE_NEMESIS, APART_FIRST);
+    chosen = draw_kinds_apart(&dice, options);
+    if (chosen != 0) {
+        draw_faults(schedule, options, chosen, APART_FIRST + 1, APART_GAP * options->gap_ns);
     }
 }
