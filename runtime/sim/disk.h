@@ -75,7 +75,7 @@ struct de_disk {
     uint64_t capacity_bytes;               /* for all files; UINT64_MAX = no bound */
     bool no_sync;                          /* a sync says yes and does nothing, for ever */
     bool troubled;                         /* this life of the process has been told of a fault */
-    bool rotten;                           /* durable bits have been turned */
+    bool rotten;                           /* durable bits have been turned, or files are gone */
     /* Counters for the host's time model and for reports. */
     uint64_t writes;
     uint64_t syncs;
@@ -116,6 +116,10 @@ void de_disk_lose(struct de_disk *disk);
 int de_disk_check(struct de_disk *disk, enum de_disk_operation operation);
 /* 0, or NO_SPACE when the files must not grow by so many bytes. Part of the table. */
 int de_disk_reserve(struct de_disk *disk, uint64_t bytes);
+
+/* The files whose names begin so are gone for good, and nothing else. No process may be using the
+ * disk. */
+void de_disk_lose_files(struct de_disk *disk, const char *prefix);
 
 /* A hash of all names and contents as a process sees them. */
 uint64_t de_disk_digest(const struct de_disk *disk);

@@ -78,3 +78,32 @@ void de_disk_lose(struct de_disk *disk)
 {
     de_disk_deinit(disk);
 }
+
+void de_disk_lose_files(struct de_disk *disk, const char *prefix)
+{
+    const struct dengine_dir dir = de_disk_dir(disk);
+    const uint64_t fails_in = disk->fails_in[DE_DISK_SYNC];
+    size_t at = 0;
+
+    DE_ASSERT(disk->open_files == NULL);
+    de_disk_fail(disk, DE_DISK_SYNC, UINT64_MAX); /* nobody syncs: they are just gone */
+    while (at < disk->name_count) {
+        char name[DE_DISK_NAME_MAX + 1];
+
+        memcpy(name, disk->names[at].text, sizeof(name));
+        if (strncmp(name, prefix, strlen(prefix)) != 0) {
+            at++;
+        } else {
+            const int err = dir.ops->remove(dir.object, name);
+
+            DE_ASSERT(err == 0);
+            disk->rotten = true;
+        }
+    }
+    if (disk->rotten) {
+        const int err = dir.ops->sync_dir(dir.object);
+
+        DE_ASSERT(err == 0);
+    }
+    de_disk_fail(disk, DE_DISK_SYNC, fails_in);
+}

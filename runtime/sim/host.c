@@ -209,6 +209,25 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
     de_host_watch_start(host, index);
 }
 
+/* What is neither in its log nor in a snapshot, a node could not give to anybody: it refuses to
+ * start. */
+static void check_covered(struct de_host *host)
+{
+    const struct de_host_shared *shared = host->shared;
+    const uint64_t covered = de_host_newest_snapshot(host);
+    struct dengine_log_state log;
+
+    host->log.ops->state(host->log.object, &log);
+    DE_ASSERT(log.first_index > 0);
+    if (covered < log.first_index - 1) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "covered",
+                        "node %u has started with a log that begins after entry %llu, and its "
+                        "newest snapshot covers %llu",
+                        host->id, (unsigned long long)(log.first_index - 1),
+                        (unsigned long long)covered);
+    }
+}
+
 static void node_options(struct de_host *host, struct de_node_options *options)
 {
     const struct de_host_shared *shared = host->shared;
@@ -263,6 +282,7 @@ void de_host_start(struct de_host *host)
         boot_failed(host, "boot", "does not boot", message, err);
         return;
     }
+    check_covered(host);
     de_dice_init(&host->node_pool.dice, host->shared->kernel->seed, DE_DICE_MEMORY,
                  (uint64_t)host->id << 32 | host->lives);
     host->node_pool.scarce_ppm = host->shared->scarce_ppm;

@@ -150,6 +150,8 @@ void de_host_kill_snapshots(struct de_host *host);
 /* The log store as the node sees it: the oracle learns of compactions and of resets at boot
  * (host_log.c). */
 struct dengine_log_store de_host_log_probe(struct de_host *host);
+/* What the newest snapshot covers; UINT64_MAX where there are no snapshots at all. */
+uint64_t de_host_newest_snapshot(struct de_host *host);
 /* A client's request (host_request.c); submits it to the node. */
 void de_host_request(struct de_host *host, uint32_t client, struct dengine_slice bytes);
 /* All requests of this life are forgotten; with ended_required each must have ended. */

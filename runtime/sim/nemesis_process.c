@@ -269,6 +269,20 @@ void de_start_disk_loss(struct de_nemesis_work *work)
     }
 }
 
+/* Whoever has cut its log behind them must not start again; the others may. */
+void de_start_snapshot_loss(struct de_nemesis_work *work)
+{
+    const struct de_host_crash how = de_nemesis_crash_of(work->fault->a);
+    struct de_host *host = target_of(work);
+
+    if (may_damage(work) && host->lives > 0) {
+        work->nemesis->damaged |= UINT64_C(1) << work->state->target;
+        de_host_crash(host, &how);
+        de_disk_lose_files(&host->disk, "snapshot-");
+        de_nemesis_restart_later(work->nemesis, host->id, work->fault->duration_ns);
+    }
+}
+
 void de_start_drift(struct de_nemesis_work *work)
 {
     uint64_t rate = work->fault->a;

@@ -85,7 +85,9 @@ extern "C" {
       "but what that one sends")                                                                   \
     /* Those that came later, see DE_FAULT_APART. */                                               \
     X(GARBLE, "garble", 4, USUAL, RATE,                                                            \
-      "before a ppm of all messages a node gets one with a good checksum that means nothing")
+      "before a ppm of all messages a node gets one with a good checksum that means nothing")      \
+    X(SNAPSHOT_LOSS, "snapshot-loss", 2, CRASH, CRASH,                                             \
+      "target stops (a as in crash), and its snapshots alone are gone")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,
