@@ -297,7 +297,7 @@ static int plan_raft(const struct dengine_config *config, struct de_plan *plan, 
     raft->window_bytes_max = 8ull * raft->append_bytes_max;
     raft->uncommitted_bytes_max = plan->limits.pending_bytes_max + plan->limits.batch_bytes_max;
     raft->hold_entries_max = 65536;
-    raft->term_runs_max = 1024;
+    raft->term_runs_max = 16384;
     raft->size_ring = 65536;
     if (raft->election_timeout_max_ns < raft->election_timeout_min_ns) {
         return refuse(text, "raft.election.election_timeout_max must be at least "
