@@ -14,6 +14,8 @@
 #define DELIVER 17
 /* Steps that the black-box search may take for one key. */
 #define CHECK_STEPS_MAX 2000000
+/* So many rests, each a draw of its own, until a client has surely begun a write. */
+#define RESTS_MAX 64
 
 struct world {
     const struct de_run_options *options;
@@ -378,6 +380,21 @@ static void end_scarcity(struct world *world)
     }
 }
 
+/* How long it may take clients to ask for what serves() waits for, of the one that is well. A lone
+ * one may have to try many nodes before; and clients that rest for long do little at all, as those
+ * to whom a failure was minimized: that must not look like a cluster that does not serve. */
+static uint64_t asking_ns(const struct world *world)
+{
+    const struct de_cluster *cluster = &world->cluster;
+    const uint64_t rest_ns =
+        cluster->queues.clients > 0 && cluster->queues.think_ns > cluster->workload.think_ns
+            ? cluster->queues.think_ns
+            : cluster->workload.think_ns;
+
+    DE_ASSERT(cluster->workload.keys > 0);
+    return de_workload_final_ns(&world->workload) / cluster->workload.keys + RESTS_MAX * rest_ns;
+}
+
 static void run_healed(struct world *world)
 {
     uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns + 8 * DE_NS_PER_S;
@@ -386,11 +403,7 @@ static void run_healed(struct world *world)
     end_scarcity(world);
     world->core = de_nemesis_heal(&world->nemesis, choose_core(world));
     world->healed_ns = world->kernel.now_ns;
-    /* A lone client may have to try many before it comes by the only one that is well. */
-    if (!run_until(world,
-                   world->healed_ns + bound_ns +
-                       de_workload_final_ns(&world->workload) / world->cluster.workload.keys,
-                   serves)) {
+    if (!run_until(world, world->healed_ns + bound_ns + asking_ns(world), serves)) {
         liveness(world, "recovers",
                  world->workload.last_ok_write_ns > world->healed_ns
                      ? "nobody has got a lock in time after a quorum was healed"
