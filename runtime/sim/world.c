@@ -135,6 +135,13 @@ static void fill_shared(struct world *world)
     }
 }
 
+/* Also where nobody changes them any more: those who never joined are still none (shrink.h). */
+static bool members_vary(const struct de_cluster *cluster)
+{
+    DE_ASSERT(cluster->nodes > 0);
+    return cluster->admin_changes || cluster->spares > 0;
+}
+
 static void world_init(struct world *world, const struct de_run_options *options,
                        struct de_run_result *result)
 {
@@ -156,7 +163,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
                     world->cluster.nodes, &plan->schedule);
     world->nemesis.forgetful = world->cluster.flush_bytes > 0;
-    world->nemesis.members_vary = world->cluster.admin_changes;
+    world->nemesis.members_vary = members_vary(&world->cluster);
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
         world->hosts[id].disk.no_sync = world->cluster.no_sync;
@@ -349,7 +356,7 @@ static uint32_t choose_core(const struct world *world)
     uint32_t core = 0;
     struct de_dice dice;
 
-    if (!world->cluster.admin_changes) {
+    if (!members_vary(&world->cluster)) {
         return 0; /* the nemesis knows */
     }
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
