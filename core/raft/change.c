@@ -52,12 +52,13 @@ void de_change_settle(struct de_raft *raft)
 }
 
 /* Thesis 4.2.2: a leader that is not in the configuration any more manages the cluster until that
- * is committed; its own log does not count. */
+ * is committed; its own log does not count. A learner that had to lead (election.c) does so until
+ * an entry of its own is committed, and with it all that the others lacked. */
 bool de_change_is_removed(const struct de_raft *raft)
 {
     DE_ASSERT(raft->role == DE_RAFT_LEADER);
     DE_ASSERT(raft->configurations.current_index <= raft->log.last_index);
-    return raft->configurations.current_index <= raft->commit &&
+    return raft->configurations.current_index <= raft->commit && de_leader_is_ready(raft) &&
            !de_configuration_is_voter(&raft->configurations.current, raft->options.id);
 }
 

@@ -16,8 +16,12 @@ void de_election_arm(struct de_raft *raft)
 }
 
 /* Voters of either half may lead (thesis 4.3). So may a server that is on its way out, until that
- * is committed (thesis 4.2.2): it may be the only one whose log is long enough. A new term also
- * needs room in the log, and to be one that others, and our own disk, would be believed with. */
+ * is committed (thesis 4.2.2): it may be the only one whose log is long enough. And so may a
+ * learner on its way in, of which it does not know: somebody whose configuration counts its vote,
+ * and who has a shorter log, has asked for that. It cannot grant it, and should others not be
+ * electable, its log is the one to go on with. The quorum it needs is one of voters all the same,
+ * by the newest configuration in its log. A new term also needs room in the log, and to be one that
+ * others, and our own disk, would be believed with. */
 bool de_election_may_stand(const struct de_raft *raft)
 {
     const struct de_configurations *configurations = &raft->configurations;
@@ -29,7 +33,7 @@ bool de_election_may_stand(const struct de_raft *raft)
     bool was_voter = configurations->current_index > raft->commit &&
                      de_configuration_is_voter(&configurations->previous, id);
     bool has_room = de_term_runs_free(&raft->log) > 0 && raft->term < DE_INDEX_MAX - 1;
-    return (is_voter || was_voter) && has_room;
+    return (is_voter || was_voter || raft->elections.needed) && has_room;
 }
 
 /* Our own ballot; it counts if the configuration says so. */

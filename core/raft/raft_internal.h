@@ -66,6 +66,7 @@ struct de_elections {
     bool previous_asked;
     bool request_due;   /* vote requests wait for our own vote to be durable */
     bool by_transfer;   /* the leader told us to campaign */
+    bool needed;        /* a learner: who asked for our vote cannot do without our log */
     uint64_t grant_due; /* whom we voted for, while that is not durable; 0 = none */
     /* Until then we vote for nobody: a leader was heard, whose lease may count on us. */
     uint64_t promised_until_ns;

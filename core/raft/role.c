@@ -28,6 +28,7 @@ void de_become_follower(struct de_raft *raft, uint64_t term, uint64_t leader)
     }
     raft->role = DE_RAFT_FOLLOWER;
     raft->leader = leader;
+    raft->elections.needed = raft->elections.needed && leader == 0;
     raft->elections.request_due = false;
     memset(&raft->leading, 0, sizeof(raft->leading));
     if (was_leader) {
@@ -80,6 +81,7 @@ void de_become_leader(struct de_raft *raft)
     DE_ASSERT(raft->vote == raft->options.id && de_term_is_durable(raft));
     raft->role = DE_RAFT_LEADER;
     raft->leader = raft->options.id;
+    raft->elections.needed = false;
     raft->recovering = false; /* nothing committed is missing from a leader's log, see recovery.c */
     raft->reads.round_open = false;
     raft->reads.waiting = false;

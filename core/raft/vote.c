@@ -47,6 +47,22 @@ static void answer(struct de_raft *raft, const struct de_raft_message *request, 
     DE_ASSERT_IMPLIES(granted && !reply->pre_vote, reply->term == raft->term);
 }
 
+/* Whether our log is too long for the candidate's; then a learner takes note, see election.c. */
+static bool refuses(struct de_raft *raft, const struct de_raft_message *request)
+{
+    const struct de_raft_configuration *configuration = &raft->configurations.current;
+
+    DE_ASSERT(!raft->elections.needed || raft->leader == 0);
+    if (is_up_to_date(raft, request)) {
+        return false;
+    }
+    if (raft->leader == 0 && de_configuration_find(configuration, raft->options.id) >= 0 &&
+        !de_configuration_is_voter(configuration, raft->options.id)) {
+        raft->elections.needed = true;
+    }
+    return true;
+}
+
 static void on_vote(struct de_raft *raft, const struct de_raft_message *request)
 {
     bool has_voted_for_it = raft->vote == request->from;
@@ -56,7 +72,7 @@ static void on_vote(struct de_raft *raft, const struct de_raft_message *request)
     DE_SOMETIMES(raft->vote != 0 && !has_voted_for_it,
                  "two candidates of one term ask for the same vote");
     DE_SOMETIMES(has_voted_for_it, "a candidate asks again for the vote that it has");
-    if (!has_voted_for_it && !(is_free && is_up_to_date(raft, request))) {
+    if (!has_voted_for_it && !(is_free && !refuses(raft, request))) {
         answer(raft, request, false);
         return;
     }
@@ -82,7 +98,7 @@ void de_vote_on_request(struct de_raft *raft, const struct de_raft_message *requ
         DE_SOMETIMES(request->term > raft->term, "a later term is ignored while a leader is heard");
         return; /* not even its term counts: it may be a server that was removed */
     } else if (request->pre_vote) {
-        answer(raft, request, is_up_to_date(raft, request));
+        answer(raft, request, !refuses(raft, request));
     } else {
         if (request->term > raft->term) {
             de_become_follower(raft, request->term, 0);

@@ -247,7 +247,22 @@ void de_oracle_check_quorum(struct de_oracle *oracle, uint64_t now_ns, uint32_t 
     }
 }
 
-/* Thesis 4.2.2: who was removed, and knows that it is committed, does not stand for election. */
+/* Whether by the newest configuration in somebody's log this node is a voter. */
+static bool is_voter_for_somebody(const struct de_oracle *oracle, uint32_t id)
+{
+    for (uint32_t other = 1; other <= oracle->node_count; other++) {
+        struct de_raft_configuration configuration;
+
+        config_at(oracle, other, oracle->nodes[other].config_count, &configuration);
+        if ((flags_of(&configuration, id) & ANY_VOTER) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Thesis 4.2.2: who was removed, and knows that it is committed, does not stand for election. Nor
+ * does a learner, unless it is on its way in (core/raft/election.c). */
 static void check_leader_votes(struct de_oracle *oracle, uint64_t now_ns, uint32_t id,
                                uint64_t term)
 {
@@ -256,6 +271,10 @@ static void check_leader_votes(struct de_oracle *oracle, uint64_t now_ns, uint32
     size_t count = node->config_count;
 
     config_at(oracle, id, count, &configuration);
+    if ((flags_of(&configuration, id) & DE_RAFT_LEARNER) != 0 &&
+        is_voter_for_somebody(oracle, id)) {
+        return;
+    }
     if ((flags_of(&configuration, id) & ANY_VOTER) == 0 &&
         (count == 0 || node->configs[count - 1] <= node->commit)) {
         de_verdict_fail(oracle->verdict, DE_VERDICT_CORRECTNESS, now_ns, "leader-votes",
