@@ -333,6 +333,7 @@ void de_cluster_draw(struct de_cluster *cluster, const struct de_scenario *scena
     draw_room(scenario, seed, cluster);
     draw_sites(seed, cluster);
     cluster->no_sync = scenario->no_sync;
+    cluster->upgrades = scenario->upgrades;
     cluster->raft.id = 1;
     DE_ASSERT(de_raft_check_options(&cluster->raft, &reason) == 0);
 }

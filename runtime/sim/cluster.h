@@ -36,6 +36,7 @@ struct de_cluster {
     bool no_rejoin;         /* see host.h */
     bool forwarding;        /* followers forward requests */
     bool no_sync;           /* see disk.h */
+    bool upgrades;          /* see upgrade.h */
     uint32_t slow_read_ppm; /* of the reads of the log are very slow, until the healing */
     uint32_t scarce_ppm;    /* of the allocations of running nodes fail, until the healing */
     uint64_t disk_latency_ns;

@@ -41,6 +41,7 @@ enum de_dice_stream {
     DE_DICE_RANGE = 23,   /* entity: client of ranges and operation number; 0: their cluster */
     DE_DICE_QUEUE = 24,   /* entity: client of locks and elections and its draw; 0: their cluster */
     DE_DICE_GARBLE = 25,  /* entity: host and number of the message it got */
+    DE_DICE_VERSION = 30, /* entity: host and incarnation; when it is upgraded */
     DE_DICE_SITE = 22,    /* entity: host, or 0: which sites have a chance (core/base/site.h) */
 };
 

@@ -74,6 +74,8 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
     de_sim_pool_init(&host->kv_pool, shared->memory_fill);
     de_dice_init(&dice, shared->kernel->seed, DE_DICE_CLOCK, id);
     start_ns = de_dice_between(&dice, DE_NS_PER_S, 100000 * DE_NS_PER_S);
+    host->older =
+        shared->upgrades && de_dice_draw(shared->kernel->seed, DE_DICE_VERSION, id, 0) % 4 != 0;
     de_host_clock_init(host, start_ns, draw_rate(&dice, shared->clock_ppm));
 }
 
@@ -177,6 +179,30 @@ static void discard_machine(struct de_host *host)
     host->kv_exists = false;
 }
 
+/* Upgrades a machine of the version before in every second of its starts, or thereabouts; it then
+ * finds the state that it has left behind. */
+static void upgrade(struct de_host *host)
+{
+    const uint64_t seed = host->shared->kernel->seed;
+
+    if (host->older && de_dice_draw(seed, DE_DICE_VERSION, host->id, host->lives) % 2 == 0) {
+        host->older = false;
+        if (host->kv_exists) {
+            de_upgrade_store_age(host->kv_store);
+        }
+    }
+}
+
+/* Whether the store holds a state of the version before: that is made again. */
+static bool is_outdated(const struct de_host *host)
+{
+    bool older = false;
+    const int err = de_kv_is_older(host->kv_store, &older);
+
+    DE_ASSERT(err == 0);
+    return older;
+}
+
 static void open_machine(struct de_host *host, const struct dengine_log_state *log)
 {
     const struct de_host_shared *shared = host->shared;
@@ -192,6 +218,12 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
         host->kv_exists = true;
     }
     err = de_kv_new(host->kv_store, &host->kv_pool.allocator, &host->kv);
+    if (err == DENGINE_E_VERSION && is_outdated(host)) {
+        host->kv = NULL;
+        discard_machine(host);
+        open_machine(host, log);
+        return;
+    }
     DE_ASSERT(err == 0);
     de_kv_set_sites(host->kv, &host->sites);
     host->machine = de_kv_state_machine(host->kv);
@@ -269,6 +301,7 @@ void de_host_start(struct de_host *host)
     if (!open_log(host, message, sizeof(message), &log)) {
         return;
     }
+    upgrade(host);
     open_machine(host, &log);
     err = de_host_open_snapshots(host, message, sizeof(message));
     if (err != 0) {
@@ -398,7 +431,8 @@ static void codec_failed(struct de_host *host, uint32_t from, int err)
     de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "codec",
                     "node %u %s a message of node %u%s: %s", host->id,
                     err != 0 ? "cannot decode" : "takes", from,
-                    err != 0 ? "" : " that was damaged under way", dengine_error_name(err));
+                    err != 0 ? "" : " that was damaged under way, or is of another version",
+                    dengine_error_name(err));
 }
 
 /* Refused, counted, and nothing else. */
@@ -460,7 +494,9 @@ void de_host_receive(struct de_host *host, uint32_t from, bool from_client,
         de_host_request(host, from, bytes);
     } else {
         err = de_peer_decode(bytes, &decoded);
-        if ((err != 0) != host->shared->network->damaged) {
+        if (host->shared->network->damaged
+                ? err == 0
+                : err != (de_upgrade_message_is_new(bytes) ? DENGINE_E_VERSION : 0)) {
             codec_failed(host, from, err);
         }
         if (err != 0) {

@@ -30,6 +30,7 @@
 #include "runtime/sim/network.h"
 #include "runtime/sim/oracle.h"
 #include "runtime/sim/stores.h"
+#include "runtime/sim/upgrade.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -73,6 +74,7 @@ struct de_host_shared {
     uint32_t flush_interval_ms;
     uint64_t flush_bytes;         /* 0: no log store reports early */
     bool no_forwarding;           /* followers refuse requests */
+    bool upgrades;                /* some are of the version before, at first (upgrade.h) */
     bool no_rejoin;               /* replicas are not told that they may have forgotten entries */
     uint32_t clock_ppm;           /* clocks run off by at most this */
     uint64_t disk_latency_ns;     /* about one sync */
@@ -112,6 +114,7 @@ enum de_host_trap {
 struct de_host_snapshots {
     struct dengine_snapshot_store store; /* the real one; ops NULL: none */
     struct dengine_snapshot_writer *writer;
+    struct de_upgrade_stream written; /* by a machine of the version before; not yet stored */
     struct dengine_snapshot_receiver *receiver;
     uint64_t receive_left; /* bytes of the image that are still to come */
     struct dengine_snapshot_reader *readers[DE_HOST_READERS_MAX];
@@ -206,6 +209,7 @@ struct de_host {
     bool running;
     bool joins;        /* was no member at first: starts without a membership */
     bool admin_closed; /* takes no changes and transfers any more */
+    bool older;        /* of the version before (upgrade.h) */
     bool absent;       /* not there yet, or gone for good: nobody starts it */
     uint64_t lives;    /* starts so far */
     struct de_disk disk;

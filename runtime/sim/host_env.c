@@ -10,6 +10,9 @@
 /* Every so many messages into a cut link, the transport notices. */
 #define UNREACHABLE_ONE_IN 8
 
+/* Where machines are upgraded, one in so many messages comes from a version to come as well. */
+#define NEW_ONE_IN 200
+
 /* How often, and after how long each time, one looks whether a disk has read what it does not read
  * at once. */
 #define SLOW_READ_LOOKS_MAX  200
@@ -23,6 +26,20 @@ static bool is_promise(const struct de_raft_message *message)
 {
     return message->type == DE_RAFT_MSG_VOTE_REQUEST || message->type == DE_RAFT_MSG_APPEND_REPLY ||
            (message->type == DE_RAFT_MSG_VOTE_REPLY && message->granted);
+}
+
+/* The same from a machine of the next version, which should not be there. */
+static void send_new(struct de_host *host, const struct de_peer_message *message, size_t size)
+{
+    struct de_packet *packet;
+    uint8_t *bytes;
+    size_t written;
+
+    packet = de_packet_new(size, &bytes);
+    written = de_peer_encode(message, bytes);
+    DE_ASSERT(written == size);
+    de_upgrade_message_renew(bytes, size);
+    (void)de_network_send(host->shared->network, host->id, (uint32_t)message->raft.to, packet);
 }
 
 static void env_send(void *context, const struct de_peer_message *message)
@@ -41,6 +58,9 @@ static void env_send(void *context, const struct de_peer_message *message)
     }
     written = de_peer_encode(message, bytes);
     DE_ASSERT(written == size);
+    if (shared->upgrades && de_host_chance(host, NEW_ONE_IN) == 0) {
+        send_new(host, message, size);
+    }
     if (!de_network_send(shared->network, host->id, (uint32_t)message->raft.to, packet) &&
         de_host_delay(host, UINT64_C(1) << 32) % UNREACHABLE_ONE_IN == 0) {
         de_host_post(host, de_host_delay(host, 10 * DE_NS_PER_MS), DE_HOST_UNREACHABLE,

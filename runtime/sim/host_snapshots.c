@@ -46,15 +46,36 @@ static int probe_write(void *object, struct dengine_snapshot_writer *writer,
     struct de_host *host = object;
 
     DE_ASSERT(host->snapshots.writer == writer);
+    if (host->older) {
+        de_upgrade_stream_add(&host->snapshots.written, bytes);
+        return 0;
+    }
     return real_ops(host)->write(REAL(host), writer, bytes);
+}
+
+/* What a machine of the version before has written, as that would have. */
+static int write_aged(struct de_host *host, struct dengine_snapshot_writer *writer)
+{
+    struct de_upgrade_stream *written = &host->snapshots.written;
+    int err;
+
+    de_upgrade_stream_age(written);
+    err = real_ops(host)->write(REAL(host), writer, dengine_bytes(written->bytes, written->size));
+    de_upgrade_stream_deinit(written);
+    return err;
 }
 
 static int probe_commit(void *object, struct dengine_snapshot_writer *writer)
 {
     struct de_host *host = object;
+    int err = host->older ? write_aged(host, writer) : 0;
 
     DE_ASSERT(host->snapshots.writer == writer);
     host->snapshots.writer = NULL;
+    if (err != 0) {
+        real_ops(host)->abort(REAL(host), writer);
+        return err;
+    }
     return real_ops(host)->commit(REAL(host), writer);
 }
 
@@ -64,6 +85,7 @@ static void probe_abort(void *object, struct dengine_snapshot_writer *writer)
 
     DE_ASSERT(host->snapshots.writer == writer);
     host->snapshots.writer = NULL;
+    de_upgrade_stream_deinit(&host->snapshots.written);
     real_ops(host)->abort(REAL(host), writer);
 }
 
@@ -240,5 +262,6 @@ void de_host_kill_snapshots(struct de_host *host)
         }
         store.ops->close(store.object);
     }
+    de_upgrade_stream_deinit(&snapshots->written);
     memset(snapshots, 0, sizeof(*snapshots));
 }

@@ -25,6 +25,7 @@
     X(no_rejoin, cluster.no_rejoin, 0, 1)                                                          \
     X(forwarding, cluster.forwarding, 0, 1)                                                        \
     X(no_sync, cluster.no_sync, 0, 1)                                                              \
+    X(upgrades, cluster.upgrades, 0, 1)                                                            \
     X(slow_read_ppm, cluster.slow_read_ppm, 0, 1000000)                                            \
     X(scarce_ppm, cluster.scarce_ppm, 0, 900000)                                                   \
     X(disk_latency_ns, cluster.disk_latency_ns, 1, DE_NS_PER_S)                                    \

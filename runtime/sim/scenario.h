@@ -47,6 +47,7 @@ struct de_scenario {
     bool memfirst;   /* logs report early; of three nodes at least */
     bool no_rejoin;  /* see host.h */
     bool no_sync;    /* see disk.h */
+    bool upgrades;   /* some are of the version before, and upgraded one after the other */
     /* Where reads by lease are at stake: clients in haste, elections right after a promise has
      * ended, and messages that are often late. */
     uint32_t themed_ppm; /* see schedule.h; 0: the usual */

@@ -119,6 +119,7 @@ static void fill_shared(struct world *world)
     shared->flush_bytes = world->cluster.flush_bytes;
     shared->no_rejoin = world->cluster.no_rejoin;
     shared->no_forwarding = !world->cluster.forwarding;
+    shared->upgrades = world->cluster.upgrades;
     shared->disk_latency_ns = world->cluster.disk_latency_ns;
     shared->cpu_latency_ns = world->cluster.cpu_latency_ns;
     shared->applier_held_up_ppm = world->cluster.applier_held_up_ppm;

@@ -45,7 +45,7 @@ class Arguments(unittest.TestCase):
                                  "chaos", "member",
                                  "member-memfirst",
                                  "transfer", "retry", "lease-read", "forward", "txn", "watch",
-                                 "scan", "recipe",
+                                 "scan", "recipe", "upgrade",
                                  "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
