@@ -120,7 +120,8 @@ static int spawn(const struct holding *holding, pid_t *id)
     int err;
 
     (void)sigemptyset(&as_ever);
-    (void)sigaddset(&as_ever, SIGPIPE); /* which this program ignores */
+    (void)sigaddset(&as_ever, SIGPIPE); /* which this program ignores, as the next one */
+    (void)sigaddset(&as_ever, SIGXFSZ);
     err = posix_spawnattr_init(&attributes);
     DE_ASSERT(err == 0);
     (void)posix_spawnattr_setsigmask(&attributes, de_cli_attention_before(&holding->attention));

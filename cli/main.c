@@ -318,6 +318,7 @@ int main(int argc, char **argv)
     int status;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files then counts as a disk that is full */
     if (de_cli_parse(&arguments, argc, argv) != 0) {
         return de_cli_usage_error(arguments.message);
     }

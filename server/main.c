@@ -335,6 +335,7 @@ static int serve(struct server *server)
 static void take_signals(struct server *server)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on files then counts as a disk that is full */
     (void)sigemptyset(&server->signals);
     (void)sigaddset(&server->signals, SIGTERM);
     (void)sigaddset(&server->signals, SIGINT);

@@ -20,6 +20,7 @@ static int failed(const char *what, const char *path, char *message, size_t mess
     switch (reason) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return DENGINE_E_NO_SPACE;
     case EACCES:
     case EPERM:

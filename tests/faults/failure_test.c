@@ -265,6 +265,18 @@ static void test_no_room_to_start_in(void **state)
     expect_refusal(*state, 4, "no space left", "have room");
 }
 
+/* As with a full disk, and not by a signal without a word. */
+static void test_files_may_be_no_longer(void **state)
+{
+    static const char script[] = "ulimit -f 2000; exec \"$0\" \"$@\""; /* of 512 bytes */
+    const char *const argv[] = {"/bin/sh",      "-c",          script,
+                                DE_TEST_SERVER, "--data-dir",  DIRECTORY,
+                                "--listen",     "127.0.0.1:0", NULL};
+
+    (void)state;
+    expect_end(de_process_start(argv, NULL), 4, "no space left on the device", "have room");
+}
+
 static void test_a_read_only_file_system(void **state)
 {
     struct bench *bench = *state;
@@ -387,6 +399,7 @@ int main(void)
         TEST(test_a_node_without_room_can_be_stopped),
         TEST(test_a_snapshot_without_room_does_no_harm),
         TEST(test_no_room_to_start_in),
+        TEST(test_files_may_be_no_longer),
         TEST(test_a_read_only_file_system),
         TEST(test_wrong_permissions),
         TEST(test_two_processes),
