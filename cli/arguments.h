@@ -30,6 +30,7 @@ enum de_cli_command {
     DE_CLI_TRANSFER,
     DE_CLI_LOCK,
     DE_CLI_ELECT,
+    DE_CLI_CHECK,
     DE_CLI_WAL,
     DE_CLI_SNAPSHOT,
 };

@@ -201,6 +201,10 @@ int de_cli_check(struct de_cli_arguments *arguments)
         return de_cli_refuse(arguments, "there is no \"wal %.40s\"; usage: %s",
                              arguments->operand[0], command->usage);
     }
+    if (arguments->command == DE_CLI_CHECK && strcmp(arguments->operand[0], "perf") != 0) {
+        return de_cli_refuse(arguments, "there is no \"check %.40s\"; usage: %s",
+                             arguments->operand[0], command->usage);
+    }
     if (check_options(arguments) != 0) {
         return DENGINE_E_INVALID;
     }

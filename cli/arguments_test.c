@@ -70,6 +70,15 @@ static void test_lock(void **state)
     assert_int_equal(parse("elect", NULL), DENGINE_E_INVALID);
 }
 
+static void test_check(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("check", "perf", "--consistency", "lease", NULL), 0);
+    assert_int_equal(arguments.command, DE_CLI_CHECK);
+    assert_int_equal(parse("check", "all", NULL), DENGINE_E_INVALID);
+    assert_int_equal(parse("check", NULL), DENGINE_E_INVALID);
+}
+
 static void test_revisions(void **state)
 {
     (void)state;
@@ -282,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wal),
         cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_check),
         cmocka_unit_test(test_revisions),
         cmocka_unit_test(test_put),
         cmocka_unit_test(test_options_stand_anywhere),

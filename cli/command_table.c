@@ -121,6 +121,14 @@ const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS] = {
      "Hands leadership over to the voter ID, or with 0 to the one with the longest log, and "
      "returns\n"
      "when it leads. Writes under way are not lost.\n"},
+    {"check", DE_CLI_CHECK, 1, 1, "check perf",
+     "Puts a load on the cluster for about four seconds, and prints how it takes it: writes, then "
+     "reads\n"
+     "(as --consistency says), one at a time and 32 at a time; rates, and the times within which "
+     "half of\n"
+     "the calls, 99 of 100, and all were done. Its keys, dengine-check-perf/..., are gone when it "
+     "ends.\n"
+     "With --output json each line is an object.\n"},
     {"wal", DE_CLI_WAL, 2, 2, "wal (inspect | verify) DIR",
      "Checks the log of a node, each record of it, as the node would when it starts; changes "
      "nothing.\n"
@@ -148,7 +156,7 @@ const struct de_cli_option de_cli_options[DE_CLI_OPTIONS] = {
     {"--endpoints", OPTION_ENDPOINTS, "HOST:PORT,...",
      "the cluster (default: $DENGINE_ENDPOINTS, else 127.0.0.1:9081)"},
     {"--consistency", OPTION_CONSISTENCY, "LEVEL",
-     "of get and scan: linearizable, lease or eventual (default: the server's)"},
+     "of get, scan and check: linearizable, lease or eventual (default: the server's)"},
     {"--timeout", OPTION_TIMEOUT, "MS",
      "give up after this long (default: 5000); of watch: when no server is found by then"},
     {"--output", OPTION_OUTPUT, "text|json", "what to print (default: text)"},

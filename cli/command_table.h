@@ -22,7 +22,7 @@ struct de_cli_usage {
     const char *help;
 };
 
-#define DE_CLI_COMMANDS 16
+#define DE_CLI_COMMANDS 17
 
 extern const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS];
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/arguments.h"
+#include "cli/check_command.h"
 #include "cli/elect_command.h"
 #include "cli/exit_status.h"
 #include "cli/lock_command.h"
@@ -243,6 +244,13 @@ static int run_leader(const struct de_cli_arguments *arguments, struct dengine_c
     return known ? STATUS_OK : STATUS_FALSE;
 }
 
+static int run_check(const struct de_cli_arguments *arguments, struct dengine_client *client)
+{
+    const int err = de_cli_check_perf(arguments, client);
+
+    return err != 0 ? de_cli_report_error(arguments, client, err, false) : STATUS_OK;
+}
+
 static int run(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     switch (arguments->command) {
@@ -270,6 +278,8 @@ static int run(const struct de_cli_arguments *arguments, struct dengine_client *
         return run_leader(arguments, client);
     case DE_CLI_TRANSFER:
         return run_transfer(arguments, client);
+    case DE_CLI_CHECK:
+        return run_check(arguments, client);
     case DE_CLI_LOCK:
         return de_cli_lock(arguments, client);
     case DE_CLI_ELECT: /* this ends its client itself, */

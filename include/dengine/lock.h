@@ -30,7 +30,8 @@
  *
  * Threads: one lock object stands for one holder. All calls come from any thread, except that close
  * must be the last one. All locks, elections, keepers and sessions of a client share one thread of
- * the library, which keeps leases alive, waits in queues, and calls back. */
+ * the library, which keeps leases alive, waits in queues, and calls back: a callback that blocks
+ * holds up all of them, until their leases end. */
 #ifndef DENGINE_LOCK_H
 #define DENGINE_LOCK_H
 

@@ -135,6 +135,33 @@ static void test_swapping_by_revision(void **state)
     stop_server(server);
 }
 
+/* What it measures is not judged; that it ends, says everything, and leaves nothing behind is. */
+static void test_a_short_load(void **state)
+{
+    static const char *const lines[] = {
+        "write  1 at a time: ", "write 32 at a time: ", "read   1 at a time: ",
+        "read  32 at a time: ", "32 at a time, ",
+    };
+    char endpoint[64];
+    struct de_process *server = start_server(endpoint);
+    const char *const argv[] = {DE_TEST_CLI, "--endpoints", endpoint, "check", "perf", NULL};
+    int status;
+    struct de_process *cli = de_process_run(argv, NULL, TIMEOUT_MS, &status);
+    size_t size;
+    const char *at = de_process_output(cli, &size);
+
+    (void)state;
+    assert_int_equal(status, 0);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        at = strstr(at, lines[i]);
+        assert_non_null(at);
+    }
+    de_process_free(cli);
+    CLI(endpoint, NULL, 0, "0\n", "scan", "", "--count");
+    CLI(endpoint, NULL, 0, "", "lease", "list", "0");
+    stop_server(server);
+}
+
 static void test_watching(void **state)
 {
     char endpoint[64];
@@ -742,6 +769,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commands_and_their_exit_status, clean, clean),
         cmocka_unit_test_setup_teardown(test_swapping_by_revision, clean, clean),
+        cmocka_unit_test_setup_teardown(test_a_short_load, clean, clean),
         cmocka_unit_test_setup_teardown(test_watching, clean, clean),
         cmocka_unit_test_setup_teardown(test_keys_that_end, clean, clean),
         cmocka_unit_test_setup_teardown(test_sessions, clean, clean),
