@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <dengine/lock.h>
+
 #include "engine/engine_test_support.h"
 
 #define NODES    3
@@ -333,6 +335,60 @@ static void a_server_of_another_cluster_is_refused(void **state)
     wait_applied(cluster->engines[away], applied(cluster->engines[leader]));
 }
 
+/* The revision that a call told, or its error; 0: it has not ended. Twice is too often. */
+static void granted(void *context, struct dengine_reply *reply)
+{
+    int64_t *told = context;
+    const int64_t what = reply->status == 0 ? (int64_t)reply->revision : reply->status;
+
+    assert_int_equal(__atomic_exchange_n(told, what, __ATOMIC_RELEASE), 0);
+}
+
+static uint64_t count_keys(struct dengine *engine, const char *from, const char *end)
+{
+    const struct dengine_scan scan = {
+        .from = dengine_str(from), .end = dengine_str(end), .count_only = true};
+    struct dengine_page page;
+    uint64_t total;
+
+    assert_int_equal(dengine_scan(dengine_client_of(engine), &scan, NULL, &page), 0);
+    total = page.total;
+    dengine_page_free(&page);
+    return total;
+}
+
+/* The holder goes with the leader; the lock is free when its lease has ended under the next. */
+static void a_lock_that_is_waited_for_outlives_a_leader(void **state)
+{
+    const struct dengine_lock_options options = {.lease_ms = 3000};
+    struct cluster *cluster = *state;
+    const uint32_t leader = put_somewhere(cluster, "k", "v");
+    struct dengine *other = cluster->engines[(leader + 1) % NODES];
+    struct dengine_lock *holder;
+    struct dengine_lock *waiter;
+    int64_t told = 0;
+
+    assert_int_equal(dengine_lock_open(dengine_client_of(cluster->engines[leader]),
+                                       DENGINE_STR("l"), &options, &holder),
+                     0);
+    assert_int_equal(dengine_lock_open(dengine_client_of(other), DENGINE_STR("l"), NULL, &waiter),
+                     0);
+    assert_int_equal(dengine_lock_acquire(holder, READY_MS), 0);
+    assert_int_equal(dengine_lock_acquire_async(waiter, READY_MS, granted, &told), 0);
+    while (count_keys(other, "l/", "l0") < 2) {
+        (void)sched_yield();
+    }
+    close_node(cluster, leader);
+    assert_int_not_equal(dengine_lock_acquire(holder, 0), 0);
+    (void)dengine_lock_close(holder);
+    while (__atomic_load_n(&told, __ATOMIC_ACQUIRE) == 0) {
+        (void)sched_yield();
+    }
+    assert_true(told > 0);
+    assert_int_equal(told, dengine_lock_token(waiter));
+    assert_int_equal(dengine_lock_close(waiter), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -345,6 +401,7 @@ int main(void)
         CASE(a_node_that_was_away_catches_up),
         CASE(closing_ends_what_is_under_way),
         CASE(a_server_of_another_cluster_is_refused),
+        CASE(a_lock_that_is_waited_for_outlives_a_leader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
