@@ -46,6 +46,7 @@ struct de_nemesis {
     struct de_nemesis_fault *states;           /* by number of the fault */
     uint64_t down_ns[DE_ORACLE_NODES_MAX + 1]; /* how long a trapped host stays down */
     bool forgetful;    /* logs report early: a crash takes the end of one away */
+    bool beyond;       /* no budget: a majority may be damaged */
     bool members_vary; /* not all nodes are voters, and not for ever */
     uint64_t damaged;  /* nodes whose durable data is or may be gone; mask of ids */
     /* Churn: the active fault, who is cut off, and with whom. */

@@ -245,7 +245,8 @@ void de_end_no_space(struct de_nemesis_work *work)
 /* Whether the target may lose what it promised to keep: of n voters a minority may. */
 static bool may_damage(const struct de_nemesis_work *work)
 {
-    return is_minority(work->nemesis, work->nemesis->damaged | UINT64_C(1) << work->state->target);
+    return work->nemesis->beyond ||
+           is_minority(work->nemesis, work->nemesis->damaged | UINT64_C(1) << work->state->target);
 }
 
 void de_start_rot(struct de_nemesis_work *work)

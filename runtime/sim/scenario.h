@@ -18,6 +18,7 @@ struct de_scenario {
     uint64_t fault_gap_ns; /* mean */
     uint64_t chaos_ns;     /* how long there are faults; 0: DE_SCENARIO_CHAOS_NS */
     bool control;          /* must fail: not one of "all", and at the end of the table */
+    bool beyond;           /* a majority loses what it must not: expects a halt; the same */
     /* Clients of registers (workload.h). */
     uint32_t clients_min;
     uint32_t clients_max;

@@ -164,6 +164,7 @@ static void world_init(struct world *world, const struct de_run_options *options
     de_nemesis_init(&world->nemesis, &world->kernel, &world->network, world->hosts,
                     world->cluster.nodes, &plan->schedule);
     world->nemesis.forgetful = world->cluster.flush_bytes > 0;
+    world->nemesis.beyond = plan->scenario->beyond;
     world->nemesis.members_vary = members_vary(&world->cluster);
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
         de_host_init(&world->hosts[id], &world->shared, id);
@@ -446,6 +447,45 @@ static void run_healed(struct world *world)
     }
 }
 
+/* How many nodes run, or may come to. */
+static uint32_t count_whole(const struct world *world)
+{
+    uint32_t whole = 0;
+
+    for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
+        whole += world->hosts[id].lost ? 0 : 1;
+    }
+    return whole;
+}
+
+/* More was lost than can be. Everybody starts who does; without a quorum of nodes that are whole
+ * nothing is done any more, and what was done is not contradicted: the check of the history says
+ * that, and the oracles of each start say whether who starts has what he promised. */
+static void run_beyond(struct world *world)
+{
+    const uint64_t bound_ns = 20 * world->cluster.raft.election_timeout_max_ns;
+    const uint32_t all = (uint32_t)(((UINT64_C(1) << world->cluster.nodes) - 1) << 1);
+    size_t committed;
+
+    de_admin_stop(&world->admin);
+    end_scarcity(world);
+    world->core = de_nemesis_heal(&world->nemesis, all);
+    world->healed_ns = world->kernel.now_ns;
+    (void)run_until(world, world->kernel.now_ns + bound_ns, NULL);
+    committed = world->oracle.committed_count;
+    (void)run_until(world, world->kernel.now_ns + bound_ns, NULL);
+    if (count_whole(world) < world->cluster.nodes / 2 + 1 &&
+        world->oracle.committed_count > committed) {
+        de_verdict_fail(&world->result->verdict, DE_VERDICT_CORRECTNESS, world->kernel.now_ns,
+                        "halts", "entries are committed though only %u of %u nodes are whole",
+                        count_whole(world), world->cluster.nodes);
+    }
+    de_workload_stop(&world->workload);
+    if (!run_until(world, world->kernel.now_ns + bound_ns + 8 * DE_NS_PER_S, idle)) {
+        liveness(world, "answers", "a client's operation does not end where there is no quorum");
+    }
+}
+
 static bool stopped(struct world *world)
 {
     for (uint32_t id = 1; id <= world->cluster.nodes; id++) {
@@ -507,7 +547,11 @@ static void run_phases(struct world *world)
     begin_admin(world);
     (void)run_until(world, plan->warm_ns + plan->chaos_ns, NULL);
     if (!failed(world)) {
-        run_healed(world);
+        if (plan->scenario->beyond) {
+            run_beyond(world);
+        } else {
+            run_healed(world);
+        }
     }
     if (!failed(world)) {
         run_stop(world);

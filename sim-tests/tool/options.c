@@ -385,7 +385,7 @@ const struct de_scenario *de_tool_scenario(const struct de_tool_options *options
     if (options->scenario != NULL) {
         return options->scenario;
     }
-    while (all[count].name != NULL && !all[count].control) { /* controls come last */
+    while (all[count].name != NULL && !all[count].control && !all[count].beyond) { /* at the end */
         count++;
     }
     return &all[seed % count];
