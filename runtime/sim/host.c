@@ -64,6 +64,7 @@ void de_host_init(struct de_host *host, const struct de_host_shared *shared, uin
     host->id = id;
     host->disk_slowness = 1;
     host->store.fails_in = UINT64_MAX;
+    host->starves_in = UINT64_MAX;
     host->slowness = 1;
     de_disk_init(&host->disk);
     de_sites_init(&host->sites, de_dice_draw(shared->kernel->seed, DE_DICE_SITE, id, 0));
@@ -106,7 +107,9 @@ static void boot_failed(struct de_host *host, const char *oracle, const char *wh
 {
     const struct de_host_shared *shared = host->shared;
 
-    if (!de_host_excused(host) || err == DENGINE_E_VERSION) {
+    const bool starved = host->node_pool.refused && err == DENGINE_E_NO_MEMORY;
+
+    if ((!starved && !de_host_excused(host)) || err == DENGINE_E_VERSION) {
         de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, oracle,
                         "node %u %s: %s (%s)", host->id, what, message, dengine_error_name(err));
         return;
@@ -116,7 +119,7 @@ static void boot_failed(struct de_host *host, const char *oracle, const char *wh
     host->halted = true;
     /* A disk that fails at the start is no disk to try again with what the page cache says: the
      * machine is started anew. */
-    host->trap_crash.power_cut = true;
+    host->trap_crash.power_cut = !starved;
     de_host_stepped(host);
 }
 
@@ -260,6 +263,17 @@ static void check_covered(struct de_host *host)
     }
 }
 
+/* A start that failed leaves no memory behind. */
+static void check_nothing_left(struct de_host *host)
+{
+    const struct de_host_shared *shared = host->shared;
+
+    if (host->node_pool.blocks != NULL) {
+        de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "leak",
+                        "node %u did not start and left memory behind", host->id);
+    }
+}
+
 static void node_options(struct de_host *host, struct de_node_options *options)
 {
     const struct de_host_shared *shared = host->shared;
@@ -309,9 +323,13 @@ void de_host_start(struct de_host *host)
         return;
     }
     node_options(host, &options);
+    host->node_pool.fails_in = host->starves_in;
+    host->starves_in = UINT64_MAX;
     err = de_node_new(&options, de_host_clock(host), &host->node, message, sizeof(message));
+    host->node_pool.fails_in = UINT64_MAX;
     if (err != 0) {
         host->node = NULL;
+        check_nothing_left(host);
         boot_failed(host, "boot", "does not boot", message, err);
         return;
     }
@@ -348,6 +366,7 @@ static void end_life(struct de_host *host)
     host->node_pool.scarce_ppm = 0; /* to boot takes what it takes */
     host->kv_pool.scarce_ppm = 0;
     host->kv_pool.refused = false;
+    host->node_pool.refused = false;
     host->store.troubled = false;
     host->store.fails_in = UINT64_MAX;
     host->node = NULL;

@@ -254,6 +254,7 @@ struct de_host {
     uint64_t paused_until_ns;
     uint64_t stalled_until_ns;       /* the disk */
     uint64_t disk_slowness;          /* factor, 1 = normal */
+    uint64_t starves_in;             /* allocations of the next start; UINT64_MAX: all succeed */
     bool room_hidden;                /* the log store does not say that room runs out */
     uint64_t slowness;               /* of the processor, the same */
     bool lost;                       /* what was durable is gone: not to be started again */

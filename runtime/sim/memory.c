@@ -77,6 +77,11 @@ static void *pool_resize(void *context, void *memory, size_t size)
     struct de_sim_block *block = NULL;
     size_t old_size = 0;
 
+    if (pool->fails_in != UINT64_MAX && pool->fails_in-- == 0) {
+        DE_ASSERT(pool->fails_in == UINT64_MAX); /* wrapped: this once */
+        pool->refused = true;
+        return NULL;
+    }
     if (pool->scarce_ppm > 0 && de_dice_chance(&pool->dice, pool->scarce_ppm)) {
         pool->refused = true;
         return NULL;
@@ -118,6 +123,7 @@ void de_sim_pool_init(struct de_sim_pool *pool, uint8_t fill)
     pool->blocks = NULL;
     pool->fill = fill;
     pool->scarce_ppm = 0;
+    pool->fails_in = UINT64_MAX;
     pool->refused = false;
 }
 

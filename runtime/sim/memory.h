@@ -35,6 +35,7 @@ struct de_sim_pool {
     struct de_sim_block *blocks;
     uint8_t fill;        /* the front of fresh memory holds this byte: reads of it show */
     uint32_t scarce_ppm; /* so often there is none; 0 after init */
+    uint64_t fails_in;   /* so many more are given before one is not; UINT64_MAX after init */
     bool refused;        /* it has happened */
     struct de_dice dice; /* says when; set it together with scarce_ppm */
 };

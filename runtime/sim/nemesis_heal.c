@@ -10,6 +10,7 @@ static void heal_host(struct de_nemesis *nemesis, uint32_t id)
     host->disk_slowness = 1;
     host->slowness = 1;
     host->trap = DE_TRAP_NONE;
+    host->starves_in = UINT64_MAX;
     host->paused_until_ns = 0;
     host->stalled_until_ns = 0;
     host->room_hidden = false;

@@ -284,6 +284,17 @@ void de_start_snapshot_loss(struct de_nemesis_work *work)
     }
 }
 
+/* A start that fails so leaves nothing behind, and the next one succeeds. */
+void de_start_starve(struct de_nemesis_work *work)
+{
+    struct de_host *host = target_of(work);
+
+    de_start_crash(work);
+    if (!host->running) {
+        host->starves_in = work->fault->b == 0 ? 0 : work->fault->b - 1;
+    }
+}
+
 void de_start_drift(struct de_nemesis_work *work)
 {
     uint64_t rate = work->fault->a;

@@ -87,7 +87,9 @@ extern "C" {
     X(GARBLE, "garble", 4, USUAL, RATE,                                                            \
       "before a ppm of all messages a node gets one with a good checksum that means nothing")      \
     X(SNAPSHOT_LOSS, "snapshot-loss", 2, CRASH, CRASH,                                             \
-      "target stops (a as in crash), and its snapshots alone are gone")
+      "target stops (a as in crash), and its snapshots alone are gone")                            \
+    X(STARVE, "starve", 4, CRASH, DISK_ERROR,                                                      \
+      "target stops (a as in crash); when it starts there is no memory at the b-th time it asks")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,
