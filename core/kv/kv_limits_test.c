@@ -374,6 +374,39 @@ static void test_the_answers_of_a_session_take_bounded_memory(void **state)
     teardown(&f);
 }
 
+/* How often a put that changes a key asks the store for something. */
+static size_t calls_of_a_put(struct fixture *f)
+{
+    const struct de_kv_command put = de_kv_put(dengine_str("other"), dengine_str("v"));
+
+    (void)run(f, &put);
+    f->store.calls = 0;
+    (void)run(f, &put);
+    return f->store.calls;
+}
+
+/* Leases that live, and keys on them, cost a write nothing: it does not even ask for them. */
+static void test_leases_that_live_cost_a_write_nothing(void **state)
+{
+    enum { LEASES = 1000 };
+    struct fixture f;
+    uint64_t lease = 0;
+    size_t calls;
+
+    (void)state;
+    setup(&f);
+    calls = calls_of_a_put(&f);
+    assert_true(calls > 0);
+    for (size_t i = 0; i < LEASES; i++) {
+        lease = grant(&f, SECOND + i, i % 2 == 0);
+    }
+    put_many(&f, LEASES, 0, lease);
+    assert_int_equal(calls_of_a_put(&f), calls);
+    put_many(&f, 1, 2 * SECOND, 0);
+    assert_int_equal(calls_of_a_put(&f), calls);
+    teardown(&f);
+}
+
 /* Whatever call of the store fails, nothing of the entry is left. */
 static void test_a_failing_store_leaves_no_half_of_a_transaction(void **state)
 {
@@ -529,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_ranges_are_bounded),
         cmocka_unit_test(test_a_session_answers_again_and_forgets),
         cmocka_unit_test(test_the_answers_of_a_session_take_bounded_memory),
+        cmocka_unit_test(test_leases_that_live_cost_a_write_nothing),
         cmocka_unit_test(test_a_failing_store_leaves_no_half_of_a_transaction),
         cmocka_unit_test(test_any_command_that_fails_stops_the_machine_without_effect),
     };

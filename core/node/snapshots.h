@@ -188,7 +188,7 @@ struct de_snapshots {
     uint64_t compacted; /* the log store has forgotten entries up to here */
 
     struct de_send sends[DE_RAFT_MEMBERS_MAX];
-    uint32_t sends_taken; /* of them, that are not free */
+    uint32_t sends_taken;   /* of them, that are not free */
     uint64_t send_after_ns; /* the bandwidth limit */
 
     struct de_receive *receive; /* NULL: nothing is being received */

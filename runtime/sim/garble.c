@@ -263,9 +263,9 @@ static bool bad_member(struct de_garbled *garbled, const struct de_raft_view *re
 }
 
 static garbling *const garblings[] = {
-    other_cluster, no_type,        for_another, bad_term,  bad_position, both_votes,
-    second_leader, empty_snapshot, unasked,     bad_range, bad_type,     bad_payload,
-    bad_member,    bad_payload,    bad_member,
+    other_cluster, no_type,       for_another,    bad_term,    bad_position,
+    both_votes,    second_leader, empty_snapshot, unasked,     bad_range,
+    bad_type,      bad_payload,   bad_member,     bad_payload, bad_member,
 };
 
 bool de_garble(struct de_garbled *garbled, const struct de_peer_message *message,

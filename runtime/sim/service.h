@@ -89,7 +89,7 @@ struct de_service_client {
     /* The lease. */
     uint64_t lease; /* 0 = none */
     uint64_t lease_ttl_ns;
-    bool session; /* it has one */
+    bool session;        /* it has one */
     uint64_t certain_ns; /* it surely lives until then */
     uint64_t sequence;
     /* The lock. */
