@@ -45,7 +45,7 @@ class Arguments(unittest.TestCase):
                                  "chaos", "member",
                                  "member-memfirst",
                                  "transfer", "retry", "lease-read", "forward", "txn", "watch",
-                                 "scan", "recipe", "upgrade",
+                                 "scan", "recipe", "upgrade", "beyond-budget",
                                  "negative-unfenced-lock",
                                  "negative-nosync",
                                  "negative-memfirst", "negative-lease-drift"])
@@ -327,7 +327,7 @@ class Minimizing(unittest.TestCase):
 
     def test_a_violation_becomes_a_few_faults_and_operations(self):
         result = self.minimize("dengine-sim-mutant-51-cas-blind-to-its-batch", "--scenario",
-                               "transfer", "--seed", "106", most_faults=5, most_operations=20)
+                               "transfer", "--seed", "121", most_faults=5, most_operations=20)
         self.assertEqual((result["status"], result["oracle"]), (129, "linearizability"))
 
     def test_a_crash_stays_the_same_crash(self):
