@@ -209,16 +209,17 @@ static bool take(struct de_remote_watch *watch, const Dengine__Watch__WatchEvent
         watch->to_skip = 0;
     }
     watch->given++;
-    event->type = from->is_delete ? DENGINE_EVENT_DELETE : DENGINE_EVENT_PUT;
-    event->expired = from->expired != 0;
-    event->had_previous = from->had_previous != 0;
-    event->revision = from->revision;
-    event->create_revision = from->create_revision;
-    event->version = from->version;
-    event->lease = from->lease;
-    event->key = slice_of(&from->key);
-    event->value = slice_of(&from->value);
-    event->previous = slice_of(&from->previous);
+    *event =
+        (struct dengine_event){.type = from->is_delete ? DENGINE_EVENT_DELETE : DENGINE_EVENT_PUT,
+                               .expired = from->expired != 0,
+                               .had_previous = from->had_previous != 0,
+                               .revision = from->revision,
+                               .create_revision = from->create_revision,
+                               .version = from->version,
+                               .lease = from->lease,
+                               .key = slice_of(&from->key),
+                               .value = slice_of(&from->value),
+                               .previous = slice_of(&from->previous)};
     return true;
 }
 

@@ -157,16 +157,16 @@ static void feed_close(struct de_watch_feed *base)
 
 static void show(const struct de_kv_event *from, struct dengine_event *event)
 {
-    event->type = (enum dengine_event_type)from->type;
-    event->expired = from->expired;
-    event->had_previous = from->had_previous;
-    event->revision = from->revision;
-    event->create_revision = from->create_revision;
-    event->version = from->version;
-    event->lease = from->lease;
-    event->key = from->key;
-    event->value = from->value;
-    event->previous = from->previous;
+    *event = (struct dengine_event){.type = (enum dengine_event_type)from->type,
+                                    .expired = from->expired,
+                                    .had_previous = from->had_previous,
+                                    .revision = from->revision,
+                                    .create_revision = from->create_revision,
+                                    .version = from->version,
+                                    .lease = from->lease,
+                                    .key = from->key,
+                                    .value = from->value,
+                                    .previous = from->previous};
 }
 
 /* Under the lock. */

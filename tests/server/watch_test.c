@@ -119,10 +119,12 @@ static void check_next(struct dengine_watch *watch, enum dengine_event_type type
 {
     struct dengine_event event;
 
+    memset(&event, 1, sizeof event); /* of which nothing is left */
     assert_int_equal(dengine_watch_next(watch, TIMEOUT_MS, &event), 0);
     assert_int_equal(event.type, type);
     check_slice(event.key, key);
     check_slice(event.value, value);
+    assert_false(event.resynced);
     assert_int_equal(event.had_previous, previous != NULL);
     check_slice(event.previous, previous != NULL ? previous : "");
 }
