@@ -346,13 +346,15 @@ void de_task_at(struct de_task *task, uint64_t at_ns)
     sooner = helper->alarms.earliest == NULL || at_ns < helper->alarms.earliest->at_ns;
     if (at_ns == UINT64_MAX) {
         de_alarms_clear(&helper->alarms, &task->alarm);
+    } else if (helper->ending) { /* no alarm rings any more: this run may have been the last */
+        make_due(helper, task);
     } else {
         de_alarms_set(&helper->alarms, &task->alarm, at_ns);
         if (sooner) {
             (void)pthread_cond_broadcast(&helper->changed);
         }
     }
-    (void)pthread_mutex_unlock(&helper->mutex);
+    leave(helper);
 }
 
 /* ---- calls ---- */

@@ -63,7 +63,8 @@ void de_task_deinit(struct de_task *task);
 
 /* Lets it run soon. */
 void de_task_poke(struct de_task *task);
-/* Lets it run when the time has come (UINT64_MAX: not); the last one counts. */
+/* Lets it run when the time has come (UINT64_MAX: not); the last one counts. When the client has
+ * ended all its calls, that is at once: there is nothing left to wait for. From run. */
 void de_task_at(struct de_task *task, uint64_t at_ns);
 
 /* ---- from run ---- */
