@@ -224,8 +224,9 @@ static int compare_identity(const char *path, const struct de_identity *expected
     }
     if (expected->cluster_id != 0 && stored->cluster_id != expected->cluster_id) {
         de_message_set(message, message_size,
-                       "data directory %s belongs to cluster %016llx, not to cluster %016llx; give "
-                       "this node a directory of its own",
+                       "data directory %s belongs to cluster %016llx, not to cluster %016llx; name "
+                       "the initial members and the cluster as at its first start, or give this "
+                       "node a directory of its own",
                        path, (unsigned long long)stored->cluster_id,
                        (unsigned long long)expected->cluster_id);
         return DENGINE_E_FOREIGN;
