@@ -230,7 +230,8 @@ def main():
     parser.add_argument("--keep", type=pathlib.Path)
     parser.add_argument("--no-runs", action="store_true")
     arguments = parser.parse_args()
-    paths = sorted((arguments.source / "sim-tests" / "mutants").glob("*.mutant"))
+    paths = (arguments.source / "sim-tests" / "mutants").glob("*.mutant")
+    paths = sorted(paths, key=lambda path: (int(path.stem.partition("-")[0]), path.stem))
     mutants = [Mutant(path) for path in paths if arguments.only in path.stem]
     kept = Kept(arguments.keep, arguments.budget, arguments.no_runs)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
