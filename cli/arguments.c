@@ -255,6 +255,7 @@ static int take_option(struct de_cli_arguments *arguments, int argc, char *const
         (*at)++;
         value = argv[*at];
     }
+    arguments->given |= UINT32_C(1) << option->kind;
     return apply(arguments, option, value);
 }
 

@@ -40,7 +40,8 @@ enum de_cli_command {
 
 struct de_cli_arguments {
     enum de_cli_command command;
-    bool help; /* of the command, or of the program when there is none */
+    uint32_t given; /* bit 1 << kind of each option that is there */
+    bool help;      /* of the command, or of the program when there is none */
     bool version;
     bool json;
     const char *endpoints; /* NULL: not given */

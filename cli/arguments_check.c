@@ -1,11 +1,12 @@
 #include "cli/arguments_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/command_table.h"
 #include "core/base/assert.h"
 
-/* What nothing but "snapshot restore" takes. */
+/* What no other "snapshot" than restore takes. */
 static int refuse_restore_options(struct de_cli_arguments *arguments)
 {
     DE_ASSERT(arguments->command != DE_CLI_NONE);
@@ -134,22 +135,42 @@ static int check_member(struct de_cli_arguments *arguments, const char *usage)
     return err;
 }
 
-/* Options that only one command takes. */
+/* Refuses an option that the command does not take, and says which do. */
+static int refuse_option(struct de_cli_arguments *arguments, const struct de_cli_option *option)
+{
+    uint32_t rest = option->commands;
+    char names[64] = "";
+    size_t i;
+
+    for (i = 0; i < DE_CLI_COMMANDS; i++) {
+        const uint32_t bit = UINT32_C(1) << de_cli_commands[i].command;
+        const size_t size = strlen(names);
+
+        if ((rest & bit) != 0) {
+            rest &= ~bit;
+            (void)snprintf(names + size, sizeof names - size, "%s%s",
+                           size == 0   ? ""
+                           : rest == 0 ? " and "
+                                       : ", ",
+                           de_cli_commands[i].name);
+        }
+    }
+    DE_ASSERT(rest == 0 && names[0] != '\0');
+    return de_cli_refuse(arguments, "%s belongs to %s", option->name, names);
+}
+
 static int check_options(struct de_cli_arguments *arguments)
 {
-    const bool lives = arguments->ttl_s != 0 || arguments->lease != 0;
-    const bool watches = arguments->command == DE_CLI_WATCH;
     const bool holds = arguments->command == DE_CLI_LOCK || arguments->command == DE_CLI_ELECT;
+    size_t i;
 
-    if (arguments->command != DE_CLI_CAS &&
-        (arguments->absent || arguments->expect != NULL || arguments->mod_revision != 0)) {
-        return de_cli_refuse(arguments, "--expect, --absent and --mod-revision belong to cas");
-    }
-    if (arguments->command != DE_CLI_GET && arguments->revision) {
-        return de_cli_refuse(arguments, "--revision belongs to get");
-    }
-    if (arguments->command != DE_CLI_PUT && lives && (!holds || arguments->lease != 0)) {
-        return de_cli_refuse(arguments, "--ttl belongs to put, lock and elect, --lease to put");
+    for (i = 0; i < DE_CLI_OPTIONS; i++) {
+        const struct de_cli_option *option = &de_cli_options[i];
+
+        if ((arguments->given & UINT32_C(1) << option->kind) != 0 &&
+            (option->commands & UINT32_C(1) << arguments->command) == 0) {
+            return refuse_option(arguments, option);
+        }
     }
     if (holds && arguments->ttl_s > DE_CLI_HOLD_S_MAX) {
         return de_cli_refuse(arguments, "--ttl: must be 1 to %d", DE_CLI_HOLD_S_MAX);
@@ -157,27 +178,10 @@ static int check_options(struct de_cli_arguments *arguments)
     if (arguments->ttl_s != 0 && arguments->lease != 0) {
         return de_cli_refuse(arguments, "a key ends after --ttl or with --lease, not both");
     }
-    if (arguments->command != DE_CLI_SCAN &&
-        (arguments->keys_only || arguments->count_only || arguments->reverse)) {
-        return de_cli_refuse(arguments, "--keys-only, --count and --reverse belong to scan");
-    }
-    if (!watches && arguments->command != DE_CLI_SCAN && arguments->limit != 0) {
-        return de_cli_refuse(arguments, "--limit belongs to scan and watch");
-    }
-    if (!watches && (arguments->previous || arguments->from_revision != 0)) {
-        return de_cli_refuse(arguments, "--from-revision and --prev belong to watch");
-    }
-    if (arguments->command != DE_CLI_MEMBER &&
-        (arguments->client_address != NULL || arguments->read_only)) {
-        return de_cli_refuse(arguments, "--client-address and --read-only belong to member");
-    }
     if (arguments->count_only &&
         (arguments->limit != 0 || arguments->keys_only || arguments->reverse)) {
         return de_cli_refuse(arguments,
                              "--count goes with none of --limit, --keys-only and --reverse");
-    }
-    if (!watches && arguments->command != DE_CLI_DELETE && arguments->prefix) {
-        return de_cli_refuse(arguments, "--prefix belongs to del and watch");
     }
     return 0;
 }
@@ -210,9 +214,6 @@ int de_cli_check(struct de_cli_arguments *arguments)
     }
     if (arguments->command == DE_CLI_SNAPSHOT) {
         return check_snapshot(arguments, command);
-    }
-    if (refuse_restore_options(arguments) != 0) {
-        return DENGINE_E_INVALID;
     }
     if (arguments->command == DE_CLI_MEMBER) {
         return check_member(arguments, command->usage);

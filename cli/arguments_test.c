@@ -214,24 +214,52 @@ static void test_refusals_say_what_is_wrong(void **state)
     assert_refused(parse("get", "k", "--timeout", NULL), "needs a value");
     assert_refused(parse("get", "k", "--consistency", "strong", NULL), "lease or eventual");
     assert_refused(parse("get", "k", "--output", "xml", NULL), "text or json");
-    assert_refused(parse("get", "k", "--absent", NULL), "belong to cas");
+    assert_refused(parse("get", "k", "--absent", NULL), "--absent belongs to cas");
     assert_refused(parse("get", "k", "--help=1", NULL), "takes no value");
     assert_refused(parse("put", "k", "v", "--ttl", "0", NULL), "1 to 288230376");
     assert_refused(parse("put", "k", "v", "--ttl", "288230377", NULL), "1 to 288230376");
     assert_refused(parse("put", "k", "v", "--lease", "18446744073709551616", NULL), "must be 1");
     assert_refused(parse("put", "k", "v", "--ttl", "1", "--lease", "1", NULL), "not both");
-    assert_refused(parse("get", "k", "--ttl", "1", NULL), "--ttl belongs to put");
-    assert_refused(parse("get", "k", "--prefix", NULL), "belongs to del");
-    assert_refused(parse("get", "k", "--reverse", NULL), "belong to scan");
+    assert_refused(parse("get", "k", "--ttl", "1", NULL), "--ttl belongs to put, lock and elect");
+    assert_refused(parse("get", "k", "--prefix", NULL), "--prefix belongs to del and watch");
+    assert_refused(parse("get", "k", "--reverse", NULL), "--reverse belongs to scan");
+    assert_refused(parse("put", "k", "v", "--consistency", "lease", NULL),
+                   "--consistency belongs to get, scan and check");
+    assert_refused(parse("get", "k", "--node-id", "1", NULL), "--node-id belongs to snapshot");
     assert_refused(parse("scan", "k", "--count", "--limit", "1", NULL), "goes with none");
     assert_refused(parse("scan", "k", "--limit", "0", NULL), "1 to 4294967295");
     assert_refused(parse("lease", "end", "1", NULL), "lease (grant SECONDS");
     assert_refused(parse("lease", "grant", "1s", NULL), "SECONDS 1s: must be 1");
     assert_refused(parse("lease", "revoke", "-1", NULL), "ID -1: must be 1");
-    assert_refused(parse("snapshot", "save", "f", "--ttl", "1", NULL), "--ttl belongs to put");
+    assert_refused(parse("snapshot", "save", "f", "--ttl", "1", NULL),
+                   "--ttl belongs to put, lock and elect");
     assert_refused(parse("cas", "k", "new", NULL), "one of --expect, --absent and --mod-revision");
     assert_refused(parse("cas", "k", "new", "--absent", "--expect", "v", NULL), "one of");
     assert_refused(parse("cas", "k", "-", "--expect", "-", NULL), "only one value");
+}
+
+static void check_help(enum de_cli_command command, bool ttl, bool expect)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+
+    assert_non_null(file);
+    de_cli_help(command, file);
+    assert_int_equal(fclose(file), 0);
+    assert_non_null(strstr(text, "\n  --endpoints "));
+    assert_int_equal(strstr(text, "\n  --ttl SECONDS ") != NULL, ttl);
+    assert_int_equal(strstr(text, "\n  --expect VALUE ") != NULL, expect);
+    free(text);
+}
+
+static void test_the_help_of_a_command_has_its_options_and_no_others(void **state)
+{
+    (void)state;
+    check_help(DE_CLI_LOCK, true, false);
+    check_help(DE_CLI_CAS, false, true);
+    check_help(DE_CLI_STATUS, false, false);
+    check_help(DE_CLI_NONE, false, false);
 }
 
 static void test_members(void **state)
@@ -263,7 +291,7 @@ static void test_members(void **state)
     assert_refused(parse("member", "voters", "1,,2", NULL), "must be 1");
     assert_refused(parse("member", "voters", "1,4,1", NULL), "ID 1 is there twice");
     assert_refused(parse("member", "remove", "1", "--read-only", NULL), "belongs to member add");
-    assert_refused(parse("get", "k", "--read-only", NULL), "belong to member");
+    assert_refused(parse("get", "k", "--read-only", NULL), "--read-only belongs to member");
     assert_refused(parse("transfer", NULL), "something is missing");
     assert_refused(parse("transfer", "x", NULL), "ID x: must be 1");
 }
@@ -299,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_cas),
         cmocka_unit_test(test_lives),
         cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_the_help_of_a_command_has_its_options_and_no_others),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_help_needs_nothing_else),
         cmocka_unit_test(test_refusals_say_what_is_wrong),

@@ -62,9 +62,11 @@ struct de_cli_option {
     const char *name;
     enum de_cli_option_kind kind;
     const char *value_name;
+    uint32_t commands; /* that take it: bit 1 << enum de_cli_command of each */
     const char *help;
 };
 
+#define DE_CLI_ALL     UINT32_MAX
 #define DE_CLI_OPTIONS 26
 
 extern const struct de_cli_option de_cli_options[DE_CLI_OPTIONS];
