@@ -10,25 +10,27 @@
 #include "cli/arguments.h"
 
 static struct de_cli_arguments arguments;
-static char words_kept[16][64]; /* arguments borrow from them */
+/* The arguments borrow both. */
+static char words_kept[16][64];
+static char *argv_kept[16];
 
 /* Parses the words, which end with NULL. */
 static int parse(const char *first, ...)
 {
-    char *argv[16] = {NULL};
     int argc = 0;
     const char *word = "dengine-cli";
     va_list words;
 
+    memset(argv_kept, 0, sizeof argv_kept);
     va_start(words, first);
     while (word != NULL) {
         (void)snprintf(words_kept[argc], sizeof words_kept[argc], "%s", word);
-        argv[argc] = words_kept[argc];
+        argv_kept[argc] = words_kept[argc];
         word = argc == 0 ? first : va_arg(words, const char *);
         argc++;
     }
     va_end(words);
-    return de_cli_parse(&arguments, argc, argv);
+    return de_cli_parse(&arguments, argc, argv_kept);
 }
 
 static void test_wal(void **state)
