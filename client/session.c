@@ -249,6 +249,14 @@ static int session_get_here(struct dengine_client *client, const struct de_clien
     return below->ops->get_here(below, call, visit, context);
 }
 
+static int session_scan_here(struct dengine_client *client, const struct de_client_call *call,
+                             dengine_pair_visitor *visit, void *context)
+{
+    struct dengine_client *below = session_of(client)->below;
+
+    return below->ops->scan_here(below, call, visit, context);
+}
+
 static int session_watch(struct dengine_client *client, const struct dengine_watch_options *options,
                          struct de_watch_feed **feed)
 {
@@ -273,6 +281,7 @@ static const struct de_client_ops session_ops = {
 static const struct de_client_ops session_ops_here = {
     .start = session_start,
     .get_here = session_get_here,
+    .scan_here = session_scan_here,
     .watch = session_watch,
     .disconnect = session_disconnect,
 };

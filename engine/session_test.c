@@ -304,6 +304,46 @@ static void many_at_a_time_are_each_done_once(void **state)
     assert_int_equal(version_of(f->plain, "m"), 500);
 }
 
+/* ---- reads ---- */
+
+static void note_value(void *context, const struct dengine_value *value)
+{
+    *(const void **)context = value->data;
+}
+
+static bool note_pair(void *context, const struct dengine_pair *pair)
+{
+    *(const void **)context = pair->value.data;
+    return true;
+}
+
+/* A session hands on what shows the bytes of the state: not pages that were copied. */
+static void reads_in_place_are_in_place_through_a_session(void **state)
+{
+    const struct dengine_scan scan = {.consistency = DENGINE_EVENTUAL};
+    struct fixture *f = *state;
+    struct dengine_session *session;
+    struct dengine_client *client;
+    const void *place = NULL;
+    const void *got = NULL;
+    const void *scanned = NULL;
+
+    assert_int_equal(dengine_session_open(f->plain, 10000, NULL, NULL, &session), 0);
+    client = dengine_session_client(session);
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    assert_int_equal(dengine_get_in_place(f->plain, DENGINE_STR("k"), DENGINE_EVENTUAL, NULL,
+                                          note_value, (void *)&place),
+                     0);
+    assert_int_equal(dengine_get_in_place(client, DENGINE_STR("k"), DENGINE_EVENTUAL, NULL,
+                                          note_value, (void *)&got),
+                     0);
+    assert_int_equal(dengine_scan_in_place(client, &scan, NULL, note_pair, (void *)&scanned), 0);
+    assert_non_null(place);
+    assert_ptr_equal(got, place);
+    assert_ptr_equal(scanned, place);
+    assert_int_equal(dengine_session_close(session), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -315,6 +355,7 @@ int main(void)
         CASE(without_an_answer_by_the_deadline_it_is_unknown),
         CASE(a_session_that_has_ended_says_so),
         CASE(many_at_a_time_are_each_done_once),
+        CASE(reads_in_place_are_in_place_through_a_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
