@@ -155,7 +155,6 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
         call->reply.count = reply->count;
         call->reply.lease = reply->lease;
         call->reply.cluster = call->status;
-        call->text[0] = '\0';
     }
     de_remote_call_finish(call, err);
 }
@@ -173,6 +172,7 @@ static void answered(struct de_tag *tag, bool ok)
     read_reply(call, &answer, &reply);
     verdict = de_judge(&answer);
     de_remote_enter(remote);
+    call->text[0] = '\0'; /* that of an earlier attempt */
     if (verdict.err != 0) {
         (void)snprintf(call->text, sizeof call->text, "%.100s: %.140s", call->endpoint->address,
                        reply.message[0] != '\0' ? reply.message : dengine_strerror(verdict.err));

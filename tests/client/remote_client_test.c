@@ -365,6 +365,37 @@ static void test_a_node_that_comes_back_is_found(void **state)
     stop(1);
 }
 
+struct said {
+    struct answers answers;
+    char text[256];
+};
+
+static void note_text(void *context, struct dengine_reply *reply)
+{
+    struct said *said = context;
+
+    (void)snprintf(said->text, sizeof said->text, "%s", dengine_last_error(client));
+    answered(&said->answers, reply);
+}
+
+static void test_what_was_wrong_before_is_not_said_of_the_answer(void **state)
+{
+    struct said said = {.answers = ANSWERS_INIT};
+
+    (void)state;
+    start(1, 1, 0);
+    script(&nodes[0], DE_FAKE_ERROR, 4004, 0); /* busy, until */
+    hint(&nodes[0], NULL, 1);
+    assert_int_equal(dengine_get_async(client, KEY, DENGINE_LINEARIZABLE, NULL, note_text, &said),
+                     0);
+    de_fake_wait_reads(&nodes[0], 2);
+    script(&nodes[0], DE_FAKE_MISSING, 0, 0); /* it says that there is no such key */
+    wait_answers(&said.answers, 1);
+    assert_int_equal(said.answers.last_status, DENGINE_E_NOT_FOUND);
+    assert_null(strstr(said.text, nodes[0].address));
+    stop(1);
+}
+
 static void test_disconnect_ends_what_is_under_way(void **state)
 {
     struct answers sent = ANSWERS_INIT;
@@ -449,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_the_leader_dies_with_a_read),
         cmocka_unit_test(test_a_dead_leader_that_others_still_name),
         cmocka_unit_test(test_a_node_that_comes_back_is_found),
+        cmocka_unit_test(test_what_was_wrong_before_is_not_said_of_the_answer),
         cmocka_unit_test(test_disconnect_ends_what_is_under_way),
         cmocka_unit_test(test_disconnect_ends_what_waits),
         cmocka_unit_test(test_a_thousand_calls_end_once_each),
