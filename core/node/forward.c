@@ -268,27 +268,54 @@ static void reply_to(struct de_node *node, const struct de_forwarded *forwarded,
     node->env.send(node->env.context, &message);
 }
 
+static bool is_member(const struct de_node *node, uint64_t id)
+{
+    const struct de_raft_configuration *members = &node->book.current.configuration;
+    uint32_t i = 0;
+
+    DE_ASSERT(id != 0);
+    DE_ASSERT(members->count <= DE_RAFT_MEMBERS_MAX);
+    while (i < members->count && members->members[i].id != id) {
+        i++;
+    }
+    return i < members->count;
+}
+
+/* Room for a member that nothing is known of: that of one whose removal is committed, since ids are
+ * never used twice, or what is free. NULL: all are members, or may be members again. */
+static struct de_forward_peer *add_peer(struct de_node *node, uint64_t id)
+{
+    const bool committed = node->book.current_index <= node->view.commit;
+    struct de_forward_peer *peers = node->forwarding.peers;
+    uint32_t i = 0;
+
+    DE_ASSERT(is_member(node, id));
+    while (i < DE_RAFT_MEMBERS_MAX && peers[i].id != 0 &&
+           (!committed || is_member(node, peers[i].id))) {
+        i++;
+    }
+    if (i == DE_RAFT_MEMBERS_MAX) {
+        return NULL;
+    }
+    DE_SOMETIMES(peers[i].id != 0, "a leader forgets what a former member forwarded");
+    peers[i] = (struct de_forward_peer){.id = id};
+    return &peers[i];
+}
+
 /* What this leader knows of a follower; NULL: it is no member, or there is no room. */
 static struct de_forward_peer *peer_of(struct de_node *node, uint64_t id)
 {
     struct de_forwarding *forwarding = &node->forwarding;
-    const struct de_raft_configuration *members = &node->book.current.configuration;
-    bool is_member = false;
+    uint32_t i = 0;
 
-    DE_ASSERT(id != 0);
     DE_ASSERT(forwarding->term > 0 && forwarding->term <= node->view.term);
-    for (uint32_t i = 0; i < members->count; i++) {
-        is_member = is_member || members->members[i].id == id;
+    if (!is_member(node, id)) {
+        return NULL;
     }
-    for (uint32_t i = 0; i < DE_RAFT_MEMBERS_MAX && is_member; i++) {
-        struct de_forward_peer *peer = &forwarding->peers[i];
-
-        if (peer->id == 0 || peer->id == id) {
-            peer->id = id;
-            return peer;
-        }
+    while (i < DE_RAFT_MEMBERS_MAX && forwarding->peers[i].id != id) {
+        i++;
     }
-    return NULL;
+    return i < DE_RAFT_MEMBERS_MAX ? &forwarding->peers[i] : add_peer(node, id);
 }
 
 /* Where a new run that knew so much is remembered: if it must be, in the place of one that knew

@@ -17,6 +17,7 @@
  *     more runs than a leader remembers, it forgets the one that knew least for one that knew more.
  *     So none that it has forgotten knew more than any that it remembers, and it is silent to all
  *     others of that kind.
+ *   - it forgets a member once its removal is committed: that id is silently dropped for good.
  *   - a batch without an answer is not sent again: its requests end UNKNOWN after a while, and a
  *     new run begins when more is committed than the last one knew.
  *

@@ -175,6 +175,110 @@ static void test_a_follower_may_restart_as_often_as_it_likes(void **state)
     harness_free(h);
 }
 
+static struct harness_request *ask_change(struct harness *h, uint32_t kind, uint64_t id)
+{
+    const struct de_change change = {.kind = kind, .id = id, .addresses = harness_addresses(id)};
+    struct harness_request *r = harness_admin(h, 0, DE_REQUEST_CHANGE, &change, 0);
+
+    harness_flush(h, 0);
+    return r;
+}
+
+static void change(struct harness *h, uint32_t kind, uint64_t id)
+{
+    const struct harness_request *r = ask_change(h, kind, id);
+
+    harness_settle(h);
+    wait_for(h, r);
+    assert_int_equal(r->status, 0);
+}
+
+/* Member 1 is handed the kept batch as the first one of member id, which does not run here. */
+static void forward_as(struct harness *h, struct harness_message *kept, uint64_t id)
+{
+    kept->message.raft.from = id;
+    harness_put_back(h, kept);
+    harness_repeat(h, h->message_count - 1);
+    assert_ptr_equal(harness_hold(h, h->message_count - 2), kept);
+    harness_deliver(h, h->message_count - 1);
+}
+
+/* A batch with one write of member 2, which is not on its way any more. */
+static struct harness_message *keep_batch(struct harness *h, uint64_t *number)
+{
+    *number = harness_write(h, 1, 16)->number;
+    harness_flush(h, 1);
+    return harness_hold(h, find(h, DE_NODE_MSG_FORWARD));
+}
+
+/* More than a configuration has room for, one after the other, under one leader. */
+static void test_members_may_come_and_go_as_often_as_they_like(void **state)
+{
+    struct harness *h = elected(3, 11);
+    const struct harness_request *w;
+    struct harness_message *kept;
+    size_t times = 0;
+    uint64_t number;
+
+    (void)state;
+    kept = keep_batch(h, &number);
+    for (uint64_t id = 4; id < 4 + DE_RAFT_MEMBERS_MAX + 3; id++) {
+        change(h, DE_CHANGE_ADD_LEARNER, id);
+        for (int copies = 0; copies < 2; copies++) {
+            forward_as(h, kept, id);
+            harness_settle(h);
+        }
+        times++;
+        assert_int_equal(harness_applied_count(h, 0, number), times);
+        change(h, DE_CHANGE_REMOVE, id);
+        forward_as(h, kept, id); /* late */
+        harness_settle(h);
+        assert_int_equal(harness_applied_count(h, 0, number), times);
+    }
+    w = harness_write(h, 2, 16); /* its first */
+    harness_flush(h, 2);
+    harness_settle(h);
+    wait_for(h, w);
+    assert_int_equal(w->status, 0);
+    harness_put_back(h, kept);
+    harness_free(h);
+}
+
+/* Who may be a member again is not forgotten: that its batch was not taken would be a lie. */
+static void test_a_removal_that_is_undone_makes_nobody_forget(void **state)
+{
+    struct harness *h = elected(3, 12);
+    struct harness_message *kept;
+    uint64_t number;
+
+    (void)state;
+    kept = keep_batch(h, &number);
+    change(h, DE_CHANGE_ADD_LEARNER, 4);
+    forward_as(h, kept, 4);
+    harness_settle(h);
+    assert_int_equal(harness_applied_count(h, 0, number), 1);
+    (void)ask_change(h, DE_CHANGE_REMOVE, 4); /* of which the others do not learn */
+    harness_drop_all(h);
+    (void)harness_write(h, 2, 16);
+    harness_flush(h, 2);
+    harness_deliver(h, find(h, DE_NODE_MSG_FORWARD));
+    harness_drop_all(h);
+    h->members[0].deadline_ns += 10000 * HARNESS_MS;
+    harness_elect(h, 1);
+    for (int n = 0; n < 3; n++) {
+        harness_fire(h, 1);
+        harness_settle(h);
+    }
+    assert_int_not_equal(harness_status(h, 0).raft.role, DE_RAFT_LEADER);
+    assert_int_equal(harness_status(h, 0).raft.configuration->count, 4);
+    harness_drop_all(h);
+    forward_as(h, kept, 4);
+    harness_flush(h, 0);
+    assert_int_equal(h->message_count, 0); /* no answer */
+    harness_put_back(h, kept);
+    harness_free(h);
+}
+
 static void hand_over(struct harness *h, uint32_t from, uint32_t to)
 {
     struct harness_request *r = harness_admin(h, from, DE_REQUEST_TRANSFER, NULL, to + 1);
@@ -330,6 +434,8 @@ int main(void)
         cmocka_unit_test(test_a_message_that_comes_twice_is_carried_out_once),
         cmocka_unit_test(test_a_copy_from_before_a_restart_is_dropped),
         cmocka_unit_test(test_a_follower_may_restart_as_often_as_it_likes),
+        cmocka_unit_test(test_members_may_come_and_go_as_often_as_they_like),
+        cmocka_unit_test(test_a_removal_that_is_undone_makes_nobody_forget),
         cmocka_unit_test(test_a_copy_for_an_earlier_term_is_dropped),
         cmocka_unit_test(test_what_comes_too_late_goes_to_the_next_leader),
         cmocka_unit_test(test_without_an_answer_it_is_unknown),

@@ -508,10 +508,10 @@ void harness_put_back(struct harness *h, struct harness_message *m)
 void harness_deliver(struct harness *h, size_t position)
 {
     struct harness_message *m = take_message(h, position);
-    struct harness_member *to = member_of(h, (uint32_t)m->message.raft.to - 1);
+    const uint64_t to = m->message.raft.to;
 
-    if (to->node != NULL) {
-        de_node_receive(to->node, &m->message, h->now_ns);
+    if (to <= h->count && member_of(h, (uint32_t)to - 1)->node != NULL) {
+        de_node_receive(member_of(h, (uint32_t)to - 1)->node, &m->message, h->now_ns);
     }
     free_message(m);
 }

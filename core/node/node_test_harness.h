@@ -119,7 +119,8 @@ bool harness_run_read(struct harness *h, uint32_t i);
 bool harness_run_task(struct harness *h, uint32_t i, uint32_t worker);
 /* All jobs of i until none is left. */
 void harness_drain(struct harness *h, uint32_t i);
-/* Takes message at position out of the queue and hands it over (or drops it). */
+/* Takes message at position out of the queue and hands it over (or drops it). It is lost when
+ * nobody of that id runs here. */
 void harness_deliver(struct harness *h, size_t position);
 void harness_drop(struct harness *h, size_t position);
 /* The network keeps another copy of it, for later. */
