@@ -62,7 +62,7 @@ enum de_chunk_answer {
     DE_CHUNK_WANTED = 1,  /* the next piece is the one at offset; all before it is here */
     DE_CHUNK_GAP = 2,     /* the same, and what came just now lay behind it */
     DE_CHUNK_DONE = 3,    /* all of it is here, or is not needed any more */
-    DE_CHUNK_DAMAGED = 4, /* all of it came, and it is not a good image */
+    DE_CHUNK_DAMAGED = 4, /* what came is not of a good image */
     DE_CHUNK_NEWER = 5,   /* another one, of hint_index, is being received */
 };
 

@@ -209,6 +209,11 @@ static int store_receive_write(void *object, struct dengine_snapshot_receiver *r
     if (err != 0) {
         return err;
     }
+    if (snapshots->damage > 0) {
+        snapshots->damage--;
+        snapshots->partial_index = 0; /* thrown away */
+        return DENGINE_E_CORRUPT;
+    }
     DE_ASSERT(snapshots->partial_have + bytes.size <= snapshots->partial_size);
     memcpy(snapshots->partial + snapshots->partial_have, bytes.data, bytes.size);
     snapshots->partial_have += bytes.size;

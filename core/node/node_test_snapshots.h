@@ -29,6 +29,7 @@ struct harness_snapshots {
     size_t error_in; /* ... after so many calls */
     size_t opened;   /* writers, receivers and readers that are open */
     size_t received; /* bytes given to receive_write */
+    int damage;      /* receive_write finds the image damaged so many times */
 };
 
 struct dengine_snapshot_store harness_snapshot_store(struct harness_snapshots *snapshots);

@@ -175,7 +175,10 @@ static void receive_failed(struct de_node *node, struct de_receive *receive, uin
     DE_ASSERT(receive->status != 0);
     DE_ASSERT(de_node_running(node));
     de_node_snapshot_failed(node, receive->status);
-    if (receive->stage == DE_RECEIVE_FINISH && receive->status == DENGINE_E_CORRUPT) {
+    /* A store may see damage as soon as it comes. Whoever is not told that its image is damaged
+     * sends it again, and again. */
+    if (receive->stage != DE_RECEIVE_OPEN && receive->status == DENGINE_E_CORRUPT) {
+        DE_SOMETIMES(true, "the image of a snapshot that came was damaged");
         receive->have = 0;
         reply_of(node, receive, DE_CHUNK_DAMAGED);
     } else {

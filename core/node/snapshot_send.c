@@ -234,6 +234,7 @@ static void read_was_done(struct de_node *node, struct de_send *send, uint64_t n
     DE_ASSERT(send->stage == DE_SEND_STREAM);
     DE_ASSERT(send->read_size <= send->capacity);
     if (send->status != 0) {
+        node->snapshots.wanted = true; /* what there is cannot be read: make a better one */
         report(node, send, false, send->status);
         return;
     }

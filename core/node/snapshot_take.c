@@ -264,6 +264,18 @@ static bool is_due(const struct de_node *node)
            de_node_few_runs(node) || DE_NODE_SITE(node, EARLY_SNAPSHOT);
 }
 
+/* Whether a snapshot would be another than the last one. Also the same once more, when that has
+ * turned out to be bad: who needs it would otherwise wait for the next write. */
+static bool is_new(const struct de_node *node)
+{
+    const struct de_snapshots *snaps = &node->snapshots;
+
+    DE_ASSERT(snaps->store.ops != NULL);
+    DE_ASSERT(snaps->save == NULL);
+    return node->applied > snaps->index ||
+           (snaps->wanted && node->applied == snaps->index && node->applied > 0);
+}
+
 /* What has been asked for and needs no saving: nothing new was applied, or nothing ever. */
 static void answer_at_once(struct de_node *node)
 {
@@ -288,9 +300,8 @@ void de_node_take_turn(struct de_node *node, uint64_t now_ns)
         return;
     }
     answer_at_once(node);
-    if (node->applied <= snaps->index || snaps->configuration == NULL || !is_due(node) ||
-        node->applying || node->reading_for_apply || node->applier_task ||
-        node->applied < node->view.base_index) {
+    if (!is_new(node) || snaps->configuration == NULL || !is_due(node) || node->applying ||
+        node->reading_for_apply || node->applier_task || node->applied < node->view.base_index) {
         return;
     }
     if (now_ns < snaps->save_after_ns) {

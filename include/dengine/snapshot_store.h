@@ -50,8 +50,9 @@ struct dengine_snapshot_store_ops {
     int (*newest)(void *store, struct dengine_snapshot_meta *meta);
 
     /* Saving: create, write the stream in pieces of any size, commit. After commit the snapshot is
-     * durable and is the newest one; older ones beyond those kept are removed. commit and abort
-     * free the writer. At most one writer at a time. */
+     * durable and is the newest one; older ones beyond those kept are removed. At the index of the
+     * newest it takes that one's place: it was damaged. commit and abort free the writer. At most
+     * one writer at a time. */
     int (*create)(void *store, const struct dengine_snapshot_meta *meta,
                   struct dengine_snapshot_writer **writer);
     int (*write)(void *store, struct dengine_snapshot_writer *writer, struct dengine_slice bytes);
@@ -61,7 +62,8 @@ struct dengine_snapshot_store_ops {
     /* Receiving the image of (index, term) from elsewhere, in order, in pieces of any size. When an
      * earlier attempt at the same image was broken off, *have_bytes says how much of it is there:
      * the next piece is the one at that offset. finish verifies the whole image, makes it durable,
-     * and says in meta what it is (as newest does); CORRUPT: it is thrown away, begin again at 0.
+     * and says in meta what it is (as newest does). CORRUPT, of a write that sees it early or of
+     * finish: it is thrown away, begin again at 0.
      * finish and suspend free the receiver; suspend keeps what came. At most one receiver at a
      * time; beginning one for another image forgets what was kept. */
     int (*receive)(void *store, uint64_t index, uint64_t term, uint64_t image_bytes,

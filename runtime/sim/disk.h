@@ -110,6 +110,9 @@ void de_disk_mend(struct de_disk *disk);
 /* Turns a few bits of one sector of a file that is not the one written last. False when there is
  * none such. */
 bool de_disk_rot(struct de_disk *disk, uint64_t draw);
+/* Turns one bit of the file whose name is the last of those that begin so. False when there is none
+ * such, or nothing in it is durable. */
+bool de_disk_rot_newest(struct de_disk *disk, const char *prefix, uint64_t draw);
 /* Everything is gone. No process may be using the disk. */
 void de_disk_lose(struct de_disk *disk);
 /* 0, or IO because this operation was told to fail. Part of the table. */

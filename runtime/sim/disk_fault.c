@@ -74,6 +74,23 @@ bool de_disk_rot(struct de_disk *disk, uint64_t draw)
     return false;
 }
 
+bool de_disk_rot_newest(struct de_disk *disk, const char *prefix, uint64_t draw)
+{
+    struct de_disk_inode *newest = NULL;
+
+    DE_ASSERT(prefix[0] != '\0');
+    for (size_t i = 0; i < disk->name_count; i++) {
+        if (strncmp(disk->names[i].text, prefix, strlen(prefix)) == 0) {
+            newest = disk->names[i].inode;
+        }
+    }
+    if (newest == NULL || !de_disk_inode_turn(newest, draw)) {
+        return false;
+    }
+    disk->rotten = true;
+    return true;
+}
+
 void de_disk_lose(struct de_disk *disk)
 {
     de_disk_deinit(disk);

@@ -246,6 +246,26 @@ bool de_disk_inode_rot(struct de_disk_inode *inode, uint64_t draw)
     return false;
 }
 
+bool de_disk_inode_turn(struct de_disk_inode *inode, uint64_t draw)
+{
+    struct de_dice dice;
+    uint64_t offset;
+    uint8_t byte;
+
+    if (inode->durable.size_bytes == 0) {
+        return false;
+    }
+    de_dice_init(&dice, draw, DE_DICE_DISK, 1);
+    offset = de_dice_below(&dice, inode->durable.size_bytes);
+    if (!de_disk_inode_read(inode, offset, &byte, 1)) {
+        return false;
+    }
+    byte ^= (uint8_t)(1u << de_dice_below(&dice, 8));
+    content_write(&inode->durable, offset, &byte, 1);
+    content_write(&inode->now, offset, &byte, 1);
+    return true;
+}
+
 static void cut_prefix(struct de_disk_inode *inode, struct de_dice *dice)
 {
     size_t kept = (size_t)de_dice_below(dice, inode->op_count + 1);

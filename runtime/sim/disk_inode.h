@@ -59,6 +59,8 @@ void de_disk_inode_sync(struct de_disk_inode *inode);
 void de_disk_inode_forget(struct de_disk_inode *inode);
 /* Turns bits of one durable sector that is not all zeros; false when there is none. */
 bool de_disk_inode_rot(struct de_disk_inode *inode, uint64_t draw);
+/* Turns one bit of any durable byte; false when there is none. */
+bool de_disk_inode_turn(struct de_disk_inode *inode, uint64_t draw);
 /* Loses what the cut loses; afterwards now and durable are equal. */
 void de_disk_inode_cut(struct de_disk_inode *inode, enum de_disk_cut cut, struct de_dice *dice);
 uint64_t de_disk_inode_digest(const struct de_disk_inode *inode);

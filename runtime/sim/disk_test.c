@@ -266,6 +266,36 @@ static void test_a_dying_disk_fails_from_the_given_operation_on(void **state)
     assert_int_equal(byte_at(bench, 0), 'a');
 }
 
+static uint32_t count_turned(struct bench *bench)
+{
+    uint32_t turned = 0;
+
+    for (uint64_t offset = 0; offset < FILE_BYTES; offset++) {
+        for (uint32_t bits = byte_at(bench, offset) ^ 'a'; bits != 0; bits &= bits - 1) {
+            turned++;
+        }
+    }
+    return turned;
+}
+
+static void test_rot_of_the_newest_turns_one_bit_for_good(void **state)
+{
+    struct bench *bench = *state;
+    struct dengine_file *other = NULL;
+
+    assert_int_equal(bench->dir.ops->open(bench->dir.object, "g", DENGINE_FILE_CREATE, &other), 0);
+    assert_false(de_disk_rot_newest(&bench->disk, "g", 7)); /* nothing in it is durable */
+    assert_false(de_disk_rot_newest(&bench->disk, "h", 7));
+    assert_false(bench->disk.rotten);
+    assert_int_equal(count_turned(bench), 0);
+    assert_true(de_disk_rot_newest(&bench->disk, "f", 7));
+    assert_true(bench->disk.rotten);
+    assert_int_equal(count_turned(bench), 1);
+    bench->dir.ops->close(bench->dir.object, other);
+    cut(bench, DE_DISK_CUT_ALL, 1);
+    assert_int_equal(count_turned(bench), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -282,6 +312,7 @@ int main(void)
         TEST(test_a_removed_file_returns_with_its_content),
         TEST(test_a_rename_is_undone_or_kept_as_a_whole),
         TEST(test_a_dying_disk_fails_from_the_given_operation_on),
+        TEST(test_rot_of_the_newest_turns_one_bit_for_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

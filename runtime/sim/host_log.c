@@ -28,16 +28,18 @@ uint64_t de_host_newest_snapshot(struct de_host *host)
     const struct dengine_snapshot_store store = host->snapshots.store;
     const uint64_t fails_in = host->disk.fails_in[DE_DISK_READ];
     const uint32_t scarce_ppm = host->kv_pool.scarce_ppm;
+    int err;
 
     if (store.ops == NULL) {
         return UINT64_MAX;
     }
     de_disk_fail(&host->disk, DE_DISK_READ, UINT64_MAX);
     host->kv_pool.scarce_ppm = 0;
-    (void)store.ops->newest(store.object, &newest);
+    err = store.ops->newest(store.object, &newest);
     host->kv_pool.scarce_ppm = scarce_ppm;
     de_disk_fail(&host->disk, DE_DISK_READ, fails_in);
-    return newest.index;
+    /* What has rotted since it was finished, nobody knows of yet. */
+    return err == DENGINE_E_CORRUPT && host->disk.rotten ? UINT64_MAX : newest.index;
 }
 
 static int probe_compact(void *object, uint64_t index, uint64_t term)

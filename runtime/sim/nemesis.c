@@ -52,6 +52,7 @@ const struct de_nemesis_kind de_nemesis_kinds[DE_FAULT_KINDS] = {
     [DE_FAULT_GARBLE] = {de_start_trouble, de_end_trouble, NULL},
     [DE_FAULT_SNAPSHOT_LOSS] = {de_start_snapshot_loss, NULL, NULL},
     [DE_FAULT_STARVE] = {de_start_starve, NULL, NULL},
+    [DE_FAULT_SNAPSHOT_ROT] = {de_start_snapshot_rot, NULL, NULL},
 };
 
 uint32_t de_nemesis_leader(const struct de_nemesis *nemesis)

@@ -63,6 +63,7 @@ void de_start_rot(struct de_nemesis_work *work);
 void de_start_disk_loss(struct de_nemesis_work *work);
 void de_start_snapshot_loss(struct de_nemesis_work *work);
 void de_start_starve(struct de_nemesis_work *work);
+void de_start_snapshot_rot(struct de_nemesis_work *work);
 void de_start_drift(struct de_nemesis_work *work);
 void de_start_step(struct de_nemesis_work *work);
 void de_start_stop(struct de_nemesis_work *work);

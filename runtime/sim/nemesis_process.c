@@ -295,6 +295,17 @@ void de_start_starve(struct de_nemesis_work *work)
     }
 }
 
+/* It goes on: its state is whole, and whoever is sent the image finds out. A start that needs the
+ * snapshot does not, and refuses. */
+void de_start_snapshot_rot(struct de_nemesis_work *work)
+{
+    struct de_host *host = target_of(work);
+
+    if (may_damage(work) && de_disk_rot_newest(&host->disk, "snapshot-", work->fault->b)) {
+        work->nemesis->damaged |= UINT64_C(1) << work->state->target;
+    }
+}
+
 void de_start_drift(struct de_nemesis_work *work)
 {
     uint64_t rate = work->fault->a;

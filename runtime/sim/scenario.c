@@ -14,7 +14,7 @@
 #define USUAL_FAULTS                                                                               \
     (DE_FAULT_ALL & ~(FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(ROT) |    \
                       FAULT(STORE_ERROR) | FAULT(DISK_LOSS) | FAULT(SNAPSHOT_LOSS) |               \
-                      FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
+                      FAULT(SNAPSHOT_ROT) | FAULT(DRIFT) | FAULT(STEP) | FAULT(STOP)))
 
 /* The same where there are reads by lease: no clock may stand still either. */
 #define CLOCKED_FAULTS (USUAL_FAULTS & ~FAULT(SUSPEND))
@@ -22,8 +22,8 @@
 #define DISK_FAULTS                                                                                \
     (FAULT(CRASH) | FAULT(TRAP) | FAULT(BLACKOUT) | FAULT(CRASH_LOOP) | FAULT(SLOW_DISK) |         \
      FAULT(STALL) | FAULT(SYNC_ERROR) | FAULT(WRITE_ERROR) | FAULT(READ_ERROR) | FAULT(NO_SPACE) | \
-     FAULT(STORE_ERROR) | FAULT(ROT) | FAULT(DISK_LOSS) | FAULT(SNAPSHOT_LOSS) | FAULT(ISOLATE) |  \
-     FAULT(CHURN))
+     FAULT(STORE_ERROR) | FAULT(ROT) | FAULT(DISK_LOSS) | FAULT(SNAPSHOT_LOSS) |                   \
+     FAULT(SNAPSHOT_ROT) | FAULT(ISOLATE) | FAULT(CHURN))
 
 /* What makes a leader fall without its knowing, while clients still reach it. */
 #define LEASE_FAULTS                                                                               \

@@ -89,7 +89,9 @@ extern "C" {
     X(SNAPSHOT_LOSS, "snapshot-loss", 2, CRASH, CRASH,                                             \
       "target stops (a as in crash), and its snapshots alone are gone")                            \
     X(STARVE, "starve", 4, CRASH, DISK_ERROR,                                                      \
-      "target stops (a as in crash); when it starts there is no memory at the b-th time it asks")
+      "target stops (a as in crash); when it starts there is no memory at the b-th time it asks")  \
+    X(SNAPSHOT_ROT, "snapshot-rot", 6, CRASH, ROT,                                                 \
+      "a bit of target's newest snapshot flips (at b) while it runs and sends it")
 
 enum de_fault_kind {
 #define DE_FAULT_ENUM(name, text, weight, duration, parameters, what) DE_FAULT_##name,

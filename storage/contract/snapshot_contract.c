@@ -392,6 +392,36 @@ static bool two_are_kept_and_those_that_are_read(const struct dengine_snapshot_c
     return true;
 }
 
+/* What is there has been damaged, and is made anew. */
+static bool the_newest_is_replaced(const struct dengine_snapshot_contract *contract,
+                                   struct dengine_contract_report *report)
+{
+    struct dengine_snapshot_store store;
+    struct dengine_snapshot_reader *reader;
+    struct dengine_snapshot_meta meta;
+    uint64_t image_bytes;
+
+    CHECK_OK(contract->create(contract->context, &store));
+    CHECK_OK(save(store, 4, 100));
+    CHECK_OK(save(store, 8, 70000));
+    CHECK_OK(store.ops->open(store.object, 0, &reader, &meta, &image_bytes));
+    CHECK_OK(save(store, 8, 150000));
+    if (!stream_is(store, reader, 8, 70000, report) || !newest_is(store, 8, 150000, report)) {
+        return false;
+    }
+    store.ops->close_reader(store.object, reader);
+    CHECK_OK(store.ops->open(store.object, 4, &reader, &meta, &image_bytes)); /* two are kept */
+    store.ops->close_reader(store.object, reader);
+    if (contract->reopen != NULL) {
+        CHECK_OK(contract->reopen(contract->context, &store));
+    }
+    if (!newest_is(store, 8, 150000, report)) {
+        return false;
+    }
+    contract->destroy(contract->context, &store);
+    return true;
+}
+
 static bool an_image_is_received(const struct dengine_snapshot_contract *contract,
                                  struct dengine_contract_report *report)
 {
@@ -611,6 +641,7 @@ const struct dengine_snapshot_contract_case *dengine_snapshot_contract_cases(siz
         CASE(an_aborted_one_leaves_nothing),
         CASE(what_makes_no_sense_is_refused),
         CASE(two_are_kept_and_those_that_are_read),
+        CASE(the_newest_is_replaced),
         CASE(an_image_is_received),
         CASE(a_broken_transfer_goes_on),
         CASE(a_damaged_image_is_not_taken),
