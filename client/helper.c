@@ -18,6 +18,7 @@ struct de_helper {
     bool ending;    /* and has ended all calls */
     bool stopped;   /* the thread is no more */
     bool running;   /* a task */
+    pthread_t runner;
     uint32_t users; /* the client, and each task: the memory lives until the last has gone */
     struct de_task *tasks;
     struct de_task *first_due;
@@ -116,6 +117,7 @@ static void run_due(struct de_helper *helper)
 
     while ((task = take_due(helper)) != NULL) {
         helper->running = true;
+        helper->runner = pthread_self(); /* which is another one when the thread is no more */
         (void)pthread_mutex_unlock(&helper->mutex);
         task->run(task); /* after which it may be no more */
         (void)pthread_mutex_lock(&helper->mutex);
@@ -183,11 +185,11 @@ struct de_helper *de_helper_new(void)
     return helper;
 }
 
+/* Under the lock, which it gives up. */
 static void drop(struct de_helper *helper)
 {
     bool last;
 
-    (void)pthread_mutex_lock(&helper->mutex);
     DE_ASSERT(helper->users > 0);
     helper->users--;
     last = helper->users == 0;
@@ -208,7 +210,7 @@ int de_helper_may_wait(struct de_helper *helper)
         return 0;
     }
     (void)pthread_mutex_lock(&helper->mutex);
-    here = helper->started && !helper->stopped && pthread_equal(helper->thread, pthread_self());
+    here = helper->running && pthread_equal(helper->runner, pthread_self());
     (void)pthread_mutex_unlock(&helper->mutex);
     if (here) {
         de_client_set_last_error("a callback must not block: use the call that ends in _async");
@@ -251,6 +253,7 @@ void de_helper_end(struct de_helper *helper)
         err = pthread_join(helper->thread, NULL);
         DE_ASSERT(err == 0);
     }
+    (void)pthread_mutex_lock(&helper->mutex);
     drop(helper);
 }
 
@@ -311,21 +314,38 @@ void de_task_deinit(struct de_task *task)
     if (task->next != NULL) {
         task->next->previous = task->previous;
     }
-    (void)pthread_mutex_unlock(&helper->mutex);
     drop(helper);
 }
 
 /* Under the lock, which it gives up. When the thread is no more, what is due is run here. */
 static void leave(struct de_helper *helper)
 {
+    helper->users++; /* the tasks may take theirs with them */
     if (helper->stopped && !helper->running) {
-        helper->users++; /* the tasks may take theirs with them */
         run_due(helper);
-        (void)pthread_mutex_unlock(&helper->mutex);
-        drop(helper);
-        return;
     }
+    drop(helper);
+}
+
+struct de_helper *de_task_due(struct de_task *task)
+{
+    struct de_helper *helper = task->helper;
+
+    (void)pthread_mutex_lock(&helper->mutex);
+    make_due(helper, task);
+    helper->users++;
     (void)pthread_mutex_unlock(&helper->mutex);
+    return helper;
+}
+
+void de_helper_go(struct de_helper *helper)
+{
+    (void)pthread_mutex_lock(&helper->mutex);
+    DE_ASSERT(helper->users > 0);
+    if (helper->stopped && !helper->running) {
+        run_due(helper);
+    }
+    drop(helper);
 }
 
 void de_task_poke(struct de_task *task)

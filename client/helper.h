@@ -35,8 +35,8 @@ struct de_helper *de_helper_new(void);
 void de_helper_part(struct de_helper *helper);
 void de_helper_end(struct de_helper *helper);
 
-/* Whether the calling thread may wait for what the helper does: 0; INVALID in the helper's own
- * thread, that is in a callback. */
+/* Whether the calling thread may wait for what the helper does: 0; INVALID in the one that runs a
+ * task, that is in a callback. */
 int de_helper_may_wait(struct de_helper *helper);
 
 struct de_task {
@@ -63,6 +63,11 @@ void de_task_deinit(struct de_task *task);
 
 /* Lets it run soon. */
 void de_task_poke(struct de_task *task);
+/* The same in two steps, for a caller whose wish may be the last one of the task: it may be carried
+ * out, and the task be no more, as soon as it can be seen. The first step is made under the mutex
+ * that hides the wish; the second one, which may run the task, without it. */
+struct de_helper *de_task_due(struct de_task *task);
+void de_helper_go(struct de_helper *helper);
 /* Lets it run when the time has come (UINT64_MAX: not); the last one counts. When the client has
  * ended all its calls, that is at once: there is nothing left to wait for. From run. */
 void de_task_at(struct de_task *task, uint64_t at_ns);

@@ -286,13 +286,16 @@ uint64_t dengine_keeper_left_ms(struct dengine_keeper *keeper)
 void dengine_keeper_close_async(struct dengine_keeper *keeper, dengine_callback *callback,
                                 void *context)
 {
+    struct de_helper *helper;
+
     DE_ASSERT(keeper != NULL && callback != NULL);
     (void)pthread_mutex_lock(&keeper->mutex);
     DE_ASSERT(keeper->closed == NULL);
     keeper->closed = callback;
     keeper->closed_context = context;
+    helper = de_task_due(&keeper->task);
     (void)pthread_mutex_unlock(&keeper->mutex);
-    de_task_poke(&keeper->task);
+    de_helper_go(helper);
 }
 
 int dengine_keeper_close(struct dengine_keeper *keeper)

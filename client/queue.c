@@ -155,6 +155,7 @@ static void withdraw_joins(struct de_queue *queue)
 static void submit(struct de_queue *queue, struct de_wish *wish)
 {
     struct de_wish **at = &queue->first_wish;
+    struct de_helper *helper;
 
     (void)pthread_mutex_lock(&queue->mutex);
     DE_ASSERT(queue->closing != NULL || wish->kind == DE_WISH_CLOSE);
@@ -169,8 +170,9 @@ static void submit(struct de_queue *queue, struct de_wish *wish)
         at = &(*at)->next;
     }
     *at = wish;
+    helper = de_task_due(&queue->task);
     (void)pthread_mutex_unlock(&queue->mutex);
-    de_task_poke(&queue->task);
+    de_helper_go(helper);
 }
 
 static int wish_for(struct de_queue *queue, enum de_wish_kind kind, struct dengine_slice value,
@@ -233,6 +235,7 @@ void de_queue_close_async(struct de_queue *queue, dengine_callback *callback, vo
 
 void de_queue_cancel(struct de_queue *queue)
 {
+    struct de_helper *helper;
     struct de_wish *wish;
 
     (void)pthread_mutex_lock(&queue->mutex);
@@ -245,8 +248,9 @@ void de_queue_cancel(struct de_queue *queue)
     } else {
         queue->canceled = true;
     }
+    helper = de_task_due(&queue->task);
     (void)pthread_mutex_unlock(&queue->mutex);
-    de_task_poke(&queue->task);
+    de_helper_go(helper);
 }
 
 /* ---- waiting ---- */

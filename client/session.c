@@ -43,6 +43,7 @@ struct dengine_session {
     struct call *outstanding;
     struct de_numbers numbers;
     uint32_t count;
+    uint32_t starting; /* callers that are still here, though their calls may have ended */
     bool closing;
 };
 
@@ -66,8 +67,16 @@ static void remove_call(struct dengine_session *session, struct call *call)
     DE_ASSERT(session->count > 0);
     session->count--;
     de_numbers_end(&session->numbers, call->repeat.number);
-    if (session->closing) {
-        de_task_poke(&session->task);
+}
+
+/* Under the lock, which it gives up. What was done may be all that a close has waited for. */
+static void leave(struct dengine_session *session, bool due)
+{
+    struct de_helper *helper = due || session->closing ? de_task_due(&session->task) : NULL;
+
+    (void)pthread_mutex_unlock(&session->mutex);
+    if (helper != NULL) {
+        de_helper_go(helper);
     }
 }
 
@@ -80,7 +89,7 @@ static void finish(struct call *call, struct dengine_reply *reply)
     call->wanted.callback(call->wanted.context, reply);
     (void)pthread_mutex_lock(&session->mutex);
     remove_call(session, call);
-    (void)pthread_mutex_unlock(&session->mutex);
+    leave(session, false);
     free(call);
 }
 
@@ -95,10 +104,7 @@ static void answered(void *context, struct dengine_reply *reply)
     (void)pthread_mutex_lock(&session->mutex);
     again = de_repeat_answered(&call->repeat, reply->status, session->closing, de_monotonic_ns(),
                                &reply->status);
-    if (again) {
-        de_task_poke(&session->task);
-    }
-    (void)pthread_mutex_unlock(&session->mutex);
+    leave(session, again);
     if (!again) {
         finish(call, reply);
     }
@@ -180,7 +186,7 @@ static void run(struct de_task *task)
 
     (void)pthread_mutex_lock(&session->mutex);
     repeat(session, session->closing || de_task_orphaned(task));
-    over = session->closing && session->count == 0;
+    over = session->closing && session->count == 0 && session->starting == 0;
     (void)pthread_mutex_unlock(&session->mutex);
     if (over && !session->keeper_closing) {
         session->keeper_closing = true;
@@ -228,9 +234,11 @@ static int session_start(struct dengine_client *client, const struct de_client_c
         err = DENGINE_E_BUSY;
     } else {
         admit(session, call, deadline_ns);
+        session->starting++;
         attempt(call);
+        session->starting--;
     }
-    (void)pthread_mutex_unlock(&session->mutex);
+    leave(session, false);
     if (err == DENGINE_E_BUSY) {
         de_client_set_last_error("%d writes of the session are under way",
                                  DENGINE_SESSION_CALLS_MAX);
@@ -430,8 +438,7 @@ void dengine_session_close_async(struct dengine_session *session, dengine_callba
     session->closing = true;
     session->closed = callback;
     session->closed_context = context;
-    (void)pthread_mutex_unlock(&session->mutex);
-    de_task_poke(&session->task);
+    leave(session, true);
 }
 
 int dengine_session_close(struct dengine_session *session)

@@ -13,6 +13,7 @@ struct wait {
     struct de_task task;
     struct de_publisher_listener listener;
     struct dengine *engine;
+    bool listening; /* of the helper */
     bool for_members;
     uint64_t after; /* with for_members */
     uint64_t deadline_ns;
@@ -65,6 +66,10 @@ static void run(struct de_task *task)
     struct dengine_cluster_status cluster;
     struct dengine_reply reply = {.cluster = &cluster};
 
+    if (!wait->listening) { /* not before: it could be over, and no more, while it is started */
+        wait->listening = true;
+        de_replica_listen_to_changes(wait->engine->replica, &wait->listener);
+    }
     reply.status = look(wait, &cluster);
     if (reply.status == DENGINE_E_TIMEOUT && de_monotonic_ns() < wait->deadline_ns) {
         de_task_at(task, wait->deadline_ns);
@@ -100,7 +105,6 @@ static int start(struct dengine *engine, const struct wait *wanted, uint32_t tim
         free(wait);
         return err;
     }
-    de_replica_listen_to_changes(engine->replica, &wait->listener);
     de_task_poke(&wait->task);
     return 0;
 }
