@@ -41,39 +41,70 @@ static enum dengine_consistency expected(enum dengine_consistency policy, bool a
     return allow && asked != DENGINE_DEFAULT ? asked : policy;
 }
 
-/* Reads in every way, at every consistency: those that get at least answered_from are answered. All
- * that are to be answered come first, while a lease runs. */
-static void check_reads(struct dengine_client *client, const struct policy *policy, bool allow,
-                        enum dengine_consistency answered_from)
+/* What a round of reads came to. */
+struct round {
+    bool all; /* of those that should be answered were */
+    char trouble[256];
+};
+
+static void note_failure(struct round *round, const char *read, int asked,
+                         const struct policy *policy, bool allow, int err)
+{
+    round->all = false;
+    (void)snprintf(round->trouble, sizeof round->trouble,
+                   "%s, asked for %d of a server that %s %d: %s", read, asked,
+                   allow ? "allows that, by default" : "always does", (int)policy->consistency,
+                   dengine_strerror(err));
+}
+
+/* Reads in every way, at every consistency, which should be answered or not: those that get at
+ * least answered_from are. */
+static void read_all(struct dengine_client *client, const struct policy *policy, bool allow,
+                     enum dengine_consistency answered_from, bool answered, struct round *round)
 {
     size_t count;
     const struct de_test_read *reads = de_test_reads(&count);
 
-    for (size_t i = 0; i < 2 * count; i++) {
-        const struct de_test_read *read = &reads[i % count];
-
+    *round = (struct round){.all = true};
+    for (size_t i = 0; i < count; i++) {
         for (int asked = DENGINE_DEFAULT; asked <= DENGINE_EVENTUAL; asked++) {
-            const bool answered = expected(policy->consistency, allow,
-                                           (enum dengine_consistency)asked) >= answered_from;
+            const enum dengine_consistency got =
+                expected(policy->consistency, allow, (enum dengine_consistency)asked);
             bool here = false;
             int err;
 
-            if (answered != (i < count)) {
+            if ((got >= answered_from) != answered) {
                 continue;
             }
-            err = read->run(client, (enum dengine_consistency)asked,
-                            answered ? TIMEOUT_MS : SHORT_MS, &here);
+            err = reads[i].run(client, (enum dengine_consistency)asked,
+                               answered ? TIMEOUT_MS : SHORT_MS, &here);
             if ((err == 0) != answered) {
-                fail_msg("%s, asked for %d of a server that %s %d: %s", read->name, asked,
-                         allow ? "allows that, by default" : "always does",
-                         (int)policy->consistency, dengine_strerror(err));
+                note_failure(round, reads[i].name, asked, policy, allow, err);
             }
         }
     }
 }
 
-/* d-engine's HandleClientScan names no consistency. */
-static void check_raw_scan(const char *address, bool answered)
+static void check_round(const struct round *round)
+{
+    if (!round->all) {
+        fail_msg("%s", round->trouble);
+    }
+}
+
+static void check_reads(struct dengine_client *client, const struct policy *policy, bool allow,
+                        enum dengine_consistency answered_from)
+{
+    struct round round;
+
+    read_all(client, policy, allow, answered_from, true, &round);
+    check_round(&round);
+    read_all(client, policy, allow, answered_from, false, &round);
+    check_round(&round);
+}
+
+/* Whether d-engine's HandleClientScan, which names no consistency, is answered. */
+static bool raw_scan(const char *address)
 {
     DEngine__Client__ScanResponse *reply = NULL;
     struct de_raw_channel raw;
@@ -81,11 +112,11 @@ static void check_raw_scan(const char *address, bool answered)
 
     de_raw_open(&raw, address, false);
     status = de_raw_scan(&raw, "k", &reply);
-    assert_int_equal(status == GRPC_STATUS_OK, answered);
     if (reply != NULL) {
         d_engine__client__scan_response__free_unpacked(reply, NULL);
     }
     de_raw_close(&raw);
+    return status == GRPC_STATUS_OK;
 }
 
 /* ---- one of three ---- */
@@ -123,7 +154,7 @@ static void check_alone(const struct policy *policy, bool allow)
     assert_int_equal(de_process_listening(process, TIMEOUT_MS), ports[0]);
     assert_int_equal(dengine_connect(address, NULL, &client), 0);
     check_reads(client, policy, allow, DENGINE_EVENTUAL);
-    check_raw_scan(address, policy->consistency == DENGINE_EVENTUAL);
+    assert_int_equal(raw_scan(address), policy->consistency == DENGINE_EVENTUAL);
     dengine_disconnect(client);
     de_process_free(process);
     de_test_remove_tree(DIRECTORY);
@@ -140,54 +171,91 @@ static void without_a_leader_only_what_the_server_has_is_read(void **state)
 
 /* ---- a leader that has lost its followers ---- */
 
-/* Long enough for all that is read while the lease runs. */
-#ifdef __SANITIZE_THREAD__
-#define PATIENT "--election-timeout-min", "16000", "--election-timeout-max", "18000"
-#else
-#define PATIENT "--election-timeout-min", "4000", "--election-timeout-max", "6000"
-#endif
+/* How long a lease runs, at least: so long that all can be read meanwhile, which is found out. */
+#define LEASE_MS     1000u
+#define LEASE_MS_MAX 64000u
 
-/* Kills the others than the leader; the address of that. */
-static void leave_alone(struct de_cluster *cluster, uint64_t leader, char address[64])
+/* Kills the others than the leader, which it returns. */
+static uint64_t leave_alone(struct de_cluster *cluster)
 {
+    struct dengine_client *client;
+    uint64_t leader;
+
+    assert_int_equal(dengine_connect(cluster->endpoints, NULL, &client), 0);
+    leader = de_cluster_leader(client, 6 * LEASE_MS_MAX);
+    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
+    dengine_disconnect(client);
     for (uint64_t node = 1; node <= DE_CLUSTER_NODES; node++) {
         if (node != leader) {
             de_cluster_kill(cluster, node);
         }
     }
-    (void)snprintf(address, 64, "127.0.0.1:%u", cluster->ports[leader - 1]);
+    return leader;
 }
 
-static void check_leader(const struct policy *policy, bool allow)
+static bool has_lease(struct dengine_client *client)
 {
-    const char *const flags[] = {PATIENT, "--set", policy->flag, "--set", override_flag(allow),
-                                 NULL};
+    const struct dengine_call_options brief = {.timeout_ms = SHORT_MS};
+    struct dengine_value value;
+    const int err = dengine_get(client, DENGINE_STR("k"), DENGINE_LEASE, &brief, &value);
+
+    dengine_value_free(&value);
+    return err == 0;
+}
+
+/* Reads while the lease runs, and after it. A lease that still runs when all has been read ran all
+ * the time, since there is nobody to renew it. False when it does not: that proves nothing. */
+static bool read_alone(struct dengine_client *client, const char *address,
+                       const struct policy *policy, bool allow)
+{
+    const bool reads_by_lease =
+        expected(policy->consistency, allow, DENGINE_LEASE) == DENGINE_LEASE;
+    struct round round;
+    bool scanned;
+
+    scanned = policy->consistency < DENGINE_LEASE || raw_scan(address);
+    read_all(client, policy, allow, DENGINE_LEASE, true, &round);
+    if (reads_by_lease && !has_lease(client)) {
+        return false;
+    }
+    assert_true(scanned);
+    check_round(&round);
+    read_all(client, policy, allow, DENGINE_LEASE, false, &round);
+    check_round(&round);
+    while (reads_by_lease && has_lease(client)) {
+        /* It ends by itself. */
+    }
+    assert_int_equal(raw_scan(address), policy->consistency == DENGINE_EVENTUAL);
+    check_reads(client, policy, allow, DENGINE_EVENTUAL);
+    return true;
+}
+
+static bool check_leader_with(const struct policy *policy, bool allow, uint32_t lease_ms)
+{
     struct dengine_client *client;
     struct de_cluster cluster;
     char address[64];
+    char least[16];
+    char most[16];
     uint64_t leader;
-    bool lease = true;
+    const char *const flags[] = {"--election-timeout-min",
+                                 least,
+                                 "--election-timeout-max",
+                                 most,
+                                 "--set",
+                                 policy->flag,
+                                 "--set",
+                                 override_flag(allow),
+                                 NULL};
+    bool judged;
 
+    (void)snprintf(least, sizeof least, "%u", lease_ms);
+    (void)snprintf(most, sizeof most, "%u", lease_ms + lease_ms / 2);
     de_cluster_start(&cluster, DE_TEST_SERVER, flags);
-    assert_int_equal(dengine_connect(cluster.endpoints, NULL, &client), 0);
-    leader = de_cluster_leader(client, TIMEOUT_MS);
-    assert_int_equal(dengine_put(client, DENGINE_STR("k"), DENGINE_STR("v"), NULL), 0);
-    dengine_disconnect(client);
-    leave_alone(&cluster, leader, address);
+    leader = leave_alone(&cluster);
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", cluster.ports[leader - 1]);
     assert_int_equal(dengine_connect(address, NULL, &client), 0);
-    if (policy->consistency >= DENGINE_LEASE) {
-        check_raw_scan(address, true);
-    }
-    check_reads(client, policy, allow, DENGINE_LEASE);
-    while (lease && expected(policy->consistency, allow, DENGINE_LEASE) == DENGINE_LEASE) {
-        const struct dengine_call_options brief = {.timeout_ms = SHORT_MS};
-        struct dengine_value value;
-
-        lease = dengine_get(client, DENGINE_STR("k"), DENGINE_LEASE, &brief, &value) == 0;
-        dengine_value_free(&value);
-    }
-    check_raw_scan(address, policy->consistency == DENGINE_EVENTUAL);
-    check_reads(client, policy, allow, DENGINE_EVENTUAL);
+    judged = read_alone(client, address, policy, allow);
     dengine_disconnect(client);
     for (uint64_t node = 1; node <= DE_CLUSTER_NODES; node++) {
         if (node != leader) {
@@ -195,6 +263,19 @@ static void check_leader(const struct policy *policy, bool allow)
         }
     }
     de_cluster_stop(&cluster);
+    return judged;
+}
+
+static void check_leader(const struct policy *policy, bool allow)
+{
+    uint32_t lease_ms = LEASE_MS;
+
+    while (!check_leader_with(policy, allow, lease_ms)) {
+        lease_ms *= 2;
+        if (lease_ms > LEASE_MS_MAX) {
+            fail_msg("no lease is long enough to read all that is to be read");
+        }
+    }
 }
 
 static void a_leader_alone_reads_while_its_lease_runs(void **state)
