@@ -260,6 +260,45 @@ static void test_as_many_are_kept_as_a_ring_holds_and_not_many_more(void **state
     teardown(&f);
 }
 
+/* The bytes of the events in the newest record. */
+static size_t newest_bytes(const struct fixture *f)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < f->store.committed.count; i++) {
+        uint64_t first;
+
+        if (de_kv_past_of(f->store.committed.pairs[i].key, &first)) {
+            bytes = f->store.committed.pairs[i].value.size - DE_KV_PAST_HEADER_BYTES;
+        }
+    }
+    return bytes;
+}
+
+/* A start reads no more records than it takes to come to the bytes that a ring holds. */
+static void test_no_more_is_read_than_a_ring_holds_in_bytes(void **state)
+{
+    struct fixture f;
+    size_t one;
+
+    (void)state;
+    setup(&f);
+    for (unsigned i = 0; i < EVENTS; i++) {
+        put(&f, "k", "of equal length");
+    }
+    one = newest_bytes(&f);
+    assert_true(one > strlen("of equal length")); /* the value before, and what is said of it */
+    assert_int_equal(start(&f, EVENTS, 3 * one), 0);
+    assert_int_equal(count(&f), 3);
+    assert_int_equal(start(&f, EVENTS, 3 * one + 1), 0);
+    assert_int_equal(count(&f), 4);
+    assert_int_equal(start(&f, EVENTS, 4 * one), 0);
+    assert_int_equal(count(&f), 4);
+    put(&f, "k", "of equal length"); /* with it the older ones go, too */
+    assert_int_equal(records(&f), 4);
+    teardown(&f);
+}
+
 /* Nor when batches are so large that each writes many records. */
 static void test_large_batches_leave_not_many_more_than_a_ring_holds(void **state)
 {
@@ -489,6 +528,7 @@ int main(void)
         cmocka_unit_test(test_an_expired_key_is_remembered_as_expired),
         cmocka_unit_test(test_quiet_entries_take_no_room),
         cmocka_unit_test(test_as_many_are_kept_as_a_ring_holds_and_not_many_more),
+        cmocka_unit_test(test_no_more_is_read_than_a_ring_holds_in_bytes),
         cmocka_unit_test(test_large_batches_leave_not_many_more_than_a_ring_holds),
         cmocka_unit_test(test_an_entry_beyond_all_bounds_leaves_a_gap_that_is_known),
         cmocka_unit_test(test_the_gap_of_a_large_entry_lies_between_records_however_small),
