@@ -1,20 +1,20 @@
 #include "cli/lock_command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <dengine/lock.h>
 
 #include "cli/attention.h"
 #include "cli/report.h"
 #include "core/base/assert.h"
-
-extern char **environ;
 
 struct holding {
     const struct de_cli_arguments *arguments;
@@ -112,24 +112,47 @@ static bool tell_program(const struct holding *holding)
            set_number("DENGINE_LOCK_REVISION", guard.number) == 0;
 }
 
-/* Not by fork, which gRPC would have to be told of. 0 or errno. */
-static int spawn(const struct holding *holding, pid_t *id)
+/* In the new process, which is one thread that may only do what a signal handler might: it becomes
+ * the program, or tells why not. When who holds the lock for it is killed, nobody keeps the lock
+ * any more, and the program is told as when it is lost. */
+static _Noreturn void become(const struct holding *holding, pid_t parent, int why)
 {
-    posix_spawnattr_t attributes;
-    sigset_t as_ever;
     int err;
 
-    (void)sigemptyset(&as_ever);
-    (void)sigaddset(&as_ever, SIGPIPE); /* which this program ignores, as the next one */
-    (void)sigaddset(&as_ever, SIGXFSZ);
-    err = posix_spawnattr_init(&attributes);
-    DE_ASSERT(err == 0);
-    (void)posix_spawnattr_setsigmask(&attributes, de_cli_attention_before(&holding->attention));
-    (void)posix_spawnattr_setsigdefault(&attributes, &as_ever);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    err = posix_spawnp(id, holding->arguments->program[0], NULL, &attributes,
-                       holding->arguments->program, environ);
-    (void)posix_spawnattr_destroy(&attributes);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) {
+        _exit(STATUS_LOCK_LOST); /* it was killed before that */
+    }
+    (void)signal(SIGPIPE, SIG_DFL); /* which this program ignores, as the next one */
+    (void)signal(SIGXFSZ, SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, de_cli_attention_before(&holding->attention), NULL);
+    (void)execvp(holding->arguments->program[0], holding->arguments->program);
+    err = errno;
+    (void)!write(why, &err, sizeof err);
+    _exit(STATUS_CANNOT_RUN);
+}
+
+/* Not by fork(), which gRPC would have to be told of; posix_spawn has no death signal. 0 or errno.
+ */
+static int spawn(const struct holding *holding, pid_t *id)
+{
+    const pid_t parent = getpid();
+    int ends[2];
+    int err = 0;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return errno;
+    }
+    *id = _Fork();
+    if (*id == 0) {
+        become(holding, parent, ends[1]);
+    }
+    err = *id < 0 ? errno : 0;
+    (void)close(ends[1]);
+    if (err == 0 && read(ends[0], &err, sizeof err) == (ssize_t)sizeof err) {
+        (void)waitpid(*id, NULL, 0);
+    }
+    (void)close(ends[0]);
     return err;
 }
 
@@ -187,7 +210,7 @@ static int attend(struct holding *holding, pid_t id)
 
 static int run_program(struct holding *holding)
 {
-    pid_t id;
+    pid_t id = 0;
     int err = tell_program(holding) ? spawn(holding, &id) : ENOMEM;
 
     if (err != 0) {
@@ -202,7 +225,7 @@ static int run_program(struct holding *holding)
 
 static int report(struct holding *holding, int err, int signal)
 {
-    DE_ASSERT(err != 0);
+    DE_ASSERT(err != 0 || signal != 0);
     if (signal != 0) {
         return STATUS_SIGNALLED + signal;
     }
@@ -220,9 +243,9 @@ static int hold(struct holding *holding)
     int status;
     int err = acquire(holding, &signal);
 
-    if (err == 0) {
+    if (err == 0 && signal == 0) {
         status = run_program(holding);
-    } else {
+    } else { /* also when the signal and the lock came together */
         status = report(holding, err, signal);
     }
     err = dengine_lock_close(holding->lock);

@@ -210,6 +210,19 @@ static void a_command_is_told_when_the_lock_is_lost(void **state)
     finish(as_json, 125, NULL, NULL);
 }
 
+/* Nobody keeps the lock for it any more. */
+static void a_command_is_told_when_its_holder_is_killed(void **state)
+{
+    struct de_process *holder = START("lock", "l", "--ttl", "1", "--", "sh", "-c", PATIENT);
+
+    (void)state;
+    wait_for(holder, "held");
+    de_process_signal(holder, SIGKILL);
+    wait_for(holder, "told");
+    finish(holder, DE_PROCESS_SIGNALLED + SIGKILL, "held\ntold\n", NULL);
+    wait_for_queue("l", 0);
+}
+
 static void a_cluster_that_is_not_there_is_not_waited_for(void **state)
 {
     static const char *const argv[] = {
@@ -262,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_command_can_show_that_it_holds_the_lock),
         cmocka_unit_test(who_waits_for_a_lock_gets_it_or_gives_up),
         cmocka_unit_test(a_command_is_told_when_the_lock_is_lost),
+        cmocka_unit_test(a_command_is_told_when_its_holder_is_killed),
         cmocka_unit_test(a_cluster_that_is_not_there_is_not_waited_for),
         cmocka_unit_test(leaders_follow_each_other_and_are_seen),
     };
