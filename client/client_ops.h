@@ -49,7 +49,7 @@ enum de_client_change_kind {
     DE_CLIENT_REPLACE = 4,
     DE_CLIENT_SET_VOTERS = 5,
     DE_CLIENT_MOVE = 6,
-    DE_CLIENT_JOIN = 7, /* remote only, see de_client_join */
+    DE_CLIENT_JOIN = 7, /* remote only, see de_client_join_async */
     DE_CLIENT_TRANSFER_TO = 8,
 };
 
@@ -162,9 +162,10 @@ struct dengine_addresses;
 /* The server id, which lives at addresses and is the caller, wants to be a learner of the cluster;
  * fresh: its directory was empty. 0 also when it is a member already and may begin with what it
  * has. For remote clients. Errors as dengine_member_add, and FOREIGN: another cluster answers. */
-int de_client_join(struct dengine_client *client, uint64_t id,
-                   const struct dengine_addresses *addresses, uint64_t cluster_id, bool fresh,
-                   const struct dengine_call_options *options);
+int de_client_join_async(struct dengine_client *client, uint64_t id,
+                         const struct dengine_addresses *addresses, uint64_t cluster_id, bool fresh,
+                         const struct dengine_call_options *options, dengine_callback *callback,
+                         void *context);
 
 /* Makes an empty page of leases. NO_MEMORY. */
 int de_client_leases_new(struct dengine_lease_page *page, size_t room);

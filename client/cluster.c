@@ -236,9 +236,10 @@ int dengine_transfer_leadership_async(struct dengine_client *client, uint64_t ta
     return start(client, target == 0 ? 0 : check_id(target), &making, options, callback, context);
 }
 
-int de_client_join(struct dengine_client *client, uint64_t id,
-                   const struct dengine_addresses *addresses, uint64_t cluster_id, bool fresh,
-                   const struct dengine_call_options *options)
+int de_client_join_async(struct dengine_client *client, uint64_t id,
+                         const struct dengine_addresses *addresses, uint64_t cluster_id, bool fresh,
+                         const struct dengine_call_options *options, dengine_callback *callback,
+                         void *context)
 {
     struct change_call making;
     int err = make_add(&making, id, addresses, false);
@@ -247,5 +248,5 @@ int de_client_join(struct dengine_client *client, uint64_t id,
     making.change.kind = DE_CLIENT_JOIN;
     making.change.cluster_id = cluster_id;
     making.change.fresh = fresh;
-    return run(client, err, &making, options);
+    return start(client, err, &making, options, callback, context);
 }

@@ -25,6 +25,9 @@ struct de_engine_services {
     /* NULL, or told, with waiting_context, by an open that is about to wait: whom it asks
      * ("host:port,..."), and for how long at most. */
     void (*waiting)(void *context, const char *whom, uint32_t most_ms);
+    /* NULL, or asked with waiting_context some times a second while it waits: true ends the wait
+     * with CANCELED. */
+    bool (*gives_up)(void *context);
     void *waiting_context;
     /* How long calls under way may take when the engine is closed, before they are cancelled. */
     uint32_t grace_ms;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <dengine/dengine.h>
@@ -20,6 +21,9 @@
 
 /* How long calls under way may take when the node is told to stop. */
 #define GRACE_MS 2000
+
+/* What a node of a small cluster opens before its first client comes, and some to spare. */
+#define FILES_MIN 64
 
 /* How often the main thread looks whether there is something to log. */
 #define LOOK_MS 250
@@ -43,6 +47,7 @@ struct server {
     struct dengine *engine;
     struct de_monitor *monitor; /* NULL: none */
     sigset_t signals;
+    int stopped_by; /* a signal that came during the start; 0: none */
     struct dengine_status logged; /* what the log knows */
 };
 
@@ -140,12 +145,33 @@ static void log_joining(void *context, const char *whom, uint32_t most_ms)
     de_log(server->log_format, DE_LOG_INFO, "joining", fields, DE_ARRAY_SIZE(fields));
 }
 
+static void log_stopping(const struct server *server, int signal)
+{
+    const struct de_log_field field = {"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT", 0};
+
+    de_log(server->log_format, DE_LOG_INFO, "stopping", &field, 1);
+}
+
+/* Whether to wait no longer for the cluster to join. */
+static bool gives_up(void *context)
+{
+    const struct timespec at_once = {0, 0};
+    struct server *server = context;
+    const int received = sigtimedwait(&server->signals, NULL, &at_once);
+
+    if (received == SIGTERM || received == SIGINT) {
+        server->stopped_by = received;
+    }
+    return server->stopped_by != 0;
+}
+
 /* Opens the engine with the public services in it. */
 static int start(struct server *server)
 {
     struct de_engine_services services = {.add = add_methods,
                                           .answered = de_service_answered,
                                           .waiting = log_joining,
+                                          .gives_up = gives_up,
                                           .waiting_context = server,
                                           .grace_ms = GRACE_MS};
     struct de_service_parts parts = {0};
@@ -157,6 +183,11 @@ static int start(struct server *server)
     }
     services.context = server->service;
     err = de_engine_open(server->config, &services, &server->engine);
+    if (err == DENGINE_E_CANCELED) {
+        DE_ASSERT(server->stopped_by != 0);
+        log_stopping(server, server->stopped_by);
+        return err;
+    }
     if (err != 0) {
         log_failure(server, "cannot_start", err, dengine_open_message());
         return err;
@@ -254,8 +285,9 @@ static bool look(struct server *server)
     if (now.no_space != logged->no_space) {
         const struct de_log_field field = {
             "what",
-            now.no_space ? "a disk is full: writes are refused and reads served until there is "
-                           "room; free some, or give the directory a larger disk"
+            now.no_space ? "a disk is full, or too many files are open: writes are refused and "
+                           "reads served until there is room; free some, or give the directory a "
+                           "larger disk"
                          : "there is room again: writes are taken",
             0};
 
@@ -287,8 +319,7 @@ static int run(struct server *server)
             return DENGINE_E_REMOVED;
         }
         if (received == SIGTERM || received == SIGINT) {
-            field.text = received == SIGTERM ? "SIGTERM" : "SIGINT";
-            de_log(server->log_format, DE_LOG_INFO, "stopping", &field, 1);
+            log_stopping(server, received);
             return 0;
         }
         if (received == SIGHUP) {
@@ -298,13 +329,38 @@ static int run(struct server *server)
     }
 }
 
+/* Each connection is a file. Libraries below end the process when they cannot have those that they
+ * begin with, and gRPC listens no more once it could not take a connection: so the server takes as
+ * many as it is allowed, and does not begin with too few. */
+static int take_files(const struct server *server)
+{
+    struct rlimit files;
+    char message[200];
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        const struct rlimit most = {files.rlim_max, files.rlim_max};
+
+        (void)setrlimit(RLIMIT_NOFILE, &most);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MIN) {
+        return 0;
+    }
+    (void)snprintf(message, sizeof message,
+                   "the server may open only %llu files and needs %d at least, and one more for "
+                   "each connection: raise the limit (ulimit -n; LimitNOFILE= of systemd)",
+                   (unsigned long long)files.rlim_cur, FILES_MIN);
+    log_failure(server, "cannot_start", DENGINE_E_PERMISSION, message);
+    return DENGINE_E_PERMISSION;
+}
+
 /* The port for metrics is taken before anything is touched, and none is told of before all are
  * served. */
 static int serve(struct server *server)
 {
-    int err = open_monitor(server);
+    int err = take_files(server);
     int close_err;
 
+    err = err == 0 ? open_monitor(server) : err;
     err = err == 0 ? start(server) : err;
     err = err == 0 ? start_monitor(server) : err;
     if (err == 0) {
@@ -319,6 +375,9 @@ static int serve(struct server *server)
         de_service_drain(server->service);
     }
     close_err = dengine_close(server->engine);
+    if (err == DENGINE_E_CANCELED) { /* told to stop before it had begun */
+        err = 0;
+    }
     if (err == DENGINE_E_HALTED && close_err != 0) {
         err = close_err; /* what made it halt */
     } else if (err == 0 && close_err != 0) {

@@ -622,6 +622,15 @@ static void every_failed_call_is_reported(void **state)
     let_fail("opendir .", EMFILE, 1);
     assert_int_equal(dir.ops->list(dir.object, remove_name, &dir), DENGINE_E_IO);
     dir.ops->close(dir.object, file);
+    /* A new file can be waited for; one that is there cannot. */
+    let_fail("create", EMFILE, 1);
+    assert_int_equal(dir.ops->open(dir.object, "new", DENGINE_FILE_CREATE, &file),
+                     DENGINE_E_NO_SPACE);
+    let_fail("create", ENFILE, 1);
+    assert_int_equal(dir.ops->open(dir.object, "new", DENGINE_FILE_CREATE, &file),
+                     DENGINE_E_NO_SPACE);
+    let_fail("open", EMFILE, 1);
+    assert_int_equal(dir.ops->open(dir.object, "file", DENGINE_FILE_WRITE, &file), DENGINE_E_IO);
     de_data_dir_close(&f->dir);
 }
 

@@ -102,6 +102,16 @@ static int open_retrying(int dir, const char *name, int flags)
     return fd;
 }
 
+/* Too many files are open for another one, as too many bytes are stored: that passes, and nothing
+ * was dropped. A new file can be waited for; one that is there is needed now. */
+static int open_error(int errno_value, enum dengine_file_mode mode)
+{
+    const bool many = errno_value == EMFILE || errno_value == ENFILE;
+
+    DE_ASSERT(errno_value > 0);
+    return many && mode == DENGINE_FILE_CREATE ? DENGINE_E_NO_SPACE : de_posix_error(errno_value);
+}
+
 static int posix_open(void *dir, const char *name, enum dengine_file_mode mode,
                       struct dengine_file **file)
 {
@@ -126,7 +136,7 @@ static int posix_open(void *dir, const char *name, enum dengine_file_mode mode,
     }
     posix->fd = open_retrying(dir_fd(dir), name, flags | O_NOFOLLOW);
     if (posix->fd < 0) {
-        int error = de_posix_error(errno);
+        int error = open_error(errno, mode);
 
         free(posix);
         return error;

@@ -170,8 +170,8 @@ static int out_of_space(struct de_wal *wal)
     }
     wal->low_on_space = true;
     de_message_set(wal->message, sizeof(wal->message),
-                   "no space is left for the next segment of the write-ahead log (%llu bytes); "
-                   "free some, the log then goes on",
+                   "no space is left for the next segment of the write-ahead log (%llu bytes), or "
+                   "too many files are open; free some, the log then goes on",
                    (unsigned long long)wal->options.segment_bytes);
     return DENGINE_E_NO_SPACE;
 }

@@ -112,6 +112,28 @@ static void test_a_file_is_quoted_with_its_line(void **state)
     assert_int_equal(unlink("bad.toml"), 0);
 }
 
+/* What it could not do without it is not begun, and no library ends the process. */
+static void test_too_few_files(void **state)
+{
+    static const char script[] = "ulimit -n $1; exec \"$0\" --data-dir " FRESH
+                                 " --listen 127.0.0.1:0";
+    static const char *const limits[] = {"8", "12", "14", "16", "20", "63"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        const char *const argv[] = {"/bin/sh", "-c", script, DE_TEST_SERVER, limits[i], NULL};
+        char said[64];
+        int status;
+        struct de_process *server = de_process_run(argv, NULL, TIMEOUT_MS, &status);
+
+        (void)snprintf(said, sizeof said, "may open only %s files and needs 64", limits[i]);
+        assert_non_null(strstr(de_process_errors(server), said));
+        assert_int_equal(status, 3);
+        assert_int_not_equal(access(FRESH, F_OK), 0);
+        de_process_free(server);
+    }
+}
+
 /* Nobody is there to be joined, and the server goes on asking: it says so at once. */
 static void test_a_cluster_to_join_that_does_not_answer(void **state)
 {
@@ -123,6 +145,9 @@ static void test_a_cluster_to_join_that_does_not_answer(void **state)
     (void)state;
     assert_true(de_process_expect(server, "INFO joining asks=\"127.0.0.1:1\" waits_ms=20000", 0,
                                   TIMEOUT_MS));
+    de_process_signal(server, SIGTERM); /* which ends the waiting, and is no failure */
+    assert_int_equal(de_process_wait(server, TIMEOUT_MS), 0);
+    assert_non_null(strstr(de_process_errors(server), "INFO stopping signal=\"SIGTERM\""));
     de_process_free(server);
     de_test_remove_tree(FRESH);
 }
@@ -257,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_usage_and_configuration),
         cmocka_unit_test(test_a_file_is_quoted_with_its_line),
+        cmocka_unit_test(test_too_few_files),
         cmocka_unit_test(test_a_cluster_to_join_that_does_not_answer),
         cmocka_unit_test(test_endpoints_that_cannot_be_reached),
         cmocka_unit_test(test_port_in_use),
