@@ -79,6 +79,8 @@ class Verdicts(unittest.TestCase):
     def test_unknown_when_the_budget_is_too_small(self):
         self.assertEqual(check("--budget", "1", "stale_read.jsonl"), (
             130, 'unknown: key "a": the budget of steps is used up (1 of 1 keys)\n', ""))
+        self.assertEqual(check("--budget", "2", "two_keys.jsonl"), (
+            130, 'unknown: key "b": the budget of steps is used up (1 of 2 keys)\n', ""))
 
 
 class Golden(unittest.TestCase):
@@ -99,7 +101,10 @@ class Golden(unittest.TestCase):
         for model, name in (("cas-register", "stale_read.jsonl"), ("kv", "kv_lost_append.jsonl"),
                             ("kv", "kv_long.jsonl"), ("lock", "lock_two_holders.jsonl"),
                             ("cas-register", "jepsen_stale.edn"), ("cas-register", "phantom.jsonl"),
-                            ("cas-register", "cas_false.jsonl")):
+                            ("cas-register", "cas_false.jsonl"),
+                            ("cas-register", "many_makers.jsonl"), ("cas-register", "absent.jsonl"),
+                            ("cas-register", "untold.edn"), ("kv", "kv_absent.jsonl"),
+                            ("kv", "kv_utf8.jsonl")):
             with self.subTest(name):
                 out = self.check_golden(model, name)
                 self.assertLessEqual(len(out.splitlines()), SCREEN_LINES)
@@ -107,6 +112,12 @@ class Golden(unittest.TestCase):
     def test_json(self):
         out = self.check_golden("lock", "lock_two_holders.jsonl", "--json")
         self.assertEqual(json.loads(out)["failure"]["makers"][0]["f"], "expire")
+        out = self.check_golden("cas-register", "phantom.jsonl", "--json")
+        self.assertIn(None, json.loads(out)["failure"]["states_left_by"])
+        out = self.check_golden("cas-register", "absent.jsonl", "--json")
+        self.assertEqual(json.loads(out)["failure"]["overlapping"][0]["value"], [1, 2])
+        out = self.check_golden("kv", "kv_long.jsonl", "--json")
+        self.assertFalse(json.loads(out)["failure"]["states_complete"])
 
 
 class Edn(unittest.TestCase):
@@ -127,6 +138,15 @@ class Edn(unittest.TestCase):
     def test_bad_input_names_line_and_column(self):
         self.assertEqual(check("bad_float.edn"), (
             1, "", "bad_float.edn:1: column 36: unexpected '.'; expected an integer\n"))
+
+    def test_unknown_words_are_named_with_their_line(self):
+        for text, message in (
+                (b"{:process 0 :type :done :f :read}",
+                 "unknown :type :done; expected :invoke, :ok, :fail or :info"),
+                (b"{:process 0 :type :ok :f :txn}", "unknown :f :txn; expected read, write, cas,")):
+            status, out, err = check("--format", "edn", "-", stdin=b"\n" + text)
+            self.assertEqual((status, out), (1, ""))
+            self.assertRegex(err, r"^[^\n]*:2: column \d+: " + message)
         self.assertEqual(check("--format=edn", "empty.jsonl")[:2], (0, "linearizable\n"))
 
 

@@ -10,6 +10,8 @@
 #include "runtime/sim/check/history_replay.h"
 #include "runtime/sim/check/history_shape.h"
 
+#define WORD_SHOWN_MAX 40
+
 /* The keys we know. */
 #define MEMBER_MAP(X)                                                                              \
     X(PROCESS, "process")                                                                          \
@@ -100,6 +102,13 @@ static int require(struct de_scan *edn, const struct members *members, enum memb
     return 0;
 }
 
+/* So many bytes of a word stand in a message: the beginning of a long one. */
+static int shown(struct dengine_slice word)
+{
+    DE_ASSERT(word.data != NULL);
+    return word.size < WORD_SHOWN_MAX ? (int)word.size : WORD_SHOWN_MAX;
+}
+
 static int take_type(struct de_scan *edn, struct de_history_event *event)
 {
     struct dengine_slice word;
@@ -116,7 +125,8 @@ static int take_type(struct de_scan *edn, struct de_history_event *event)
     DE_HISTORY_TYPE_MAP(TYPE_TEST)
 #undef TYPE_TEST
     edn->at = start;
-    return de_scan_fail(edn, "unknown :type; expected :invoke, :ok, :fail or :info");
+    return de_scan_fail(edn, "unknown :type :%.*s; expected :invoke, :ok, :fail or :info",
+                        shown(word), (const char *)word.data);
 }
 
 static int take_function(struct de_scan *edn, struct de_history_event *event)
@@ -137,7 +147,8 @@ static int take_function(struct de_scan *edn, struct de_history_event *event)
     char expected[128];
     de_history_functions_text(DE_HISTORY_ALL_FUNCTIONS, expected, sizeof(expected));
     edn->at = start;
-    return de_scan_fail(edn, "unknown :f; expected %s", expected);
+    return de_scan_fail(edn, "unknown :f :%.*s; expected %s", shown(word), (const char *)word.data,
+                        expected);
 }
 
 /* What :value holds: a, [a b] or [a [b c]]. */

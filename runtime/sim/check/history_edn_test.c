@@ -170,10 +170,15 @@ static void test_bad_events_say_what_is_wrong_and_where(void **state)
         const char *message;
     } cases[] = {
         {"{:process 0\n :type :okay :f :read}", 2,
-         "column 8: unknown :type; expected :invoke, :ok, :fail or :info"},
+         "column 8: unknown :type :okay; expected :invoke, :ok, :fail or :info"},
         {"\n  {:process 0 :type :invoke :f :get-set}", 2,
-         "column 32: unknown :f; expected read, write, cas, delete, get, put, append, acquire, "
-         "release or expire"},
+         "column 32: unknown :f :get-set; expected read, write, cas, delete, get, put, append, "
+         "acquire, release or expire"},
+        {"{:process 0 :type :invoke :f "
+         ":a-word-that-is-longer-than-anybody-wants-to-read-on-one-line}",
+         1,
+         "column 30: unknown :f :a-word-that-is-longer-than-anybody-wants; expected read, write, "
+         "cas, delete, get, put, append, acquire, release or expire"},
         {"{:type :ok :f :read}", 1, "no :process in this event; expected :process, :type and :f"},
         {"{:process 0 :f :read}", 1, "no :type in this event; expected :process, :type and :f"},
         {"{:process 0 :process 1}", 1, "column 13: :process twice in one event"},
