@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the commands of docs/simulation.md and checks that its reference is complete, and that
-docs/mutants.md has a line for each mutant.
+"""Runs the commands of docs/simulation.md and checks that its reference names all that there is and
+nothing else, and that docs/mutants.md has a line for each mutant.
 
 usage: docs_test.py DIRECTORY_OF_PROGRAMS DENGINE_CHECK SOURCE_ROOT
 
@@ -48,15 +48,34 @@ def output(program, *arguments):
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
 
 
-def missing(text, program, source):
-    """What the programs and sources have and the document does not name."""
+def known_words(program):
+    """Faults, sites, scenarios and options, as the program lists them."""
     words = [line.split()[0] for command in ("faults", "sites", "list")
              for line in output(program, command).splitlines()]
-    words += re.findall(r"^  (--[a-z-]+)", output(program, "--help"), re.M)
+    return words + re.findall(r"^  (--[a-z-]+)", output(program, "--help"), re.M)
+
+
+def missing(text, program, source):
+    """What the programs and sources have and the document does not name."""
+    words = known_words(program)
     for file in (source / "runtime" / "sim").glob("*.c"):
         if not file.name.endswith("_test.c"):
             words += re.findall(r'DE_VERDICT_CORRECTNESS,\s[^;]*?"([a-z-]+)",', file.read_text())
     return sorted({word for word in words if f"`{word}" not in text})
+
+
+def invented(text, program, source):
+    """What the document's tables and options name and nobody has (any more)."""
+    literals = set()
+    for folder in ("runtime/sim", "sim-tests/tool"):
+        for file in (source / folder).glob("*.c"):
+            literals |= set(re.findall(r'"([a-z-]+)"', file.read_text()))
+    known = set(known_words(program)) | literals | {"all"}
+    reference = BLOCK.sub("", text[text.index("## Reference"):])
+    named = re.findall(r"`(--[a-z-]+)", reference)
+    for row in re.findall(r"^\|.*$", reference, re.M):
+        named += re.findall(r"`([a-z]+(?:-[a-z]+)*)`", row)
+    return sorted(set(named) - known)
 
 
 def unlisted(table, source):
@@ -75,6 +94,9 @@ def main():
     absent = missing(text, programs / "dengine-sim", source)
     if absent:
         sys.exit(f"docs/simulation.md does not name: {', '.join(absent)}")
+    gone = invented(text, programs / "dengine-sim", source)
+    if gone:
+        sys.exit(f"docs/simulation.md names what there is not: {', '.join(gone)}")
     unknown = unlisted((source / "docs" / "mutants.md").read_text(), source)
     if unknown:
         sys.exit(f"docs/mutants.md has no line for {', '.join(unknown)}; "
