@@ -55,6 +55,21 @@ void de_node_applied_configuration(struct de_node *node, struct de_entry_buffer 
     node->snapshots.configuration = configuration;
 }
 
+/* Whether it answers when it is an answer, and only then. */
+static bool is_answered(const struct de_peer_message *message)
+{
+    const struct de_peer_chunk *chunk = &message->chunk;
+
+    DE_ASSERT(message->raft.type == DE_NODE_MSG_CHUNK ||
+              message->raft.type == DE_NODE_MSG_CHUNK_REPLY);
+    DE_ASSERT(chunk->data.data != NULL || chunk->data.size == 0);
+    if (message->raft.type == DE_NODE_MSG_CHUNK) {
+        return chunk->answer == 0;
+    }
+    return chunk->answer >= DE_CHUNK_WANTED && chunk->answer <= DE_CHUNK_NEWER &&
+           chunk->data.size == 0;
+}
+
 /* Whether what came from the network makes sense. */
 static bool is_sound(const struct de_node *node, const struct de_peer_message *message)
 {
@@ -63,10 +78,10 @@ static bool is_sound(const struct de_node *node, const struct de_peer_message *m
 
     DE_ASSERT(node->raft_options.id != 0);
     DE_ASSERT(chunk->data.data != NULL || chunk->data.size == 0);
-    return raft->cluster_id == node->raft_options.cluster_id && raft->to == node->raft_options.id &&
-           raft->from != 0 && raft->from != raft->to && raft->last_index != 0 &&
-           raft->last_term != 0 && chunk->image_bytes != 0 && chunk->offset <= chunk->image_bytes &&
-           chunk->data.size <= DE_CHUNK_BYTES_MAX &&
+    return is_answered(message) && raft->cluster_id == node->raft_options.cluster_id &&
+           raft->to == node->raft_options.id && raft->from != 0 && raft->from != raft->to &&
+           raft->last_index != 0 && raft->last_term != 0 && chunk->image_bytes != 0 &&
+           chunk->offset <= chunk->image_bytes && chunk->data.size <= DE_CHUNK_BYTES_MAX &&
            chunk->data.size <= chunk->image_bytes - chunk->offset;
 }
 

@@ -262,29 +262,85 @@ static bool bad_member(struct de_garbled *garbled, const struct de_raft_view *re
     return true;
 }
 
+/* ---- what nodes say to one another beside their cores ---- */
+
+/* No run calls itself 0, and none has a batch of that number. */
+static bool no_run(struct de_garbled *garbled, const struct de_raft_view *receiver,
+                   struct de_dice *dice)
+{
+    (void)receiver;
+    garbled->what = "forwarded writes of no run, or of no number";
+    if (de_dice_chance(dice, 500000)) {
+        raft_of(garbled)->sent_ns = 0;
+    } else {
+        raft_of(garbled)->round = 0;
+    }
+    return raft_of(garbled)->type == DE_NODE_MSG_FORWARD ||
+           raft_of(garbled)->type == DE_NODE_MSG_FORWARD_REPLY;
+}
+
+static bool bad_chunk(struct de_garbled *garbled, const struct de_raft_view *receiver,
+                      struct de_dice *dice)
+{
+    struct de_peer_chunk *chunk = &garbled->message.chunk;
+
+    (void)receiver;
+    garbled->what = "a chunk, or an answer to one, that there cannot be";
+    switch (de_dice_below(dice, 5)) {
+    case 0:
+        chunk->image_bytes = 0;
+        break;
+    case 1:
+        chunk->offset = chunk->image_bytes + 1;
+        break;
+    case 2:
+        raft_of(garbled)->last_index = 0;
+        break;
+    case 3:
+        raft_of(garbled)->last_term = 0;
+        break;
+    default:
+        chunk->answer = 9;
+    }
+    return raft_of(garbled)->type == DE_NODE_MSG_CHUNK ||
+           raft_of(garbled)->type == DE_NODE_MSG_CHUNK_REPLY;
+}
+
+static garbling *const node_garblings[] = {other_cluster, for_another, no_run, bad_chunk};
+
 static garbling *const garblings[] = {
     other_cluster, no_type,       for_another,    bad_term,    bad_position,
     both_votes,    second_leader, empty_snapshot, unasked,     bad_range,
     bad_type,      bad_payload,   bad_member,     bad_payload, bad_member,
 };
 
-bool de_garble(struct de_garbled *garbled, const struct de_peer_message *message,
-               const struct de_raft_view *receiver, struct de_dice *dice)
+/* Of the count ways, one that fits the message, beginning anywhere. */
+static void garble_so(struct de_garbled *garbled, const struct de_peer_message *message,
+                      const struct de_raft_view *receiver, struct de_dice *dice,
+                      garbling *const *ways, size_t count)
 {
-    const size_t first = de_dice_below(dice, DE_ARRAY_SIZE(garblings));
+    const size_t first = de_dice_below(dice, count);
 
-    if (message->raft.type < DE_RAFT_MSG_VOTE_REQUEST ||
-        message->raft.type > DE_RAFT_MSG_SNAPSHOT) {
-        return false;
-    }
-    for (size_t i = 0; i < DE_ARRAY_SIZE(garblings); i++) {
+    DE_ASSERT(count > 0);
+    for (size_t i = 0; i < count; i++) {
         *garbled = (struct de_garbled){.message = *message};
-        if (garblings[(first + i) % DE_ARRAY_SIZE(garblings)](garbled, receiver, dice)) {
-            return true;
+        if (ways[(first + i) % count](garbled, receiver, dice)) {
+            return;
         }
         de_garbled_free(garbled);
     }
     DE_UNREACHABLE("of every message there is one of another cluster");
+}
+
+void de_garble(struct de_garbled *garbled, const struct de_peer_message *message,
+               const struct de_raft_view *receiver, struct de_dice *dice)
+{
+    if (message->raft.type < DE_RAFT_MSG_VOTE_REQUEST ||
+        message->raft.type > DE_RAFT_MSG_SNAPSHOT) {
+        garble_so(garbled, message, receiver, dice, node_garblings, DE_ARRAY_SIZE(node_garblings));
+    } else {
+        garble_so(garbled, message, receiver, dice, garblings, DE_ARRAY_SIZE(garblings));
+    }
 }
 
 void de_garbled_free(struct de_garbled *garbled)

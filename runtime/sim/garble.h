@@ -21,9 +21,9 @@ struct de_garbled {
     uint8_t *payload;               /* owned */
 };
 
-/* Makes *garbled of message, which it borrows, for a receiver with this view of things. False:
- * this one cannot be garbled; nothing was made. */
-bool de_garble(struct de_garbled *garbled, const struct de_peer_message *message,
+/* Makes *garbled of message, of any type, which it borrows, for a receiver with this view of
+ * things. */
+void de_garble(struct de_garbled *garbled, const struct de_peer_message *message,
                const struct de_raft_view *receiver, struct de_dice *dice);
 void de_garbled_free(struct de_garbled *garbled);
 

@@ -489,9 +489,10 @@ static bool receive_garbled(struct de_host *host, const struct de_peer_message *
     de_dice_init(&dice, host->shared->kernel->seed, DE_DICE_GARBLE,
                  (uint64_t)host->id << 48 | host->received++);
     de_node_get_status(host->node, &before);
-    if (!de_dice_chance(&dice, ppm) || !de_garble(&garbled, message, &before.raft, &dice)) {
+    if (!de_dice_chance(&dice, ppm)) {
         return true;
     }
+    de_garble(&garbled, message, &before.raft, &dice);
     de_node_receive(host->node, &garbled.message, de_host_clock(host));
     check_garbled(host, &garbled, &before);
     de_garbled_free(&garbled);
