@@ -520,5 +520,6 @@ void de_watch_usage(const struct de_watch_hub *hub, struct de_watch_usage *usage
                                      .events = hub->ring_events,
                                      .event_bytes = hub->ring_bytes,
                                      .refused = hub->refused,
-                                     .overflows = hub->overflows};
+                                     .overflows = hub->overflows,
+                                     .looks = hub->index.looks};
 }

@@ -105,6 +105,7 @@ struct de_watch_usage {
     uint64_t event_bytes;
     uint64_t refused;   /* watchers beyond watchers_max */
     uint64_t overflows; /* watchers canceled because their queue was full */
+    uint64_t looks;     /* at watchers, to find those of the keys that were published */
 };
 void de_watch_usage(const struct de_watch_hub *hub, struct de_watch_usage *usage);
 

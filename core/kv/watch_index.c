@@ -115,8 +115,7 @@ static void remove_key(struct de_watch_index *index, struct de_watch_node *node)
 /* ---- ranges ---- */
 
 /* The first place whose range begins behind key, or at it with a later number. */
-static size_t place_of(const struct de_watch_index *index, struct dengine_slice from,
-                       uint64_t number)
+static size_t place_of(struct de_watch_index *index, struct dengine_slice from, uint64_t number)
 {
     size_t low = 0;
     size_t high = index->range_count;
@@ -127,6 +126,7 @@ static size_t place_of(const struct de_watch_index *index, struct dengine_slice 
         const struct de_watch_node *node = index->ranges[middle];
         const int order = compare(node->from, from);
 
+        index->looks++;
         if (order < 0 || (order == 0 && node->number < number)) {
             low = middle + 1;
         } else {
@@ -216,6 +216,7 @@ static void make_tree(struct de_watch_index *index)
     }
     DE_ASSERT(index->leaves <= index->range_capacity || index->range_count == 0);
     for (size_t i = 0; i < index->leaves && index->range_count > 0; i++) {
+        index->looks++;
         index->tree[index->leaves + i] = i < index->range_count ? index->ranges[i] : NULL;
     }
     for (size_t i = index->leaves - 1; i > 0; i--) {
@@ -233,7 +234,7 @@ static bool ends_behind(const struct de_watch_node *node, struct dengine_slice k
 }
 
 /* The ranges[i], i < count, that end behind key: down the tree where there are any, left first. */
-static void find_ranges(const struct de_watch_index *index, struct dengine_slice key, size_t count,
+static void find_ranges(struct de_watch_index *index, struct dengine_slice key, size_t count,
                         void (*visit)(void *context, struct de_watch_node *node), void *context)
 {
     size_t stack[DEPTH_MAX];
@@ -252,6 +253,7 @@ static void find_ranges(const struct de_watch_index *index, struct dengine_slice
         const size_t from = first[depth];
         const size_t half = width[depth] / 2;
 
+        index->looks++;
         if (from >= count || !ends_behind(index->tree[at], key)) {
             continue;
         }
@@ -301,6 +303,7 @@ void de_watch_index_find(struct de_watch_index *index, struct dengine_slice key,
     if (index->keys > 0) {
         for (struct de_watch_node *node = index->buckets[bucket_of(index, key)]; node != NULL;
              node = node->next) {
+            index->looks++;
             if (compare(node->from, key) == 0) {
                 visit(context, node);
             }

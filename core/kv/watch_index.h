@@ -38,6 +38,7 @@ struct de_watch_index {
     size_t leaves;
     bool stale; /* ranges have changed since the tree was made */
     uint64_t added;
+    uint64_t looks; /* at nodes, since the beginning: what finding and placing them has cost */
 };
 
 void de_watch_index_init(struct de_watch_index *index, const struct de_allocator *allocator);

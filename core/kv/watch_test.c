@@ -379,6 +379,89 @@ static void test_no_memory_is_an_overflow(void **state)
     teardown(&b);
 }
 
+/* ---- what others cost ---- */
+
+enum {
+    OTHERS = 10000, /* watchers of each kind, none of them of what is written */
+    WRITES = 1000,
+};
+
+static void ready_unexpectedly(void *context, struct de_watcher *watcher)
+{
+    (void)context;
+    (void)watcher;
+    fail_msg("a watcher of another key is told of a write");
+}
+
+static struct de_watcher *add_other(struct bench *b, unsigned number, bool one_key)
+{
+    char from[16];
+    char end[16];
+    struct de_watch_options options = {.one_key = one_key};
+    struct de_watcher *watcher;
+
+    (void)snprintf(from, sizeof from, "%05u", number);
+    (void)snprintf(end, sizeof end, "%05u+", number);
+    options.from = dengine_str(from);
+    options.end = dengine_str(one_key ? "" : end);
+    assert_int_equal(de_watch_add(b->hub, &options, &watcher), 0);
+    return watcher;
+}
+
+static uint64_t looks_of(const struct bench *b)
+{
+    struct de_watch_usage usage;
+
+    de_watch_usage(b->hub, &usage);
+    return usage.looks;
+}
+
+/* What writes between all those keys cost beyond the first one, which makes the tree. */
+static uint64_t looks_of_writes(struct bench *b)
+{
+    uint64_t before;
+
+    publish_one(b, "00000x", 1);
+    before = looks_of(b);
+    for (unsigned i = 0; i < WRITES; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof key, "%05ux", i * (OTHERS / WRITES));
+        publish_one(b, key, 1);
+    }
+    return looks_of(b) - before;
+}
+
+/* Counted, not timed. One key is found in its chain, of one node on average at most; the place of
+ * a key among ranges by halving them, and those that hold it on one way down the tree, with what
+ * lies beside that: three looks for each of log2(10 000) levels, and one. */
+static void test_watchers_of_other_keys_cost_a_write_next_to_nothing(void **state)
+{
+    const struct de_watch_limits limits = {100, 1 << 20, 4, 2 * OTHERS, NULL};
+    static struct de_watcher *watchers[2 * OTHERS];
+    static struct bench b;
+
+    (void)state;
+    setup(&b, 1, &limits);
+    de_watch_hub_free(b.hub);
+    assert_int_equal(
+        de_watch_hub_new(&limits, &b.heap.allocator, b.revision, ready_unexpectedly, NULL, &b.hub),
+        0);
+    assert_int_equal(looks_of_writes(&b), 0);
+    for (unsigned i = 0; i < OTHERS; i++) {
+        watchers[i] = add_other(&b, i, true);
+    }
+    assert_in_range(looks_of_writes(&b), 1, 2 * WRITES);
+    for (unsigned i = 0; i < OTHERS; i++) {
+        watchers[OTHERS + i] = add_other(&b, i, false);
+    }
+    assert_in_range(looks_of_writes(&b), WRITES, (2 + 3 * 14 + 1) * WRITES);
+    for (unsigned i = 0; i < 2 * OTHERS; i++) {
+        de_watch_remove(b.hub, watchers[i]);
+    }
+    teardown(&b);
+}
+
 /* ---- what applying makes of commands ---- */
 
 struct sink {
@@ -477,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_queue_takes_any_one_revision),
         cmocka_unit_test(test_bad_watchers_are_refused),
         cmocka_unit_test(test_no_memory_is_an_overflow),
+        cmocka_unit_test(test_watchers_of_other_keys_cost_a_write_next_to_nothing),
         cmocka_unit_test(test_events_say_what_happened),
     };
 
