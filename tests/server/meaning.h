@@ -65,6 +65,7 @@ void de_meaning_txns(struct de_meaning *meaning);      /* meaning_txns.c */
 void de_meaning_leases(struct de_meaning *meaning);    /* meaning_leases.c */
 void de_meaning_callbacks(struct de_meaning *meaning); /* meaning_callbacks.c */
 void de_meaning_watches(struct de_meaning *meaning);   /* meaning_watches.c */
+void de_meaning_locks(struct de_meaning *meaning);     /* meaning_locks.c */
 void de_meaning_bad_calls(struct de_meaning *meaning); /* meaning_bad_calls.c */
 void de_meaning_bounds(struct de_meaning *meaning);    /* meaning_bounds.c */
 

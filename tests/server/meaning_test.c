@@ -43,6 +43,7 @@ static void all_calls(struct de_meaning *meaning)
     de_meaning_leases(meaning);
     de_meaning_callbacks(meaning);
     de_meaning_watches(meaning);
+    de_meaning_locks(meaning);
     de_meaning_bad_calls(meaning);
     de_meaning_bounds(meaning);
 }
