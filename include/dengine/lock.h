@@ -67,10 +67,10 @@ DENGINE_EXPORT int dengine_lock_open(struct dengine_client *client, struct dengi
 
 /* Waits in the queue until the lock is held by this object. 0 if so. TIMEOUT: others had it for
  * timeout_ms (0: do not wait; one round of calls to the cluster is always made). CANCELED.
- * NO_LEASE: the cluster was out of reach for so long that the place in the queue is gone: acquire
- * again, at its end. INVALID: it is held already. Else errors of dengine_txn that do not pass with
- * time, or did not within timeout_ms. After an error the object is not in the queue, or will leave
- * it within lease_ms. */
+ * NO_LEASE: the place in the queue is gone with its lease, for the cluster was out of reach for so
+ * long, or somebody has revoked the lease, maybe before: acquire again, at the end. INVALID: it is
+ * held already. Else errors of dengine_txn that do not pass with time, or did not within
+ * timeout_ms. After an error the object is not in the queue, or will leave it within lease_ms. */
 DENGINE_EXPORT int dengine_lock_acquire(struct dengine_lock *lock, uint32_t timeout_ms);
 /* The reply has the token as its revision. */
 DENGINE_EXPORT int dengine_lock_acquire_async(struct dengine_lock *lock, uint32_t timeout_ms,
