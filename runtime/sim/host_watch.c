@@ -3,7 +3,10 @@
  * It is slow at times and its queue is short, so it is often canceled, and then goes on from where
  * it was told to, or, when that is gone or the state was replaced, from a look at the state. It
  * outlives its node: when that starts again, it goes on where it was, in the midst of a revision
- * too. What each revision did, every node has to tell alike, also of the time before its start. */
+ * too. What each revision did, every node has to tell alike, also of the time before its start.
+ *
+ * In some runs a crowd of watchers of one key each comes and goes beside it: so many that the table
+ * of those has to grow. */
 #include "core/base/assert.h"
 #include "core/kv/watch.h"
 #include "runtime/sim/dice.h"
@@ -18,6 +21,11 @@
 #define RING_BYTES_MAX  16384
 /* Watchers of ranges look once in so many times. */
 #define RANGES_ONE_IN 8
+/* The crowd, which is there in one of so many runs, looks once in so many times: its watchers
+ * seldom get what they asked for before it is too much, and then others come. */
+#define CROWD        40
+#define CROWD_ONE_IN 16
+#define CROWD_LOOKS  64
 
 struct mirror_key {
     char *name; /* owned, with its size in front of a terminator */
@@ -41,6 +49,8 @@ struct de_host_watch {
     uint64_t from; /* where the watcher began, or is to begin when there is memory */
     struct de_watch_one one;
     struct de_watch_range ranges[DE_WATCH_RANGES];
+    struct de_watch_one *crowd; /* CROWD of them; NULL: none in this run */
+    uint64_t came;              /* of the crowd, in all */
 };
 
 static void fail(const struct de_host_watch *watch, const char *what, uint64_t revision)
@@ -241,6 +251,9 @@ static bool look_once(struct de_host_watch *watch)
     case DE_WATCH_EVENT:
         take_event(watch, next.event);
         de_watch_one_begin(&watch->one, watch->hub, next.event);
+        if (watch->crowd != NULL) {
+            de_watch_one_begin(&watch->crowd[watch->came++ % CROWD], watch->hub, next.event);
+        }
         de_watch_done(watch->hub, next.event);
         return true;
     case DE_WATCH_NOTHING:
@@ -260,11 +273,10 @@ static bool look_once(struct de_host_watch *watch)
     DE_UNREACHABLE("every kind has its case");
 }
 
-static void look_at_one(struct de_host_watch *watch, uint64_t count)
+static void look_at_one(struct de_host_watch *watch, struct de_watch_one *one, uint64_t count)
 {
     uint64_t revision = 0;
-    const char *wrong =
-        de_watch_one_look(&watch->one, watch->hub, watch->host->kv, count, &revision);
+    const char *wrong = de_watch_one_look(one, watch->hub, watch->host->kv, count, &revision);
 
     if (wrong != NULL) {
         fail(watch, wrong, revision);
@@ -294,6 +306,9 @@ static void check_usage(struct de_host_watch *watch)
     for (uint32_t i = 0; i < DE_WATCH_RANGES; i++) {
         watchers += watch->ranges[i].watcher != NULL ? 1 : 0;
     }
+    for (uint32_t i = 0; i < CROWD && watch->crowd != NULL; i++) {
+        watchers += watch->crowd[i].watcher != NULL ? 1 : 0;
+    }
     de_watch_usage(watch->hub, &usage);
     if (usage.watchers != watchers || de_watch_count(watch->hub) != watchers ||
         usage.events > RING_EVENTS_MAX || usage.event_bytes > RING_BYTES_MAX) {
@@ -307,7 +322,11 @@ void de_host_watch_look(struct de_host *host)
     struct de_dice dice;
     uint64_t count;
 
-    look_at_one(watch, watch->looks % 4 != 0 ? 100 : 1);
+    look_at_one(watch, &watch->one, watch->looks % 4 != 0 ? 100 : 1);
+    for (uint32_t i = 0; i < CROWD && watch->crowd != NULL && watch->looks % CROWD_LOOKS == 0;
+         i++) {
+        look_at_one(watch, &watch->crowd[i], 100);
+    }
     if (watch->looks % RANGES_ONE_IN == 0) {
         look_at_ranges(watch, watch->looks % 3 != 0 ? 100 : 1);
         check_usage(watch);
@@ -438,7 +457,7 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
         .ring_events_max = RING_EVENTS_MAX,
         .ring_bytes_max = RING_BYTES_MAX,
         .queue_events_max = 6,
-        .watchers_max = 2 + DE_WATCH_RANGES,
+        .watchers_max = 2 + DE_WATCH_RANGES + CROWD,
         .sites = &host->sites,
     };
     struct de_host_watch *watch = host->watch;
@@ -448,6 +467,10 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
         watch = de_sim_allocate_zeroed(sizeof(*watch));
         watch->host = host;
         host->watch = watch;
+        if (de_dice_draw(host->shared->kernel->seed, DE_DICE_WATCH, UINT64_MAX, 0) % CROWD_ONE_IN ==
+            0) {
+            watch->crowd = de_sim_allocate_zeroed(CROWD * sizeof(watch->crowd[0]));
+        }
     }
     err = de_watch_hub_new(&limits, &host->kv_pool.allocator, revision, ready, NULL, &watch->hub);
     DE_ASSERT(err == 0);
@@ -470,6 +493,9 @@ void de_host_watch_end(struct de_host *host)
         host->watch->watcher = NULL;
         host->watch->one.watcher = NULL;
         memset(host->watch->ranges, 0, sizeof(host->watch->ranges));
+        for (uint32_t i = 0; i < CROWD && host->watch->crowd != NULL; i++) {
+            host->watch->crowd[i].watcher = NULL;
+        }
     }
 }
 
@@ -488,6 +514,11 @@ void de_host_watch_close(struct de_host *host)
             de_watch_remove(watch->hub, watch->ranges[i].watcher);
         }
     }
+    for (uint32_t i = 0; i < CROWD && watch->crowd != NULL; i++) {
+        if (watch->crowd[i].watcher != NULL) {
+            de_watch_remove(watch->hub, watch->crowd[i].watcher);
+        }
+    }
     de_watch_hub_free(watch->hub);
     de_host_watch_end(host);
 }
@@ -497,6 +528,7 @@ void de_host_watch_free(struct de_host *host)
     if (host->watch != NULL) {
         clear(host->watch);
         de_sim_free(host->watch->keys);
+        de_sim_free(host->watch->crowd);
         de_sim_free(host->watch);
         host->watch = NULL;
     }
