@@ -107,7 +107,8 @@ static void boot_failed(struct de_host *host, const char *oracle, const char *wh
 {
     const struct de_host_shared *shared = host->shared;
 
-    const bool starved = host->node_pool.refused && err == DENGINE_E_NO_MEMORY;
+    const bool starved =
+        (host->node_pool.refused || host->kv_pool.refused) && err == DENGINE_E_NO_MEMORY;
 
     if ((!starved && !de_host_excused(host)) || err == DENGINE_E_VERSION) {
         de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, oracle,
@@ -206,7 +207,8 @@ static bool is_outdated(const struct de_host *host)
     return older;
 }
 
-static void open_machine(struct de_host *host, const struct dengine_log_state *log)
+/* 0, or NO_MEMORY: there is no state machine then. */
+static int open_machine(struct de_host *host, const struct dengine_log_state *log)
 {
     const struct de_host_shared *shared = host->shared;
     uint64_t index = 0;
@@ -224,8 +226,10 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
     if (err == DENGINE_E_VERSION && is_outdated(host)) {
         host->kv = NULL;
         discard_machine(host);
-        open_machine(host, log);
-        return;
+        return open_machine(host, log);
+    }
+    if (err == DENGINE_E_NO_MEMORY && host->kv_pool.refused) {
+        return err;
     }
     DE_ASSERT(err == 0);
     de_kv_set_sites(host->kv, &host->sites);
@@ -235,13 +239,17 @@ static void open_machine(struct de_host *host, const struct dengine_log_state *l
     if (log->recovering && index > log->last_index) {
         /* If the whole cluster forgot, other entries come in the place of those. */
         discard_machine(host);
-        open_machine(host, log);
-        return;
+        return open_machine(host, log);
     }
     err = host->machine.ops->digest(host->machine.object, &digest);
     DE_ASSERT(err == 0);
     de_oracle_machine_opened(shared->oracle, shared->kernel->now_ns, host->id, index, digest);
-    de_host_watch_start(host, index);
+    err = de_host_watch_start(host, index);
+    if (err != 0) {
+        de_kv_free(host->kv);
+        host->kv = NULL;
+    }
+    return err;
 }
 
 /* What is neither in its log nor in a snapshot, a node could not give to anybody: it refuses to
@@ -268,10 +276,27 @@ static void check_nothing_left(struct de_host *host)
 {
     const struct de_host_shared *shared = host->shared;
 
-    if (host->node_pool.blocks != NULL) {
+    if (host->node_pool.blocks != NULL || (host->kv == NULL && host->kv_pool.blocks != NULL)) {
         de_verdict_fail(shared->verdict, DE_VERDICT_CORRECTNESS, shared->kernel->now_ns, "leak",
                         "node %u did not start and left memory behind", host->id);
     }
+}
+
+/* The same, when of the allocations of this start one fails: what is left of the count is the
+ * node's. */
+static int open_state(struct de_host *host, const struct dengine_log_state *log)
+{
+    int err;
+
+    host->kv_pool.fails_in = host->starves_in;
+    err = open_machine(host, log);
+    DE_ASSERT(err == 0 || host->kv_pool.refused);
+    if (err == 0) {
+        host->kv_pool.refused = false; /* a watcher had to wait, at most */
+    }
+    host->starves_in = host->kv_pool.fails_in;
+    host->kv_pool.fails_in = UINT64_MAX;
+    return err;
 }
 
 static void node_options(struct de_host *host, struct de_node_options *options)
@@ -316,7 +341,12 @@ void de_host_start(struct de_host *host)
         return;
     }
     upgrade(host);
-    open_machine(host, &log);
+    err = open_state(host, &log);
+    if (err != 0) {
+        check_nothing_left(host);
+        boot_failed(host, "boot", "cannot open its state", message, err);
+        return;
+    }
     err = de_host_open_snapshots(host, message, sizeof(message));
     if (err != 0) {
         boot_failed(host, "durability", "cannot open its snapshots after a crash", message, err);

@@ -166,7 +166,7 @@ void de_host_register_tasks(struct de_kernel *kernel, struct de_host *hosts);
 uint64_t de_host_chance(struct de_host *host, uint64_t below);
 /* The watcher of everything on this host (host_watch.c): begins when the state machine is opened,
  * at that revision; ends with the life; looks now and then, after something was applied. */
-void de_host_watch_start(struct de_host *host, uint64_t revision);
+int de_host_watch_start(struct de_host *host, uint64_t revision);
 void de_host_watch_end(struct de_host *host);
 /* The same in good order: watchers leave, and the hub is freed. */
 void de_host_watch_close(struct de_host *host);

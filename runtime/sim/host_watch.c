@@ -427,8 +427,8 @@ static void see_again(struct de_host_watch *watch, uint64_t oldest, uint64_t dig
 
 /* What the state machine remembers of the time before. In some lives it is told to remember
  * nothing: then there is a gap for the next one. */
-static void recall(struct de_host_watch *watch, const struct de_watch_limits *limits,
-                   uint64_t revision)
+static int recall(struct de_host_watch *watch, const struct de_watch_limits *limits,
+                  uint64_t revision)
 {
     const struct de_host *host = watch->host;
     struct de_kv_event *past = NULL;
@@ -442,16 +442,19 @@ static void recall(struct de_host_watch *watch, const struct de_watch_limits *li
                  (uint64_t)host->id << 48 | UINT64_C(1) << 47 | host->lives);
     events_max = de_dice_chance(&dice, 125000) ? 0 : events_max;
     err = de_kv_recall(host->kv, events_max, limits->ring_bytes_max, &past, &oldest);
-    DE_ASSERT(err == 0);
+    if (err != 0) {
+        return err;
+    }
     tell(watch, past, oldest, revision);
     for (const struct de_kv_event *event = past; event != NULL; event = event->next) {
         digest = fold_event(digest, event);
     }
     de_watch_recall(watch->hub, past, oldest);
     see_again(watch, oldest, digest);
+    return 0;
 }
 
-void de_host_watch_start(struct de_host *host, uint64_t revision)
+int de_host_watch_start(struct de_host *host, uint64_t revision)
 {
     const struct de_watch_limits limits = {
         .ring_events_max = RING_EVENTS_MAX,
@@ -473,8 +476,18 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
         }
     }
     err = de_watch_hub_new(&limits, &host->kv_pool.allocator, revision, ready, NULL, &watch->hub);
-    DE_ASSERT(err == 0);
-    recall(watch, &limits, revision);
+    if (err != 0) {
+        DE_ASSERT(err == DENGINE_E_NO_MEMORY && host->kv_pool.refused);
+        watch->hub = NULL;
+        return err;
+    }
+    err = recall(watch, &limits, revision);
+    if (err != 0) {
+        DE_ASSERT(err == DENGINE_E_NO_MEMORY && host->kv_pool.refused);
+        de_watch_hub_free(watch->hub);
+        watch->hub = NULL;
+        return err;
+    }
     de_kv_set_sink(host->kv, (struct de_kv_sink){watch, sink_publish, sink_reset});
     watch->skip = 0;
     if (watch->revision > watch->complete) {
@@ -484,6 +497,7 @@ void de_host_watch_start(struct de_host *host, uint64_t revision)
     } else {
         begin_from(watch, watch->complete + 1);
     }
+    return 0;
 }
 
 void de_host_watch_end(struct de_host *host)
