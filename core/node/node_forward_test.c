@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/node/batch.h"
 #include "core/node/node_test_harness.h"
 
 enum {
@@ -396,6 +397,42 @@ static void test_what_the_leader_refuses_is_not_done(void **state)
     harness_free(h);
 }
 
+/* What followers have forwarded and the leader has not begun is bounded there, to the last byte. */
+static void test_a_leader_takes_as_much_from_others_as_configured(void **state)
+{
+    struct harness *h = harness_new(3, 8);
+    struct harness_request *w[4];
+
+    (void)state;
+    h->limits.persist_jobs_max = 1;
+    h->limits.pending_bytes_max = de_batch_size(1, 100) + de_batch_size(1, 40);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(harness_start(h, i, NULL, 0), 0);
+    }
+    harness_elect(h, 0);
+    harness_settle(h);
+    (void)harness_write(h, 0, 8); /* which others have to wait behind */
+    harness_flush(h, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        static const size_t sizes[] = {100, 41, 40, 8};
+
+        w[i] = harness_write(h, 1 + i % 2, sizes[i]);
+        harness_flush(h, 1 + i % 2);
+        harness_deliver(h, find(h, DE_NODE_MSG_FORWARD));
+    }
+    harness_settle(h);
+    for (uint32_t i = 0; i < 4; i++) {
+        wait_for(h, w[i]);
+        assert_int_equal(w[i]->status, i % 2 == 0 ? 0 : DENGINE_E_BUSY);
+    }
+    w[0] = harness_write(h, 1, 100); /* room again */
+    harness_flush(h, 1);
+    harness_settle(h);
+    wait_for(h, w[0]);
+    assert_int_equal(w[0]->status, 0);
+    harness_free(h);
+}
+
 /* The leader has not applied what a follower has acknowledged: its lease covers no older view. */
 static void test_a_lease_reaches_what_a_follower_may_acknowledge(void **state)
 {
@@ -441,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_without_an_answer_it_is_unknown),
         cmocka_unit_test(test_an_answer_that_the_entry_has_overtaken_is_unknown),
         cmocka_unit_test(test_what_the_leader_refuses_is_not_done),
+        cmocka_unit_test(test_a_leader_takes_as_much_from_others_as_configured),
         cmocka_unit_test(test_a_lease_reaches_what_a_follower_may_acknowledge),
     };
 

@@ -143,13 +143,17 @@ static void test_limits_are_answered_busy_or_too_large(void **state)
     (void)harness_write(h, 0, 80);
     r = harness_write(h, 0, 21);
     assert_int_equal(r->status, DENGINE_E_BUSY);
-    (void)harness_read(h, 0);
-    (void)harness_read(h, 0);
+    r = harness_write(h, 0, 20);
+    assert_int_equal(r->outcomes, 0); /* just allowed */
+    r = harness_write(h, 0, 8);
+    assert_int_equal(r->status, DENGINE_E_BUSY);
+    r = harness_read(h, 0);
+    assert_int_equal(r->outcomes, 0);
     r = harness_read(h, 0);
     assert_int_equal(r->status, DENGINE_E_BUSY);
     harness_flush(h, 0);
     harness_drain(h, 0);
-    r = harness_write(h, 0, 80);
+    r = harness_write(h, 0, 90);
     assert_int_equal(r->outcomes, 0); /* room again */
     harness_free(h);
 }
