@@ -323,7 +323,16 @@ static void test_check_refuses_what_makes_no_sense(void **state)
     command = sample(7);
     command.op.ttl_ns = DE_KV_TTL_MIN_NS - 1;
     assert_int_equal(de_kv_command_check(&command, 100), DENGINE_E_INVALID);
+    command.op.ttl_ns = DE_KV_TTL_MIN_NS;
+    assert_int_equal(de_kv_command_check(&command, 100), 0);
     command.op.ttl_ns = DE_KV_TTL_MAX_NS + 1;
+    assert_int_equal(de_kv_command_check(&command, 100), DENGINE_E_TOO_LARGE);
+    command = sample(9);
+    command.ttl_ns = DE_KV_TTL_MIN_NS - 1;
+    assert_int_equal(de_kv_command_check(&command, 100), DENGINE_E_INVALID);
+    command.ttl_ns = DE_KV_TTL_MAX_NS;
+    assert_int_equal(de_kv_command_check(&command, 100), 0);
+    command.ttl_ns = DE_KV_TTL_MAX_NS + 1;
     assert_int_equal(de_kv_command_check(&command, 100), DENGINE_E_TOO_LARGE);
     command = sample(6);
     command.acknowledged = command.sequence; /* of itself it cannot have the result */

@@ -25,17 +25,23 @@ struct fixture {
     size_t count;
 };
 
-static void run(struct fixture *f, const struct de_kv_command *command)
+/* In the batch that is open. */
+static void carry_out(struct fixture *f, const struct de_kv_command *command)
 {
     struct dengine_result result;
     uint8_t bytes[256];
     const size_t size = de_kv_command_encode(command, bytes, sizeof bytes);
 
-    f->at.index++;
-    assert_int_equal(f->machine.ops->begin(f->machine.object), 0);
     assert_int_equal(
         f->machine.ops->apply(f->machine.object, &f->at, dengine_bytes(bytes, size), &result), 0);
     assert_int_equal(result.status, 0);
+}
+
+static void run(struct fixture *f, const struct de_kv_command *command)
+{
+    f->at.index++;
+    assert_int_equal(f->machine.ops->begin(f->machine.object), 0);
+    carry_out(f, command);
     assert_int_equal(f->machine.ops->commit(f->machine.object, f->at.index, 1), 0);
 }
 
@@ -278,6 +284,10 @@ static void test_a_page_is_bounded(void **state)
     assert_int_equal(page.total, page.count);
     assert_int_equal(page.bytes, page.count * 9);
     assert_true(page.more);
+    scan.limit = DE_KV_PAGE_PAIRS_MAX + 1; /* there is no room for so many, whoever asks for them */
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.count, DE_KV_PAGE_PAIRS_MAX);
+    assert_true(page.more);
     scan.from = pairs[page.count - 1].key;
     scan.from_excluded = true;
     assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
@@ -304,10 +314,46 @@ static void test_a_page_is_bounded(void **state)
     teardown(&f);
 }
 
+static void test_what_is_counted_at_once_is_bounded(void **state)
+{
+    static struct de_kv_pair pairs[DE_KV_PAGE_PAIRS_MAX];
+    struct de_kv_page page = {.pairs = pairs, .count_only = true};
+    struct de_kv_scan scan = {.limit = 0};
+    struct de_kv_view view;
+    struct fixture f;
+
+    (void)state;
+    setup(&f, false);
+    f.at.index++;
+    assert_int_equal(f.machine.ops->begin(f.machine.object), 0);
+    for (int i = 0; i < DE_KV_PAGE_COUNT_MAX + 1; i++) {
+        char key[16];
+        struct de_kv_command put;
+
+        (void)snprintf(key, sizeof key, "%05d", i);
+        put = de_kv_put(dengine_str(key), DENGINE_STR(""));
+        carry_out(&f, &put);
+    }
+    assert_int_equal(f.machine.ops->commit(f.machine.object, f.at.index, 1), 0);
+    assert_int_equal(de_kv_view_open(f.kv, &view), 0);
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.total, DE_KV_PAGE_COUNT_MAX);
+    assert_int_equal(page.count, 1); /* the last one, to go on behind it */
+    assert_true(page.more);
+    scan.from = pairs[0].key;
+    scan.from_excluded = true;
+    assert_int_equal(de_kv_view_page(&view, &scan, &page), 0);
+    assert_int_equal(page.total, 1);
+    assert_false(page.more);
+    de_kv_view_close(&view);
+    teardown(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_page_is_bounded),
+        cmocka_unit_test(test_what_is_counted_at_once_is_bounded),
         cmocka_unit_test(test_random_scans_agree_with_a_sorted_array),
         cmocka_unit_test(test_a_prefix_ends_where_the_next_one_begins),
         cmocka_unit_test(test_leases_are_listed_with_their_keys),
