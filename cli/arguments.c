@@ -10,6 +10,24 @@
 #include "client/nearest.h"
 #include "core/base/assert.h"
 
+/* A message is one line; a usage may be several. */
+static void join_lines(char *text)
+{
+    char *to = text;
+    const char *from;
+
+    for (from = text; *from != '\0'; from++) {
+        if (*from == '\n') {
+            from += strspn(from + 1, " ");
+            *to++ = ' ';
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    DE_ASSERT(to <= from);
+}
+
 int de_cli_refuse(struct de_cli_arguments *arguments, const char *format, ...)
 {
     va_list list;
@@ -17,6 +35,7 @@ int de_cli_refuse(struct de_cli_arguments *arguments, const char *format, ...)
     va_start(list, format);
     (void)vsnprintf(arguments->message, sizeof arguments->message, format, list);
     va_end(list);
+    join_lines(arguments->message);
     return DENGINE_E_INVALID;
 }
 

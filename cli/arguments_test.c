@@ -287,6 +287,7 @@ static void test_members(void **state)
     assert_refused(parse("member", NULL), "something is missing");
     assert_refused(parse("member", "join", "1", NULL), "no \"member join\"");
     assert_refused(parse("member", "add", "4", NULL), "usage: member (list");
+    assert_non_null(strstr(arguments.message, "promote ID | remove ID |"));
     assert_refused(parse("member", "promote", "x", NULL), "ID x: must be 1");
     assert_refused(parse("member", "promote", "1,2", NULL), "ID 1,2: must be 1");
     assert_refused(parse("member", "promote", "4294967296", NULL), "must be 1 to 4294967295");

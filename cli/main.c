@@ -312,7 +312,8 @@ static int connect_and_run(const struct de_cli_arguments *arguments)
     err = dengine_connect(endpoints_of(arguments), &options, &client);
     if (err != 0) {
         (void)snprintf(message, sizeof message, "%.250s", dengine_last_error(NULL));
-        return de_cli_usage_error(message[0] != '\0' ? message : dengine_strerror(err));
+        return err == DENGINE_E_INVALID ? de_cli_usage_error(message)
+                                        : de_cli_report_failure(arguments, err, message, false);
     }
     if (arguments->command == DE_CLI_ELECT) {
         return de_cli_elect(arguments, client);

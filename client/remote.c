@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,9 @@
 #include "core/base/assert.h"
 
 #define TIMEOUT_DEFAULT_MS 5000
+
+/* What gRPC opens before it connects to anybody, and some to spare. */
+#define FILES_MIN 8
 
 /* ---- the lock ---- */
 
@@ -313,6 +317,24 @@ static int init(struct de_remote *remote, const struct dengine_connect_options *
     return 0;
 }
 
+/* Whether gRPC can begin: where it can open none of the files that it begins with, it ends the
+ * process. */
+static bool may_open_files(void)
+{
+    int files[FILES_MIN];
+    size_t count = 0;
+    size_t i;
+
+    while (count < FILES_MIN && (files[count] = eventfd(0, EFD_CLOEXEC)) >= 0) {
+        count++;
+    }
+    for (i = 0; i < count; i++) {
+        (void)close(files[i]);
+    }
+    DE_ASSERT(count <= FILES_MIN);
+    return count == FILES_MIN;
+}
+
 /* Signals belong to the application: neither gRPC's threads nor ours take any. */
 static int start_threads(struct de_remote *remote)
 {
@@ -365,6 +387,11 @@ int dengine_connect(const char *endpoints, const struct dengine_connect_options 
         goto out;
     }
     err = init(remote, options, addresses, count);
+    if (err == 0 && !may_open_files()) {
+        de_client_set_last_error("the process may open no more files: close some, or raise the "
+                                 "limit (ulimit -n)");
+        err = DENGINE_E_NO_MEMORY;
+    }
     if (err == 0) {
         err = start_threads(remote);
     }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -416,6 +417,25 @@ static void test_disconnect_ends_what_is_under_way(void **state)
     assert_int_equal(read.last_status, DENGINE_E_SHUTDOWN);
 }
 
+/* gRPC would end the process. */
+static void test_a_process_without_files_gets_no_client(void **state)
+{
+    struct rlimit before;
+    struct rlimit few;
+    int err;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    err = dengine_connect("127.0.0.1:1", NULL, &client);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(err, DENGINE_E_NO_MEMORY);
+    assert_non_null(strstr(dengine_last_error(NULL), "may open no more files"));
+    assert_null(client);
+}
+
 static void test_disconnect_ends_what_waits(void **state)
 {
     struct answers answers = ANSWERS_INIT;
@@ -483,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_what_was_wrong_before_is_not_said_of_the_answer),
         cmocka_unit_test(test_disconnect_ends_what_is_under_way),
         cmocka_unit_test(test_disconnect_ends_what_waits),
+        cmocka_unit_test(test_a_process_without_files_gets_no_client),
         cmocka_unit_test(test_a_thousand_calls_end_once_each),
         cmocka_unit_test(test_cluster_status),
     };
