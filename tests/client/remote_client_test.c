@@ -203,7 +203,7 @@ static void test_a_write_without_answer_is_unknown(void **state)
 
 static void test_no_leader_and_nobody(void **state)
 {
-    const struct dengine_call_options options = {.timeout_ms = 150};
+    const struct dengine_call_options options = {.timeout_ms = 1000}; /* to have them asked, too */
     char address[64];
 
     (void)state;
