@@ -9,6 +9,9 @@
 #include "storage/wal/wal_kit.h"
 
 #define STEPS 60
+/* Crashes that one log lives through, and of how many such lives. */
+#define CRASHES 60
+#define LIVES   600
 
 /* Runs until an operation fails or all are done. */
 static int run(struct de_wal_kit *kit, uint64_t seed)
@@ -183,6 +186,75 @@ static void any_subset_of_directory_operations(void **state)
     }
 }
 
+static enum de_fault_crash any_crash(struct de_random *random)
+{
+    static const enum de_fault_crash kinds[] = {DE_FAULT_LOSE_ALL, DE_FAULT_PROCESS,
+                                                DE_FAULT_KEEP_ALL, DE_FAULT_RANDOM,
+                                                DE_FAULT_RANDOM_SPOIL};
+
+    return kinds[de_random_below(random, DE_ARRAY_SIZE(kinds))];
+}
+
+/* A few small groups until the power goes, which is soon. */
+static void write_a_little(struct de_wal_kit *kit, struct de_random *random)
+{
+    int error = 0;
+
+    for (uint64_t left = de_random_below(random, 6); left > 0 && error == 0; left--) {
+        error = de_random_below(random, 3) == 0
+                    ? de_wal_kit_random(kit, random)
+                    : de_wal_kit_append(kit, 1 + de_random_below(random, 3),
+                                        de_random_below(random, 4) == 0
+                                            ? (uint32_t)de_random_below(random, 900)
+                                            : 200);
+    }
+}
+
+static void fail_within(struct de_wal_kit *kit, struct de_random *random, uint64_t operations)
+{
+    de_fault_dir_fail_at(kit->fault,
+                         de_fault_dir_operations(kit->fault) + de_random_below(random, operations),
+                         DENGINE_E_IO, false);
+}
+
+/* One crash after the other, with next to nothing written in between: so what one of them left
+ * behind meets what was written after it, and was cut off by the next one, at the same place. */
+static void live(uint64_t seed)
+{
+    struct de_random random;
+    struct de_wal_kit kit;
+
+    de_random_init(&random, seed);
+    de_wal_kit_init(&kit);
+    kit.spares_max = (uint32_t)(seed % 3);
+    kit.tidies = seed % 2 == 1;
+    kit.idle = seed % 4 > 1;
+    open_or_fail(&kit, seed, 0);
+    for (uint64_t crash = 1; crash <= CRASHES; crash++) {
+        fail_within(&kit, &random, 12);
+        write_a_little(&kit, &random);
+        de_wal_kit_close(&kit);
+        de_fault_dir_crash(kit.fault, any_crash(&random), seed * CRASHES + crash);
+        fail_within(&kit, &random, seed % 2 == 0 ? 8 : 20);
+        if (de_wal_kit_open(&kit) != 0) { /* so the recovery was cut */
+            de_fault_dir_crash(kit.fault, any_crash(&random), seed * CRASHES + crash);
+            de_fault_dir_fail_at(kit.fault, UINT64_MAX, 0, false);
+            open_or_fail(&kit, seed, crash);
+        }
+        de_fault_dir_fail_at(kit.fault, UINT64_MAX, 0, false);
+        settle_model(&kit, seed, crash);
+    }
+    de_wal_kit_deinit(&kit);
+}
+
+static void many_crashes_in_one_life(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= LIVES; seed++) {
+        live(seed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_power_cut_that_keeps_any_subset),
         cmocka_unit_test(a_power_cut_that_spoils_sectors),
         cmocka_unit_test(any_subset_of_directory_operations),
+        cmocka_unit_test(many_crashes_in_one_life),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

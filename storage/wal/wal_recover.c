@@ -238,14 +238,21 @@ static int clear(struct de_wal *wal, const struct de_wal_segment *segment, uint6
 
 /* A group that begins a segment is lost with the segment's header, be it that this did not arrive
  * or that the group was taken back. Under the next header, which may well be the same, its records
- * would count again, should those of the new group not arrive. */
-static int clear_spare(struct de_wal *wal)
+ * would count again, should those of the new group not arrive. Also a spare that looks clean is
+ * made durable: an earlier recovery may have cleared it and ended before its sync. */
+static int settle_spare(struct de_wal *wal, bool dirty)
 {
     const struct de_wal_segment *spare = &wal->segments[wal->used];
-    int error;
+    int error = 0;
 
-    DE_ASSERT(wal->used < wal->segment_count);
-    error = clear(wal, spare, DE_WAL_HEADER_BYTES, spare->size);
+    DE_ASSERT(wal->used <= wal->segment_count);
+    DE_ASSERT_IMPLIES(dirty, wal->used < wal->segment_count);
+    if (wal->used == wal->segment_count) {
+        return 0;
+    }
+    if (dirty) {
+        error = clear(wal, spare, DE_WAL_HEADER_BYTES, spare->size);
+    }
     return error == 0 ? wal->dir.ops->sync(wal->dir.object, spare->file) : error;
 }
 
@@ -266,8 +273,8 @@ static int settle(struct de_wal *wal, const struct de_wal_scan_result *found)
     if (error == 0 && dirty) {
         error = clear(wal, de_wal_current(wal), wal->offset, found->dirty_end);
     }
-    if (error == 0 && found->spare_dirty) {
-        error = clear_spare(wal);
+    if (error == 0) {
+        error = settle_spare(wal, found->spare_dirty);
     }
     if (error == 0) {
         error = wal->dir.ops->sync(wal->dir.object, de_wal_current(wal)->file);
