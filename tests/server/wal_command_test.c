@@ -108,7 +108,9 @@ static void test_damage_is_named_with_what_to_do(void **state)
     int status;
 
     (void)state;
-    stop_server(start_server(endpoint));
+    server = start_server(endpoint);
+    assert_true(de_process_expect(server, "ready=1", 0, TIMEOUT_MS)); /* so there is a second */
+    stop_server(server);
     flip_a_bit(SEGMENT, 530); /* in the first record */
     assert_wal(1, "verify", DIRECTORY, "text", "file wal-0000000000000001.seg, byte offset 512",
                "to rebuild this node from its peers");
