@@ -94,6 +94,24 @@ static void test_a_write_goes_again_under_its_number_until_an_answer_says_it(voi
 }
 
 /* Refused, time is up; but an attempt before may have been carried out. */
+static void test_pauses_grow_up_to_the_greatest(void **state)
+{
+    static const uint64_t pauses_ms[] = {20, 40, 80, 160, 320, 500, 500, 500, 500};
+    struct write write;
+    uint64_t now_ns = 0;
+
+    (void)state;
+    begin(&write, 3600 * SECOND);
+    for (size_t i = 0; i < sizeof pauses_ms / sizeof pauses_ms[0]; i++) {
+        int err;
+
+        (void)send(&write, now_ns);
+        assert_true(de_repeat_answered(&write.repeat, DENGINE_E_UNAVAILABLE, false, now_ns, &err));
+        assert_int_equal(write.repeat.again_ns - now_ns, pauses_ms[i] * MS);
+        now_ns = write.repeat.again_ns;
+    }
+}
+
 static void test_what_is_left_open_ends_as_unknown(void **state)
 {
     static const int refusals[] = {DENGINE_E_NOT_LEADER, DENGINE_E_BUSY, DENGINE_E_NO_SESSION,
@@ -153,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_numbers_are_acknowledged_up_to_the_first_that_is_open),
         cmocka_unit_test(test_numbers_wait_for_the_first_that_is_open),
         cmocka_unit_test(test_a_write_goes_again_under_its_number_until_an_answer_says_it),
+        cmocka_unit_test(test_pauses_grow_up_to_the_greatest),
         cmocka_unit_test(test_what_is_left_open_ends_as_unknown),
         cmocka_unit_test(test_a_result_is_final),
         cmocka_unit_test(test_who_closes_sends_nothing_again),
