@@ -11,12 +11,19 @@ int main(void)
         fprintf(stderr, "%s\n", dengine_open_message());
         return 1;
     }
-    dengine_wait_ready(engine, 5000, NULL);
     struct dengine_client *client = dengine_client_of(engine);
-    dengine_put(client, DENGINE_STR("greeting"), DENGINE_STR("hello"), NULL);
-    if (dengine_get(client, DENGINE_STR("greeting"), DENGINE_LINEARIZABLE, NULL, &value) == 0) {
+    int err = dengine_wait_ready(engine, 5000, NULL);
+    if (err == 0) {
+        err = dengine_put(client, DENGINE_STR("greeting"), DENGINE_STR("hello"), NULL);
+    }
+    if (err == 0) {
+        err = dengine_get(client, DENGINE_STR("greeting"), DENGINE_LINEARIZABLE, NULL, &value);
+    }
+    if (err == 0) {
         printf("%.*s\n", (int)value.size, (const char *)value.data);
         dengine_value_free(&value);
+    } else {
+        fprintf(stderr, "%s\n", dengine_strerror(err));
     }
-    return dengine_close(engine) == 0 ? 0 : 1;
+    return dengine_close(engine) == 0 && err == 0 ? 0 : 1;
 }
