@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "client/client_ops.h"
+#include "client/monotonic.h"
 #include "core/base/assert.h"
 
 void de_waiter_init(struct de_waiter *waiter)
@@ -13,8 +14,7 @@ void de_waiter_init(struct de_waiter *waiter)
     waiter->cluster = NULL;
     err = pthread_mutex_init(&waiter->mutex, NULL);
     DE_ASSERT(err == 0);
-    err = pthread_cond_init(&waiter->condition, NULL);
-    DE_ASSERT(err == 0);
+    de_monotonic_condition_init(&waiter->condition);
 }
 
 void de_waiter_wake(void *context, struct dengine_reply *reply)
@@ -33,6 +33,19 @@ void de_waiter_wake(void *context, struct dengine_reply *reply)
     /* Inside the lock: the waiter is gone as soon as its thread has seen done. */
     (void)pthread_cond_signal(&waiter->condition);
     (void)pthread_mutex_unlock(&waiter->mutex);
+}
+
+bool de_waiter_until(struct de_waiter *waiter, uint64_t until_ns)
+{
+    bool done;
+
+    (void)pthread_mutex_lock(&waiter->mutex);
+    while (!waiter->done && de_monotonic_ns() < until_ns) {
+        de_monotonic_wait(&waiter->condition, &waiter->mutex, until_ns);
+    }
+    done = waiter->done;
+    (void)pthread_mutex_unlock(&waiter->mutex);
+    return done;
 }
 
 int de_waiter_end(struct de_waiter *waiter, int err, struct dengine_reply *reply)

@@ -31,6 +31,10 @@ void de_waiter_init(struct de_waiter *waiter);
 /* The callback of the twin, and in its place what such a one ends with. */
 void de_waiter_wake(void *waiter, struct dengine_reply *reply);
 
+/* Of a call that has begun: waits for its callback until that point of de_monotonic_ns at the
+ * latest; whether it has come. */
+bool de_waiter_until(struct de_waiter *waiter, uint64_t until_ns);
+
 /* err: what the twin returned. If it was 0 waits for the callback, and takes over its reply and
  * what dengine_last_error has there. The status. *waiter is done with. */
 int de_waiter_end(struct de_waiter *waiter, int err, struct dengine_reply *reply);

@@ -1,6 +1,5 @@
 #include "engine/join.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +7,7 @@
 
 #include "client/client_ops.h"
 #include "client/monotonic.h"
+#include "client/waiter.h"
 #include "core/base/assert.h"
 #include "engine/engine_parts.h"
 
@@ -15,17 +15,6 @@
 #define JOIN_TIMEOUT_MS 20000u
 /* Who waits for them is asked so often whether to go on. */
 #define LOOK_NS (50 * DE_NS_PER_MS)
-
-/* One question, until its answer has come. */
-struct asking {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    /* Guarded by mutex: */
-    bool answered;
-    int err;
-    struct dengine_cluster_status status;
-    char text[300]; /* of dengine_last_error */
-};
 
 static int connect_to(const struct de_plan *plan, struct dengine_client **client, char *message,
                       size_t message_size)
@@ -40,60 +29,28 @@ static int connect_to(const struct de_plan *plan, struct dengine_client **client
     return 0;
 }
 
-static void begin(struct asking *asking)
-{
-    int err = pthread_mutex_init(&asking->mutex, NULL);
-
-    DE_ASSERT(err == 0);
-    de_monotonic_condition_init(&asking->changed);
-    asking->answered = false;
-    asking->text[0] = '\0';
-    asking->status = (struct dengine_cluster_status){0};
-}
-
-static void answered(void *context, struct dengine_reply *reply)
-{
-    struct asking *asking = context;
-
-    (void)pthread_mutex_lock(&asking->mutex);
-    DE_ASSERT(!asking->answered);
-    asking->answered = true;
-    asking->err = reply->status;
-    if (reply->status == 0 && reply->cluster != NULL) {
-        asking->status = *reply->cluster;
-    }
-    (void)snprintf(asking->text, sizeof asking->text, "%.299s", dengine_last_error(NULL));
-    (void)pthread_cond_signal(&asking->changed);
-    (void)pthread_mutex_unlock(&asking->mutex);
-}
-
-/* started: what the call that asks returned. Ends the client, and with it the question if that is
- * given up. What it ended with. */
-static int finish(struct asking *asking, const struct de_engine_services *services, int started,
+/* Waits for the answer to what has been asked, as long as nobody gives up, and ends the client.
+ * err: what the start of the call returned. */
+static int finish(struct de_waiter *waiter, int err, const struct de_engine_services *services,
                   struct dengine_client *client)
 {
+    struct dengine_reply reply;
     bool given_up = false;
 
-    (void)pthread_mutex_lock(&asking->mutex);
-    while (started == 0 && !asking->answered && !given_up) {
-        de_monotonic_wait(&asking->changed, &asking->mutex, de_monotonic_ns() + LOOK_NS);
+    DE_ASSERT(client != NULL);
+    while (err == 0 && !given_up && !de_waiter_until(waiter, de_monotonic_ns() + LOOK_NS)) {
         given_up = services->gives_up != NULL && services->gives_up(services->waiting_context);
     }
-    (void)pthread_mutex_unlock(&asking->mutex);
-    if (started != 0) {
-        asking->err = started;
-        (void)snprintf(asking->text, sizeof asking->text, "%.299s", dengine_last_error(NULL));
-    }
-    dengine_disconnect(client); /* after which nobody calls back */
-    (void)pthread_cond_destroy(&asking->changed);
-    (void)pthread_mutex_destroy(&asking->mutex);
-    DE_ASSERT_IMPLIES(started == 0, asking->answered);
-    return given_up ? DENGINE_E_CANCELED : asking->err;
+    dengine_disconnect(client); /* and with it the call */
+    err = de_waiter_end(waiter, err, &reply);
+    return given_up ? DENGINE_E_CANCELED : err;
 }
 
 static void say(char *message, size_t message_size, const char *what, const struct de_plan *plan,
-                int err, const char *detail)
+                int err)
 {
+    const char *detail = dengine_last_error(NULL);
+
     (void)snprintf(message, message_size, "%s of %s: %s%s%s%s", what, plan->join,
                    dengine_strerror(err), detail[0] != '\0' ? " (" : "", detail,
                    detail[0] != '\0' ? ")" : "");
@@ -102,8 +59,9 @@ static void say(char *message, size_t message_size, const char *what, const stru
 int de_join_find_cluster(struct de_plan *plan, const struct de_engine_services *services,
                          char *message, size_t message_size)
 {
+    struct dengine_cluster_status status = {0};
     struct dengine_client *client;
-    struct asking asking;
+    struct de_waiter waiter;
     int err;
 
     DE_ASSERT(plan->join[0] != '\0' && plan->cluster_id == 0);
@@ -114,19 +72,20 @@ int de_join_find_cluster(struct de_plan *plan, const struct de_engine_services *
     if (services->waiting != NULL) {
         services->waiting(services->waiting_context, plan->join, JOIN_TIMEOUT_MS);
     }
-    begin(&asking);
-    err = dengine_cluster_status_async(client, NULL, answered, &asking);
-    err = finish(&asking, services, err, client);
+    de_waiter_init(&waiter);
+    waiter.cluster = &status;
+    err = dengine_cluster_status_async(client, NULL, de_waiter_wake, &waiter);
+    err = finish(&waiter, err, services, client);
     if (err != 0) {
-        say(message, message_size, "cannot ask for the cluster", plan, err, asking.text);
-    } else if (asking.status.cluster_id == 0) {
+        say(message, message_size, "cannot ask for the cluster", plan, err);
+    } else if (status.cluster_id == 0) {
         (void)snprintf(message, message_size,
                        "the servers at %s do not say which cluster they are: they are of a version "
                        "that cannot be joined",
                        plan->join);
         err = DENGINE_E_VERSION;
     }
-    plan->cluster_id = asking.status.cluster_id;
+    plan->cluster_id = status.cluster_id;
     return err;
 }
 
@@ -136,7 +95,7 @@ int de_join_cluster(struct dengine *engine, bool fresh, char *message, size_t me
     const struct dengine_addresses addresses = {plan->advertise_address, NULL};
     struct dengine_cluster_status known;
     struct dengine_client *client;
-    struct asking asking;
+    struct de_waiter waiter;
     int err;
 
     de_engine_members(engine, &known);
@@ -147,12 +106,12 @@ int de_join_cluster(struct dengine *engine, bool fresh, char *message, size_t me
     if (err != 0) {
         return err;
     }
-    begin(&asking);
+    de_waiter_init(&waiter);
     err = de_client_join_async(client, plan->node_id, &addresses, plan->cluster_id, fresh, NULL,
-                               answered, &asking);
-    err = finish(&asking, &engine->services, err, client);
+                               de_waiter_wake, &waiter);
+    err = finish(&waiter, err, &engine->services, client);
     if (err != 0) {
-        say(message, message_size, "cannot join the cluster", plan, err, asking.text);
+        say(message, message_size, "cannot join the cluster", plan, err);
     }
     return err;
 }
