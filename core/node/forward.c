@@ -171,25 +171,15 @@ static void take_back(struct de_node *node, struct de_proposal *proposal)
     de_release(&node->allocator, proposal);
 }
 
-/* Whether it is for this node, from another one of its cluster. */
-static bool is_for(const struct de_node *node, const struct de_raft_message *message)
-{
-    DE_ASSERT(node->raft_options.id != 0);
-    DE_ASSERT(message->type == DE_NODE_MSG_FORWARD || message->type == DE_NODE_MSG_FORWARD_REPLY);
-    return message->cluster_id == node->raft_options.cluster_id &&
-           message->to == node->raft_options.id && message->from != 0 &&
-           message->from != node->raft_options.id;
-}
-
 /* The leader says what became of a batch. False: dropped. */
 bool de_node_forward_answered(struct de_node *node, const struct de_raft_message *reply)
 {
     struct de_proposal *proposal;
 
     DE_ASSERT(reply->type == DE_NODE_MSG_FORWARD_REPLY);
-    DE_ASSERT(node->forwarding.nonce != 0);
-    if (!is_for(node, reply) || reply->sent_ns != node->forwarding.nonce) {
-        return false; /* or to an earlier run of this node */
+    DE_ASSERT(reply->to == node->raft_options.id);
+    if (reply->sent_ns != node->forwarding.nonce) {
+        return false; /* to an earlier run of this node */
     }
     proposal = take_sent(node, reply->round);
     if (proposal == NULL) {
@@ -441,7 +431,7 @@ bool de_node_forward_arrived(struct de_node *node, const struct de_peer_message 
     begin_term(node);
     /* Unless this run of the node led that term, it is not known here whether it once was taken:
      * only silence is true in any case. */
-    if (!is_for(node, raft) || what.nonce == 0 || what.number == 0 || node->forwarding.term == 0 ||
+    if (what.nonce == 0 || what.number == 0 || node->forwarding.term == 0 ||
         raft->term != node->forwarding.term || !is_new(node, raft)) {
         return false;
     }

@@ -170,6 +170,17 @@ out:
     return ok;
 }
 
+/* Whether it is for this node, from another one of its cluster: addresses may have been mixed up.
+ */
+static bool is_for_us(const struct de_node *node, const struct de_raft_message *message)
+{
+    DE_ASSERT(node->raft_options.id != 0);
+    DE_ASSERT(node->raft_options.cluster_id != 0);
+    return message->cluster_id == node->raft_options.cluster_id &&
+           message->to == node->raft_options.id && message->from != 0 &&
+           message->from != node->raft_options.id;
+}
+
 /* False: dropped. */
 static bool dispatch(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns)
 {
@@ -177,7 +188,7 @@ static bool dispatch(struct de_node *node, const struct de_peer_message *message
     DE_ASSERT(de_node_running(node));
     switch (message->raft.type) {
     case DE_RAFT_MSG_REMOVED:
-        de_node_receive_removed(node, &message->raft);
+        node->told_removed = true;
         return true;
     case DE_NODE_MSG_CHUNK:
     case DE_NODE_MSG_CHUNK_REPLY:
@@ -193,15 +204,15 @@ static bool dispatch(struct de_node *node, const struct de_peer_message *message
 
 void de_node_receive(struct de_node *node, const struct de_peer_message *message, uint64_t now_ns)
 {
+    const bool ours = is_for_us(node, &message->raft);
+
     de_node_enter(node);
     DE_ASSERT(message != NULL);
     DE_ASSERT(node->raft != NULL);
-    if (de_node_running(node)) {
-        if (!dispatch(node, message, now_ns)) {
-            node->dropped_messages++;
-        }
+    if (de_node_running(node) && (!ours || !dispatch(node, message, now_ns))) {
+        node->dropped_messages++;
     }
-    if (de_node_running(node) && message->raft.type == DE_RAFT_MSG_VOTE_REQUEST) {
+    if (de_node_running(node) && ours && message->raft.type == DE_RAFT_MSG_VOTE_REQUEST) {
         de_node_tell_removed(node, &message->raft);
     }
     de_node_turn(node, now_ns);

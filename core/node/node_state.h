@@ -351,8 +351,6 @@ void de_node_end_transfer(struct de_node *node, int status, const char *reason);
 /* ---- removed.c ---- */
 
 bool de_node_is_removed(const struct de_node *node);
-/* A REMOVED message has come. */
-void de_node_receive_removed(struct de_node *node, const struct de_raft_message *message);
 /* A vote request has come: tells its sender if it was removed. */
 void de_node_tell_removed(struct de_node *node, const struct de_raft_message *request);
 

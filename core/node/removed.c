@@ -26,19 +26,6 @@ bool de_node_is_removed(const struct de_node *node)
     return node->told_removed || is_removed(node, node->raft_options.id);
 }
 
-/* The message is one of these; it is not for the core. */
-void de_node_receive_removed(struct de_node *node, const struct de_raft_message *message)
-{
-    DE_ASSERT(message->type == DE_RAFT_MSG_REMOVED);
-    DE_ASSERT(de_node_running(node));
-    if (message->cluster_id == node->raft_options.cluster_id &&
-        message->to == node->raft_options.id && message->from != node->raft_options.id) {
-        node->told_removed = true;
-    } else {
-        node->dropped_messages++;
-    }
-}
-
 void de_node_tell_removed(struct de_node *node, const struct de_raft_message *request)
 {
     const struct de_peer_message out = {
@@ -51,9 +38,7 @@ void de_node_tell_removed(struct de_node *node, const struct de_raft_message *re
 
     DE_ASSERT(node->inside);
     DE_ASSERT(request->type == DE_RAFT_MSG_VOTE_REQUEST);
-    if (request->cluster_id == node->raft_options.cluster_id &&
-        request->to == node->raft_options.id && request->from != 0 &&
-        request->from != node->raft_options.id && is_removed(node, request->from)) {
+    if (is_removed(node, request->from)) {
         node->env.send(node->env.context, &out);
     }
 }

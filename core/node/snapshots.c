@@ -71,17 +71,16 @@ static bool is_answered(const struct de_peer_message *message)
 }
 
 /* Whether what came from the network makes sense. */
-static bool is_sound(const struct de_node *node, const struct de_peer_message *message)
+static bool is_sound(const struct de_peer_message *message)
 {
     const struct de_raft_message *raft = &message->raft;
     const struct de_peer_chunk *chunk = &message->chunk;
 
-    DE_ASSERT(node->raft_options.id != 0);
+    DE_ASSERT(raft->type != 0);
     DE_ASSERT(chunk->data.data != NULL || chunk->data.size == 0);
-    return is_answered(message) && raft->cluster_id == node->raft_options.cluster_id &&
-           raft->to == node->raft_options.id && raft->from != 0 && raft->from != raft->to &&
-           raft->last_index != 0 && raft->last_term != 0 && chunk->image_bytes != 0 &&
-           chunk->offset <= chunk->image_bytes && chunk->data.size <= DE_CHUNK_BYTES_MAX &&
+    return is_answered(message) && raft->last_index != 0 && raft->last_term != 0 &&
+           chunk->image_bytes != 0 && chunk->offset <= chunk->image_bytes &&
+           chunk->data.size <= DE_CHUNK_BYTES_MAX &&
            chunk->data.size <= chunk->image_bytes - chunk->offset;
 }
 
@@ -91,7 +90,7 @@ bool de_node_receive_chunk(struct de_node *node, const struct de_peer_message *m
     DE_ASSERT(de_node_running(node));
     DE_ASSERT(message->raft.type == DE_NODE_MSG_CHUNK ||
               message->raft.type == DE_NODE_MSG_CHUNK_REPLY);
-    if (!is_sound(node, message)) {
+    if (!is_sound(message)) {
         return false;
     }
     if (message->raft.type == DE_NODE_MSG_CHUNK) {
