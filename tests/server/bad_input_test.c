@@ -115,8 +115,8 @@ static void test_a_file_is_quoted_with_its_line(void **state)
 /* What it could not do without it is not begun, and no library ends the process. */
 static void test_too_few_files(void **state)
 {
-    static const char script[] = "ulimit -n $1; exec \"$0\" --data-dir " FRESH
-                                 " --listen 127.0.0.1:0";
+    static const char script[] =
+        "ulimit -n $1; exec \"$0\" --data-dir " FRESH " --listen 127.0.0.1:0";
     static const char *const limits[] = {"8", "12", "14", "16", "20", "63"};
 
     (void)state;

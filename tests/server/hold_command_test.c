@@ -14,6 +14,7 @@
 
 #include "engine/engine_test_support.h"
 #include "tests/processes/process.h"
+#include "tests/server/one_server.h"
 
 #define TIMEOUT_MS 30000
 #define DIRECTORY  "hold_command_test.data"
@@ -26,14 +27,8 @@ static struct dengine_client *client;
 
 static int setup(void **state)
 {
-    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
-                                       "--listen",     "127.0.0.1:0", NULL};
-
     (void)state;
-    de_test_remove_tree(DIRECTORY);
-    server = de_process_start(argv, NULL);
-    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u",
-                   (unsigned)de_process_listening(server, TIMEOUT_MS));
+    server = de_one_server_start(DIRECTORY, endpoint);
     assert_int_equal(dengine_connect(endpoint, NULL, &client), 0);
     return 0;
 }
@@ -42,10 +37,7 @@ static int teardown(void **state)
 {
     (void)state;
     dengine_disconnect(client);
-    de_process_signal(server, SIGTERM);
-    assert_int_equal(de_process_wait(server, TIMEOUT_MS), 0);
-    de_process_free(server);
-    de_test_remove_tree(DIRECTORY);
+    de_one_server_stop(server, DIRECTORY);
     return 0;
 }
 

@@ -10,8 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/engine_test_support.h"
-#include "tests/processes/process.h"
+#include "tests/server/one_server.h"
 
 #define TIMEOUT_MS 20000
 #define DIRECTORY  "json_command_test.data"
@@ -19,27 +18,17 @@
 static char endpoint[64];
 static struct de_process *server;
 
-/* A new cluster of one: it numbers leases and revisions always alike. */
 static int setup(void **state)
 {
-    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
-                                       "--listen",     "127.0.0.1:0", NULL};
-
     (void)state;
-    de_test_remove_tree(DIRECTORY);
-    server = de_process_start(argv, NULL);
-    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u",
-                   (unsigned)de_process_listening(server, TIMEOUT_MS));
+    server = de_one_server_start(DIRECTORY, endpoint);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    de_process_signal(server, SIGTERM);
-    assert_int_equal(de_process_wait(server, TIMEOUT_MS), 0);
-    de_process_free(server);
-    de_test_remove_tree(DIRECTORY);
+    de_one_server_stop(server, DIRECTORY);
     return 0;
 }
 

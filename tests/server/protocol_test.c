@@ -13,41 +13,31 @@
 #include "engine/engine_test_support.h"
 #include "tests/cluster/cluster.h"
 #include "tests/processes/process.h"
+#include "tests/server/one_server.h"
 #include "tests/server/raw_call.h"
 
 #define TIMEOUT_MS 20000
 #define DIRECTORY  "protocol_test.data"
 
 static struct de_process *server;
+static char endpoint[64]; /* of it */
 static struct de_raw_channel raw;
 
 /* A cluster of one; the first write waits until it leads. */
 static int start_one(void **state)
 {
-    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
-                                       "--listen",     "127.0.0.1:0", NULL};
-    char address[64];
-
     (void)state;
-    de_test_remove_tree(DIRECTORY);
-    server = de_process_start(argv, NULL);
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u",
-                   (unsigned)de_process_listening(server, TIMEOUT_MS));
-    de_raw_open(&raw, address, false);
+    server = de_one_server_start(DIRECTORY, endpoint);
+    de_raw_open(&raw, endpoint, false);
     return de_raw_put(&raw, "ready", DENGINE_STR("yes"));
 }
 
 static int stop_one(void **state)
 {
-    int status;
-
     (void)state;
     de_raw_close(&raw);
-    de_process_signal(server, SIGTERM);
-    status = de_process_wait(server, TIMEOUT_MS);
-    de_process_free(server);
-    de_test_remove_tree(DIRECTORY);
-    return status;
+    de_one_server_stop(server, DIRECTORY);
+    return 0;
 }
 
 static void free_reply(DEngine__Client__ClientResponse *reply)
@@ -303,12 +293,9 @@ static void test_compressed_requests(void **state)
     static const char *const keys[] = {"zip"};
     DEngine__Client__ClientResponse *reply;
     struct de_raw_channel zipped;
-    char address[64];
 
     (void)state;
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u",
-                   (unsigned)de_process_listening(server, TIMEOUT_MS));
-    de_raw_open(&zipped, address, true);
+    de_raw_open(&zipped, endpoint, true);
     memset(bytes, 'z', sizeof bytes);
     assert_int_equal(de_raw_put(&zipped, "zip", dengine_bytes(bytes, sizeof bytes)), 0);
     assert_int_equal(de_raw_read(&zipped, keys, 1, -1, &reply), GRPC_STATUS_OK);

@@ -19,6 +19,7 @@
 
 #include "engine/engine_test_support.h"
 #include "tests/processes/process.h"
+#include "tests/server/one_server.h"
 
 #define PATIENCE_MS 20000
 #define DIRECTORY   "twins_test.data"
@@ -34,8 +35,6 @@ struct fixture {
 
 static void begin(struct fixture *f)
 {
-    static const char *const argv[] = {DE_TEST_SERVER, "--data-dir",  DIRECTORY,
-                                       "--listen",     "127.0.0.1:0", NULL};
     char endpoint[64];
 
     if (!f->remote) {
@@ -43,10 +42,7 @@ static void begin(struct fixture *f)
         f->client = dengine_client_of(f->engine);
         return;
     }
-    de_test_remove_tree(DIRECTORY);
-    f->server = de_process_start(argv, NULL);
-    (void)snprintf(endpoint, sizeof endpoint, "127.0.0.1:%u",
-                   (unsigned)de_process_listening(f->server, PATIENCE_MS));
+    f->server = de_one_server_start(DIRECTORY, endpoint);
     assert_int_equal(dengine_connect(endpoint, NULL, &f->client), 0);
 }
 
@@ -68,11 +64,10 @@ static void end(struct fixture *f)
 {
     end_client(f);
     if (f->remote) {
-        de_process_signal(f->server, SIGTERM);
-        assert_int_equal(de_process_wait(f->server, PATIENCE_MS), 0);
-        de_process_free(f->server);
+        de_one_server_stop(f->server, DIRECTORY);
+    } else {
+        de_test_remove_tree(DIRECTORY);
     }
-    de_test_remove_tree(DIRECTORY);
 }
 
 /* ---- callbacks ---- */
