@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/calling_back.h"
 #include "client/client_ops.h"
 #include "client/waiter.h"
 #include "core/base/assert.h"
@@ -168,7 +169,11 @@ static int wait_for(struct dengine_client *client, struct de_client_call *call,
                     struct dengine_reply *reply)
 {
     struct de_waiter waiter;
+    const int err = de_may_wait();
 
+    if (err != 0) {
+        return err;
+    }
     de_waiter_init(&waiter);
     waiter.cluster = call->cluster;
     call->callback = de_waiter_wake;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/calling_back.h"
 #include "client/client_ops.h"
 #include "client/monotonic.h"
 #include "core/base/assert.h"
@@ -18,7 +19,6 @@ struct de_helper {
     bool ending;    /* and has ended all calls */
     bool stopped;   /* the thread is no more */
     bool running;   /* a task */
-    pthread_t runner;
     uint32_t users; /* the client, and each task: the memory lives until the last has gone */
     struct de_task *tasks;
     struct de_task *first_due;
@@ -117,9 +117,10 @@ static void run_due(struct de_helper *helper)
 
     while ((task = take_due(helper)) != NULL) {
         helper->running = true;
-        helper->runner = pthread_self(); /* which is another one when the thread is no more */
         (void)pthread_mutex_unlock(&helper->mutex);
+        de_calling_back_begin();
         task->run(task); /* after which it may be no more */
+        de_calling_back_end();
         (void)pthread_mutex_lock(&helper->mutex);
         helper->running = false;
         if (helper->parted) {
@@ -200,22 +201,6 @@ static void drop(struct de_helper *helper)
         (void)pthread_mutex_destroy(&helper->mutex);
         free(helper);
     }
-}
-
-int de_helper_may_wait(struct de_helper *helper)
-{
-    bool here;
-
-    if (helper == NULL) {
-        return 0;
-    }
-    (void)pthread_mutex_lock(&helper->mutex);
-    here = helper->running && pthread_equal(helper->runner, pthread_self());
-    (void)pthread_mutex_unlock(&helper->mutex);
-    if (here) {
-        de_client_set_last_error("a callback must not block: use the call that ends in _async");
-    }
-    return here ? DENGINE_E_INVALID : 0;
 }
 
 void de_helper_part(struct de_helper *helper)

@@ -35,10 +35,6 @@ struct de_helper *de_helper_new(void);
 void de_helper_part(struct de_helper *helper);
 void de_helper_end(struct de_helper *helper);
 
-/* Whether the calling thread may wait for what the helper does: 0; INVALID in the one that runs a
- * task, that is in a callback. */
-int de_helper_may_wait(struct de_helper *helper);
-
 struct de_task {
     struct de_helper *helper;
     struct dengine_client *client;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "client/calling_back.h"
 #include "client/client_ops.h"
 #include "client/helper.h"
 #include "client/monotonic.h"
@@ -254,7 +255,7 @@ int dengine_keeper_open(struct dengine_client *client, uint64_t ttl_ms,
 
     DE_ASSERT(result != NULL);
     *result = NULL;
-    err = client != NULL ? de_helper_may_wait(client->helper) : 0;
+    err = de_may_wait();
     if (err != 0) {
         return err;
     }
@@ -307,7 +308,7 @@ int dengine_keeper_close(struct dengine_keeper *keeper)
     if (keeper == NULL) {
         return 0;
     }
-    err = de_helper_may_wait(keeper->task.helper);
+    err = de_may_wait();
     if (err != 0) {
         return err;
     }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "client/calling_back.h"
 #include "client/client_ops.h"
 #include "client/monotonic.h"
 #include "client/policy/turn.h"
@@ -216,7 +217,7 @@ int dengine_election_observe(struct dengine_client *client, struct dengine_slice
     int err;
 
     DE_ASSERT(known != NULL);
-    err = client != NULL ? de_helper_may_wait(client->helper) : 0;
+    err = de_may_wait();
     if (err != 0) {
         return err;
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/calling_back.h"
 #include "client/client_ops.h"
 #include "client/monotonic.h"
 #include "client/waiter.h"
@@ -259,7 +260,7 @@ int de_queue_join(struct de_queue *queue, struct dengine_slice value, uint32_t t
 {
     struct de_waiter waiter;
     struct dengine_reply reply;
-    int err = de_helper_may_wait(queue->task.helper);
+    int err = de_may_wait();
 
     if (err != 0) {
         return err;
@@ -273,7 +274,7 @@ int de_queue_leave(struct de_queue *queue)
 {
     struct de_waiter waiter;
     struct dengine_reply reply;
-    int err = de_helper_may_wait(queue->task.helper);
+    int err = de_may_wait();
 
     if (err != 0) {
         return err;
@@ -287,7 +288,7 @@ int de_queue_say(struct de_queue *queue, struct dengine_slice value)
 {
     struct de_waiter waiter;
     struct dengine_reply reply;
-    int err = de_helper_may_wait(queue->task.helper);
+    int err = de_may_wait();
 
     if (err != 0) {
         return err;
@@ -301,7 +302,7 @@ int de_queue_close(struct de_queue *queue)
 {
     struct de_waiter waiter;
     struct dengine_reply reply;
-    const int err = de_helper_may_wait(queue->task.helper);
+    const int err = de_may_wait();
 
     if (err != 0) {
         return err;

@@ -4,6 +4,7 @@
 
 #include <grpc/slice.h>
 
+#include "client/calling_back.h"
 #include "client/remote.h"
 #include "client/remote_change.h"
 #include "client/policy/verdict.h"
@@ -272,7 +273,7 @@ void de_remote_call_deliver(struct de_remote_call *call)
 {
     DE_ASSERT(call->exchange.call == NULL);
     de_client_set_last_error("%s", call->text);
-    call->callback(call->context, &call->reply);
+    de_call_back(call->callback, call->context, &call->reply);
     grpc_slice_unref(call->request);
     free_call(call);
 }

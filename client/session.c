@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "client/call_copy.h"
+#include "client/calling_back.h"
 #include "client/helper.h"
 #include "client/monotonic.h"
 #include "client/policy/numbers.h"
@@ -382,7 +383,7 @@ int dengine_session_open(struct dengine_client *client, uint64_t ttl_ms,
 
     DE_ASSERT(result != NULL);
     *result = NULL;
-    err = client != NULL ? de_helper_may_wait(client->helper) : 0;
+    err = de_may_wait();
     if (err != 0) {
         return err;
     }
@@ -450,7 +451,7 @@ int dengine_session_close(struct dengine_session *session)
     if (session == NULL) {
         return 0;
     }
-    err = de_helper_may_wait(session->task.helper);
+    err = de_may_wait();
     if (err != 0) {
         return err;
     }

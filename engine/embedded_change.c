@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/calling_back.h"
 #include "core/base/assert.h"
 #include "engine/embedded_change.h"
 #include "engine/embedded_read.h"
@@ -30,7 +31,7 @@ static void done(struct de_replica_request *request, int status,
         de_client_set_last_error("%s", request->reason);
         de_embedded_explain(call->engine, status);
     }
-    call->callback(call->context, &reply);
+    de_call_back(call->callback, call->context, &reply);
     de_client_set_last_error("%s", "");
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/calling_back.h"
 #include "client/helper.h"
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
@@ -66,14 +67,14 @@ static void call_done(struct de_replica_request *request, int status,
     if (reply.status != 0) {
         reply.succeeded = false;
         de_embedded_explain(call->engine, reply.status);
-        call->callback(call->context, &reply);
+        de_call_back(call->callback, call->context, &reply);
         de_client_set_last_error("%s", "");
         return;
     }
     if (call->type != DE_CLIENT_CAS && call->type != DE_CLIENT_TXN) {
         reply.succeeded = true;
     }
-    call->callback(call->context, &reply);
+    de_call_back(call->callback, call->context, &reply);
 }
 
 static void call_release(struct de_replica_request *request)
@@ -211,7 +212,7 @@ static int answer_status(struct dengine *engine, const struct de_client_call *ca
 
     DE_ASSERT(call->callback != NULL);
     de_engine_members(engine, &status);
-    call->callback(call->context, &reply);
+    de_call_back(call->callback, call->context, &reply);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/calling_back.h"
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
 #include "engine/embedded_page.h"
@@ -262,7 +263,7 @@ static void read_done(struct de_replica_request *request, int status,
         de_kv_view_close(&view);
     }
     de_embedded_explain(call->engine, reply.status);
-    call->what.callback(call->what.context, &reply);
+    de_call_back(call->what.callback, call->what.context, &reply);
     de_client_set_last_error("%s", "");
 }
 
@@ -335,7 +336,7 @@ int de_embedded_start_read(struct dengine *engine, const struct de_client_call *
     }
     if (err != DENGINE_E_INVALID) {
         reply.status = err != 0 ? err : reply.status;
-        call->callback(call->context, &reply);
+        de_call_back(call->callback, call->context, &reply);
         return 0;
     }
     copy = new_call(engine, call);

@@ -1,6 +1,7 @@
 /* Waiting for an engine: until it is ready, until its members have changed. */
 #include <stdlib.h>
 
+#include "client/calling_back.h"
 #include "client/helper.h"
 #include "client/monotonic.h"
 #include "core/base/assert.h"
@@ -23,14 +24,19 @@ struct wait {
 
 int dengine_wait_ready(struct dengine *engine, uint32_t timeout_ms, uint64_t *leader)
 {
-    return de_replica_wait_ready(engine->replica, timeout_ms, leader);
+    const int err = timeout_ms > 0 ? de_may_wait() : 0;
+
+    return err != 0 ? err : de_replica_wait_ready(engine->replica, timeout_ms, leader);
 }
 
 int dengine_wait_members(struct dengine *engine, uint64_t after, uint32_t timeout_ms,
                          struct dengine_cluster_status *members)
 {
-    const int err = de_replica_wait_members(engine->replica, after, timeout_ms, members);
+    int err = timeout_ms > 0 ? de_may_wait() : 0;
 
+    if (err == 0) {
+        err = de_replica_wait_members(engine->replica, after, timeout_ms, members);
+    }
     if (err == 0) {
         de_engine_members(engine, members);
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/calling_back.h"
 #include "client/waiter.h"
 #include "core/base/assert.h"
 #include "core/node/config_codec.h"
@@ -41,7 +42,7 @@ static void take_done(struct de_replica_request *request, int status,
     DE_ASSERT((status == 0) == (result != NULL));
     reply.revision = result == NULL ? 0 : result->revision;
     de_client_clear_last_error();
-    take->callback(take->context, &reply);
+    de_call_back(take->callback, take->context, &reply);
 }
 
 static void take_release(struct de_replica_request *request)
@@ -76,8 +77,11 @@ int dengine_snapshot_take(struct dengine *engine, uint32_t timeout_ms, uint64_t 
 {
     struct de_waiter waiter;
     struct dengine_reply reply;
-    int err;
+    int err = de_may_wait();
 
+    if (err != 0) {
+        return say(err, "a callback must not wait for a snapshot");
+    }
     de_waiter_init(&waiter);
     err = dengine_snapshot_take_async(engine, timeout_ms, de_waiter_wake, &waiter);
     err = de_waiter_end(&waiter, err, &reply);

@@ -17,9 +17,9 @@
  * Every call of the library that waits for a cluster has a twin that ends in _async. A twin
  * copies its arguments and returns at once: 0, and then the callback is called exactly once, from a
  * thread of the library, possibly before the call returns; or an error, and then the callback is
- * never called. A callback must not block and must not call the blocking form of anything; the
- * blocking forms of what is made of several calls (locks, elections, keepers, sessions) notice, and
- * answer INVALID. dengine_last_error() in the callback tells more about a failure.
+ * never called. A callback must not block; the blocking form of a call notices that it is called
+ * there, and answers INVALID before it asks anybody. dengine_last_error() in the callback tells
+ * more about a failure.
  *
  * No twin have: calls that wait for nobody; dengine_get_in_place and dengine_scan_in_place, whose
  * visitors run in the calling thread; dengine_watch_next, since a watch has a descriptor and a

@@ -335,6 +335,55 @@ static void a_callback_goes_on_with_the_next_call(struct fixture *f)
     }
 }
 
+/* In the callback of a call that asks once, which comes from another thread. */
+static void block(void *context, struct dengine_reply *reply)
+{
+    struct chain *chain = context;
+    struct dengine_session *session;
+    struct dengine_value value;
+
+    assert_int_equal(reply->status, 0);
+    dengine_value_free(&reply->value);
+    dengine_page_free(&reply->page);
+    chain->blocking[0] = dengine_lock_acquire(chain->lock, 100);
+    chain->blocking[1] =
+        dengine_get(chain->client, DENGINE_STR("k"), DENGINE_LINEARIZABLE, NULL, &value);
+    chain->blocking[2] = dengine_session_open(chain->client, 10000, NULL, NULL, &session);
+    chain->blocking[3] = dengine_put(chain->client, DENGINE_STR("k"), DENGINE_STR("2"), NULL);
+    tell(&chain->closed, reply);
+}
+
+static void expect_refusals(struct chain *chain)
+{
+    int i;
+
+    expect(&chain->closed, 0);
+    assert_non_null(strstr(chain->closed.text, "_async"));
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(chain->blocking[i], DENGINE_E_INVALID);
+    }
+    chain->closed.calls = 0;
+}
+
+static void a_callback_of_a_single_call_does_not_wait_either(struct fixture *f)
+{
+    const struct dengine_scan all = {.consistency = DENGINE_LINEARIZABLE};
+    struct chain chain = {.client = f->client, .lock = open_lock(f, "l", NULL)};
+
+    assert_int_equal(dengine_put_async(f->client, DENGINE_STR("k"), DENGINE_STR("1"), NULL, block,
+                                       &chain),
+                     0);
+    expect_refusals(&chain);
+    assert_int_equal(dengine_get_async(f->client, DENGINE_STR("k"), DENGINE_LINEARIZABLE, NULL,
+                                       block, &chain),
+                     0);
+    expect_refusals(&chain);
+    assert_int_equal(dengine_scan_async(f->client, &all, NULL, block, &chain), 0);
+    expect_refusals(&chain);
+    assert_int_equal(dengine_lock_acquire(chain.lock, 0), 0);
+    assert_int_equal(dengine_lock_close(chain.lock), 0);
+}
+
 static int threads_of_this_process(void)
 {
     DIR *directory = opendir("/proc/self/task");
@@ -576,6 +625,7 @@ CASE(who_waits_gets_it_or_runs_out_of_time)
 CASE(cancel_release_and_close_end_the_waiting)
 CASE(what_is_asked_for_is_done_in_order)
 CASE(a_callback_goes_on_with_the_next_call)
+CASE(a_callback_of_a_single_call_does_not_wait_either)
 CASE(any_number_of_locks_share_one_thread)
 CASE(a_leader_is_elected_and_observed)
 CASE(keepers_and_sessions_open_and_close)
@@ -591,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_cancel_release_and_close_end_the_waiting),
         cmocka_unit_test(test_what_is_asked_for_is_done_in_order),
         cmocka_unit_test(test_a_callback_goes_on_with_the_next_call),
+        cmocka_unit_test(test_a_callback_of_a_single_call_does_not_wait_either),
         cmocka_unit_test(test_any_number_of_locks_share_one_thread),
         cmocka_unit_test(test_a_leader_is_elected_and_observed),
         cmocka_unit_test(test_keepers_and_sessions_open_and_close),

@@ -25,6 +25,7 @@ HOOKS = {"main", "LLVMFuzzerTestOneInput"}
 
 # Variables that must exist, each with its reason. Archive member: reason.
 VARIABLES = {
+    "calling_back.c.o": "whether this thread is in a callback, per thread",
     "last_error.c.o": "the text of dengine_last_error, per thread",
     "open_message.c.o": "the text of dengine_open_message, per thread",
 }
