@@ -99,6 +99,9 @@ static void send_anything(struct de_world *world, struct input *input)
     message.hint_index = draw_number(input);
     message.hint_term = draw_number(input);
     message.promise_ns = draw_number(input);
+    message.has_config = (flags & 64) != 0;
+    message.config_index = message.prev_index - (flags & 1);
+    message.config_term = (flags & 128) != 0 ? message.prev_term : 0;
     message.configuration = (flags & 16) != 0 ? &voters : NULL;
     memset(&event, 0, sizeof(event));
     event.type = DE_RAFT_EV_MESSAGE;

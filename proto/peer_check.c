@@ -20,6 +20,8 @@ const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS] = {
     SCALAR(22, DE_PEER_BOOL, raft.transfer),    SCALAR(24, DE_PEER_BOOL, raft.recovering),
     SCALAR(25, DE_PEER_U64, chunk.image_bytes), SCALAR(26, DE_PEER_U64, chunk.offset),
     SCALAR(27, DE_PEER_U32, chunk.answer),      SCALAR(29, DE_PEER_U64, raft.promise_ns),
+    SCALAR(30, DE_PEER_BOOL, raft.has_config),  SCALAR(31, DE_PEER_U64, raft.config_index),
+    SCALAR(32, DE_PEER_U64, raft.config_term),
 };
 
 static bool entries_hold(const struct de_peer_message *message)

@@ -107,6 +107,7 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     raft->rejected = de_random_below(&random, 2) == 1;
     raft->transfer = de_random_below(&random, 2) == 1;
     raft->recovering = de_random_below(&random, 2) == 1;
+    raft->has_config = de_random_below(&random, 2) == 1;
     raft->cluster_id = any_number(&random);
     raft->from = 1 + (any_number(&random) >> 2);
     raft->to = raft->from + 1 + de_random_below(&random, 5);
@@ -122,6 +123,8 @@ static void make_sample(struct sample *sample, uint64_t seed, int poison)
     raft->hint_index = any_number(&random);
     raft->hint_term = any_number(&random);
     raft->promise_ns = any_number(&random);
+    raft->config_index = any_number(&random);
+    raft->config_term = any_number(&random);
     raft->entries = NULL;
     raft->entry_count = 0;
     raft->configuration = NULL;
@@ -177,6 +180,8 @@ static void assert_scalars_equal(const struct de_raft_message *a, const struct d
     assert_true(a->commit == b->commit && a->round == b->round && a->sent_ns == b->sent_ns);
     assert_true(a->match == b->match);
     assert_true(a->hint_index == b->hint_index && a->hint_term == b->hint_term);
+    assert_true(a->config_index == b->config_index && a->config_term == b->config_term);
+    assert_int_equal(a->has_config, b->has_config);
     assert_int_equal(a->entry_count, b->entry_count);
 }
 

@@ -3,7 +3,8 @@
  *
  *   order   field                       wire type
  *       1    1 version                  varint, always there
- *       2    2..13, 16..22, 24..27, 29  varint or 8 bytes; left out when 0
+ *       2    2..13, 16..22, 24..27,     varint or 8 bytes; left out when 0
+ *            29..32
  *       3   28 chunk                    bytes, left out when empty; only in CHUNK
  *       4   14 entries                  bytes: Entry, once per entry, in order
  *       5   15 checksum                 4 bytes, CRC-32C of everything before its tag
@@ -51,7 +52,7 @@ struct de_peer_scalar {
     size_t offset;
 };
 
-#define DE_PEER_SCALARS 24
+#define DE_PEER_SCALARS 27
 
 /* Ascending by number. */
 extern const struct de_peer_scalar de_peer_scalars[DE_PEER_SCALARS];

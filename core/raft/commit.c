@@ -44,7 +44,7 @@ void de_commit_learned(struct de_raft *raft, uint64_t index, uint64_t term)
         de_term_runs_at(&raft->log, index) != term) {
         return;
     }
-    DE_SOMETIMES(true, "a candidate learns from a refusal what is committed");
+    DE_SOMETIMES(true, "a candidate learns from a voter what is committed");
     raft->commit = index;
     if (raft->following.verified < index) {
         raft->following.verified = index;

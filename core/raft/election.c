@@ -51,6 +51,7 @@ static void grant_to_self(struct de_raft *raft)
     }
     if (before >= 0) {
         raft->elections.previous_ballots[before] = grant;
+        raft->elections.has_config[before] = true;
     }
 }
 
@@ -100,10 +101,11 @@ void de_election_on_reply(struct de_raft *raft, const struct de_raft_message *me
         return;
     }
     DE_ASSERT(message->from != raft->options.id);
-    /* In the configuration before, all that matters is that everybody has granted. */
+    /* In the configuration before, all that matters is who has granted. */
     int before = de_configuration_find(&raft->configurations.previous, message->from);
     if (before >= 0 && message->granted) {
         raft->elections.previous_ballots[before] = DE_BALLOT_CONDITIONAL;
+        raft->elections.has_config[before] = message->has_config;
     }
     int at = de_configuration_find(&raft->configurations.current, message->from);
     if (at < 0) {
@@ -143,6 +145,8 @@ static void send_requests(struct de_raft *raft, const struct de_raft_configurati
         request->transfer = raft->elections.by_transfer;
         request->prev_index = raft->log.last_index;
         request->prev_term = de_term_runs_last_term(&raft->log);
+        request->config_index = raft->configurations.current_index;
+        request->config_term = de_term_runs_at(&raft->log, raft->configurations.current_index);
     }
 }
 
@@ -158,35 +162,61 @@ static bool has_conditional_grant(const struct de_raft *raft)
     return found;
 }
 
-/* A quorum whose memory is whole decides. Failing that, all voters together do; of the
- * configuration before as well while the newest may come to nothing (see recovery.c). */
-static enum de_vote_result count_ballots(struct de_raft *raft)
+/* Whether those of the configuration before who do not have the one in use, or have not granted,
+ * are enough to have committed something without it. */
+static bool may_be_passed_over(const struct de_raft *raft)
+{
+    const struct de_raft_configuration *previous = &raft->configurations.previous;
+    uint8_t ballots[DE_RAFT_MEMBERS_MAX];
+
+    DE_ASSERT(raft->configurations.previous_index <= raft->configurations.current_index);
+    DE_ASSERT(previous->count <= DE_RAFT_MEMBERS_MAX);
+    for (uint32_t i = 0; i < previous->count; i++) {
+        ballots[i] = raft->elections.has_config[i] ? DE_BALLOT_REFUSED : DE_BALLOT_NONE;
+    }
+    /* A server that does not know the one before was let in by the newest: that leaves out nobody.
+     */
+    return raft->configurations.current_index > raft->commit && previous->count > 0 &&
+           de_quorum_vote(previous, ballots) != DE_VOTE_LOST;
+}
+
+/* Every single voter; also of the configuration before, while the newest may come to nothing. */
+static enum de_vote_result count_every_voter(struct de_raft *raft)
 {
     const struct de_configurations *configurations = &raft->configurations;
     struct de_elections *elections = &raft->elections;
-    bool is_settled = configurations->current_index <= raft->commit;
+    enum de_vote_result all = de_quorum_unanimous(&configurations->current, elections->ballots);
 
     DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
-    enum de_vote_result vote = de_quorum_vote(&configurations->current, elections->ballots);
+    if (all == DE_VOTE_WON && may_be_passed_over(raft)) {
+        if (!elections->previous_asked) {
+            elections->previous_asked = true;
+            DE_SOMETIMES(true, "the voters of the configuration before are asked for grants too");
+            send_requests(raft, &configurations->previous, &configurations->current);
+        }
+        all = de_quorum_unanimous(&configurations->previous, elections->previous_ballots);
+    }
+    DE_SOMETIMES(all == DE_VOTE_WON,
+                 "every single voter grants, and some of them have forgotten entries");
+    DE_SOMETIMES(all == DE_VOTE_WON && configurations->current_index > raft->commit &&
+                     !elections->previous_asked,
+                 "a removed voter is not asked, since too many have the entry that removes it");
+    DE_ASSERT_IMPLIES(all == DE_VOTE_WON && elections->previous_asked,
+                      configurations->previous.count > 0);
+    return all;
+}
+
+/* A quorum whose memory is whole decides. Failing that, all voters together do (recovery.c). */
+static enum de_vote_result count_ballots(struct de_raft *raft)
+{
+    DE_ASSERT(raft->role == DE_RAFT_PRE_CANDIDATE || raft->role == DE_RAFT_CANDIDATE);
+    enum de_vote_result vote =
+        de_quorum_vote(&raft->configurations.current, raft->elections.ballots);
     if (vote == DE_VOTE_WON || !has_conditional_grant(raft)) {
         return vote;
     }
-    if (!is_settled && !elections->previous_asked) {
-        elections->previous_asked = true;
-        DE_SOMETIMES(
-            true,
-            "the voters of the configuration before are asked too, since a grant was conditional");
-        send_requests(raft, &configurations->previous, &configurations->current);
-    }
-    enum de_vote_result all = de_quorum_unanimous(&configurations->current, elections->ballots);
-    /* A server that does not know the one before was let in by the newest: that leaves out nobody.
-     */
-    if (all == DE_VOTE_WON && !is_settled && configurations->previous.count > 0) {
-        all = de_quorum_unanimous(&configurations->previous, elections->previous_ballots);
-    }
+    enum de_vote_result all = count_every_voter(raft);
     DE_ASSERT(vote == DE_VOTE_PENDING || vote == DE_VOTE_LOST);
-    DE_SOMETIMES(all == DE_VOTE_WON,
-                 "every single voter grants, and some of them have forgotten entries");
     return all == DE_VOTE_LOST ? vote : all;
 }
 

@@ -41,7 +41,9 @@ static bool positions_are_good(const struct de_raft_message *message)
     switch (message->type) {
     case DE_RAFT_MSG_VOTE_REQUEST:
         return message->prev_term < message->term && !(message->pre_vote && message->transfer) &&
-               (message->prev_index == 0) == (message->prev_term == 0);
+               (message->prev_index == 0) == (message->prev_term == 0) &&
+               message->config_index <= message->prev_index &&
+               message->config_term <= message->prev_term;
     case DE_RAFT_MSG_APPEND:
         return (message->prev_index == 0) == (message->prev_term == 0) && entries_are_good(message);
     case DE_RAFT_MSG_SNAPSHOT:

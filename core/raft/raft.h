@@ -121,6 +121,7 @@ struct de_raft_message {
     bool transfer; /* VOTE_REQUEST: asked for by the leader, so stickiness does not apply */
     /* VOTE_REPLY: by a server that may have forgotten entries; counts only if all voters grant. */
     bool recovering;
+    bool has_config; /* VOTE_REPLY, granted: the voter has that CONFIG entry of the candidate too */
     uint64_t cluster_id;
     uint64_t from;
     uint64_t to;
@@ -134,9 +135,13 @@ struct de_raft_message {
      * last_term is the term of the entry `commit`. */
     uint64_t last_index;
     uint64_t last_term;
-    /* APPEND: the leader's commit index. READ_REPLY: the read index. VOTE_REPLY,
-     * refused: the voter's commit index, which the candidate may have and not know of. */
+    /* APPEND: the leader's commit index. READ_REPLY: the read index. VOTE_REPLY: the voter's commit
+     * index, which the candidate may have and not know of. */
     uint64_t commit;
+    /* VOTE_REQUEST: the CONFIG entry that the candidate's configuration in use comes from; 0: none
+     * in its log. */
+    uint64_t config_index;
+    uint64_t config_term;
     /* APPEND: the newest read round; the reply echoes it. READ_REQUEST: the follower's own ticket,
      * echoed by READ_REPLY. */
     uint64_t round;

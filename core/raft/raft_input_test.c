@@ -131,6 +131,8 @@ static void test_vote_requests(void **state)
     DROPPED(bad.prev_term = 0, "an index without a term");
     DROPPED(bad.prev_index = 0, "a term without an index");
     DROPPED(bad.pre_vote = bad.transfer = true, "a pre-vote for a transfer");
+    DROPPED(bad.config_index = 5, "a configuration beyond the last entry");
+    DROPPED(bad.config_term = 3, "a configuration of a term after the last entry's");
 #undef DROPPED
     de_world_deinit(&world);
 }

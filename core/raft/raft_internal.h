@@ -60,14 +60,17 @@ struct de_following {
 /* In an election, on both sides. */
 struct de_elections {
     uint8_t ballots[DE_RAFT_MEMBERS_MAX]; /* of the members, for us; enum de_ballot */
-    /* Of the members of the configuration before. Asked when a grant is conditional, and the one in
-     * use not known to be committed. */
+    /* Of the members of the configuration before. Asked when a grant is conditional, and something
+     * may have been committed without the one in use (recovery.c). */
     uint8_t previous_ballots[DE_RAFT_MEMBERS_MAX];
     bool previous_asked;
-    bool request_due;   /* vote requests wait for our own vote to be durable */
-    bool by_transfer;   /* the leader told us to campaign */
-    bool needed;        /* a learner: who asked for our vote cannot do without our log */
-    uint64_t grant_due; /* whom we voted for, while that is not durable; 0 = none */
+    /* Which members of the configuration before grant, and have the entry of the one in use. */
+    bool has_config[DE_RAFT_MEMBERS_MAX];
+    bool request_due;      /* vote requests wait for our own vote to be durable */
+    bool by_transfer;      /* the leader told us to campaign */
+    bool needed;           /* a learner: who asked for our vote cannot do without our log */
+    uint64_t grant_due;    /* whom we voted for, while that is not durable; 0 = none */
+    bool grant_has_config; /* we have the configuration that it asked with */
     /* Until then we vote for nobody: a leader was heard, whose lease may count on us. */
     uint64_t promised_until_ns;
 };
@@ -103,7 +106,6 @@ struct de_before {
     uint64_t term;
     uint64_t vote;
     uint64_t leader;
-    uint64_t commit;
     uint64_t config_index;
 };
 

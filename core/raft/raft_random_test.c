@@ -74,6 +74,7 @@ static void run(uint64_t seed, uint64_t actions, struct work *work)
     world.out = getenv("DENGINE_RAFT_TRACE") != NULL ? stderr : NULL;
     world.lazy = de_random_below(&random, 2) == 0;
     world.forgets = (uint32_t)de_random_below(&random, 3);
+    world.removed_stay_away = seed % 2 == 0;
     uint32_t voters = 1 + (uint32_t)de_random_below(&random, 5);
     if (world.forgets == DE_WORLD_FORGETS_ONE && voters == 1) {
         voters = 2;

@@ -500,6 +500,7 @@ static void do_message(struct script *script)
     message.rejected = option_number(script, "rejected", 0) != 0;
     message.transfer = option_number(script, "transfer", 0) != 0;
     message.recovering = option_number(script, "recovering", 0) != 0;
+    message.has_config = option_number(script, "has-config", 0) != 0;
     message.prev_index = option_number(script, "prev", 0);
     message.prev_term = option_number(script, "prev-term", 0);
     message.last_index = message.prev_index;
@@ -509,6 +510,8 @@ static void do_message(struct script *script)
     message.match = option_number(script, "match", 0);
     message.hint_index = option_number(script, "hint", 0);
     message.hint_term = option_number(script, "hint-term", 0);
+    message.config_index = option_number(script, "config", 0);
+    message.config_term = option_number(script, "config-term", 0);
     while (entries != NULL && *entries != '\0' && message.entry_count < DE_ARRAY_SIZE(metas)) {
         char *end;
         uint32_t i = message.entry_count++;

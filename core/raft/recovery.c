@@ -18,16 +18,25 @@
  * winner's last entry is of a later leader, which had e. So what one server forgot is not lost, and
  * when the whole cluster lost its power, only what every voter has forgotten is.
  *
- *   "Every voter" means the configuration in use, and the one before as well while the newest is
- * not known to be committed: e may have been committed under that by servers which the newest
- * leaves out. It cannot have been under any other: another successor of the one before, or a later
- * one, is an entry on the disk of a voter that we ask, and makes it object; for CONFIG entries are
- * not forgotten, and two successors of one configuration have an entry of their own terms committed
- *   below each (change.c).
+ *   "Every voter" means the configuration C that the winner uses. While C is not known to be
+ * committed, e may have been committed under the one before, B, by servers which C leaves out. But
+ * a server that has the CONFIG entry of C in its log has never acknowledged a committed e that
+ * stands neither below C nor above it: if it did so before it got C, then the leader that sent C
+ * had e, as every leader has; if after that, it has removed C from its log. Neither CONFIG entries
+ * nor truncations are forgotten, and since it grants, it will not acknowledge anything of an
+ * earlier term any more. So a grant says whether the voter has C. When the servers that have not
+ * said so are too few for a quorum of B, there is no such e, and B does not matter.
  *
- *   A server that the newest configuration leaves out, and that knows it committed, may have a
- * longer log than all whom it concerns. It would object for ever, if it did not say what is
- * committed: a candidate that has that entry knows then that the server need not be asked.
+ *   That is always so when C is committed, since each quorum of C has a server in common with each
+ * of B: nobody waits for a server whose removal was acknowledged, whoever remembers that it was. (A
+ * voter that has compacted its log beyond C cannot say that it has had it. It knows, and says, that
+ * what it has compacted is committed.) Else C may come to nothing, and every voter of B has to
+ * grant as well.
+ *
+ *   No other configuration matters. Before another successor of B was appended, an entry of its
+ * leader's own term was committed under B, without C (change.c): that would be such an e, or it
+ * makes a voter of B object, as it would under any election. A successor of C that is committed is
+ * on the disk of a voter of C, and makes that one object.
  *
  *   Everything else about votes stays as it is: one per term, durable, only for a log that is up to
  *   date, none while a leader is heard or a lease may be out. Pre-votes are counted in the same

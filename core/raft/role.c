@@ -46,6 +46,7 @@ static void begin_ballot(struct de_raft *raft, bool by_transfer)
     DE_ASSERT_IMPLIES(by_transfer, raft->role == DE_RAFT_CANDIDATE);
     memset(elections->ballots, 0, sizeof(elections->ballots));
     memset(elections->previous_ballots, 0, sizeof(elections->previous_ballots));
+    memset(elections->has_config, 0, sizeof(elections->has_config));
     elections->previous_asked = false;
     elections->request_due = true;
     elections->by_transfer = by_transfer;

@@ -16,7 +16,6 @@ void de_update_begin(struct de_raft *raft, struct de_raft_update *update, uint64
     raft->before.term = raft->term;
     raft->before.vote = raft->vote;
     raft->before.leader = raft->leader;
-    raft->before.commit = raft->commit;
     raft->before.config_index = raft->configurations.current_index;
     DE_ASSERT(raft->now_ns >= now_ns);
     DE_ASSERT(update->message_count == 0);
@@ -102,18 +101,6 @@ void de_update_members(struct de_raft *raft)
     DE_ASSERT(j <= DE_RAFT_MEMBERS_MAX);
 }
 
-/* Whether the configuration has become known to be committed. That is worth a write: who has been
- * removed is then gone for good, and after a restart of the whole cluster we must not wait for it.
- */
-static bool config_is_settled(const struct de_raft *raft)
-{
-    uint64_t index = raft->configurations.current_index;
-
-    DE_ASSERT(raft->before.commit <= raft->commit);
-    DE_ASSERT(index <= raft->log.last_index);
-    return raft->before.commit < index && index <= raft->commit;
-}
-
 /* One atomic write, if anything has to be durable; the log as it is now belongs to its ticket. */
 static void close_persist(struct de_raft *raft)
 {
@@ -125,8 +112,7 @@ static void close_persist(struct de_raft *raft)
     persist->hard_state.vote = raft->vote;
     persist->hard_state.commit = raft->commit;
     if (persist->hard_state_changed || persist->truncate_from != 0 ||
-        persist->source != DE_RAFT_NO_ENTRIES || persist->install_index != 0 ||
-        config_is_settled(raft)) {
+        persist->source != DE_RAFT_NO_ENTRIES || persist->install_index != 0) {
         if (raft->tickets.count == 0) {
             raft->disk_since_ns = raft->now_ns;
         }

@@ -26,23 +26,40 @@ static bool has_promised(const struct de_raft *raft)
     return raft->role == DE_RAFT_LEADER || raft->now_ns < raft->elections.promised_until_ns;
 }
 
+/* Whether the entry of the candidate's configuration is in our log. */
+static bool has_config(const struct de_raft *raft, const struct de_raft_message *request)
+{
+    DE_ASSERT(request->type == DE_RAFT_MSG_VOTE_REQUEST);
+    DE_ASSERT(raft->commit <= raft->log.last_index);
+    return request->config_term != 0 &&
+           de_term_runs_at(&raft->log, request->config_index) == request->config_term;
+}
+
+/* The candidate may have what is committed, and not know that it is: it learns from each reply. */
+static struct de_raft_message *begin_reply(struct de_raft *raft, uint64_t candidate)
+{
+    struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, candidate);
+
+    DE_ASSERT(raft->commit <= raft->log.last_index);
+    DE_ASSERT(candidate != raft->options.id);
+    reply->recovering = raft->recovering;
+    reply->commit = raft->commit;
+    reply->last_term = de_term_runs_at(&raft->log, raft->commit);
+    return reply;
+}
+
 static void answer(struct de_raft *raft, const struct de_raft_message *request, bool granted)
 {
     if (!de_term_is_durable(raft)) {
         DE_SOMETIMES(true, "a vote is not answered since our term is not durable yet");
         return; /* R4; the candidate asks again in its next campaign */
     }
-    struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, request->from);
+    struct de_raft_message *reply = begin_reply(raft, request->from);
     reply->pre_vote = request->pre_vote;
     reply->granted = granted;
-    reply->recovering = raft->recovering;
+    reply->has_config = granted && has_config(raft, request);
     /* A promise names the term that was asked about; everything else, ours. */
     reply->term = granted ? request->term : raft->term;
-    if (!granted) {
-        /* The candidate may not know that we are not needed any more: see recovery.c. */
-        reply->commit = raft->commit;
-        reply->last_term = de_term_runs_at(&raft->log, raft->commit);
-    }
     DE_ASSERT(granted || reply->term >= raft->before.term);
     DE_ASSERT_IMPLIES(granted && !reply->pre_vote, reply->term == raft->term);
 }
@@ -82,6 +99,7 @@ static void on_vote(struct de_raft *raft, const struct de_raft_message *request)
     /* Raft 5.2: one vote per term; R4: it is told only when it is durable. */
     raft->vote = request->from;
     raft->elections.grant_due = request->from;
+    raft->elections.grant_has_config = has_config(raft, request);
     if (!has_voted_for_it) {
         de_election_arm(raft);
     }
@@ -115,9 +133,8 @@ void de_vote_settle(struct de_raft *raft)
     if (candidate == 0 || !de_term_is_durable(raft) || raft->tickets.durable_vote != candidate) {
         return;
     }
-    DE_ASSERT(candidate != raft->options.id);
-    struct de_raft_message *reply = de_update_message(raft, DE_RAFT_MSG_VOTE_REPLY, candidate);
+    struct de_raft_message *reply = begin_reply(raft, candidate);
     reply->granted = true;
-    reply->recovering = raft->recovering;
+    reply->has_config = raft->elections.grant_has_config;
     raft->elections.grant_due = 0;
 }

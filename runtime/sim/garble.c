@@ -74,8 +74,20 @@ static bool bad_position(struct de_garbled *garbled, const struct de_raft_view *
     (void)receiver;
     garbled->what = "a message about entries that there cannot be";
     if (raft->type == DE_RAFT_MSG_VOTE_REQUEST) {
-        raft->prev_term = de_dice_chance(dice, 500000) ? raft->term : 0;
-        raft->prev_index += raft->prev_term == 0 ? 1 : 0;
+        switch (de_dice_below(dice, 4)) {
+        case 0:
+            raft->prev_term = raft->term;
+            break;
+        case 1:
+            raft->config_index = raft->prev_index + 1;
+            break;
+        case 2:
+            raft->config_term = raft->term;
+            break;
+        default:
+            raft->prev_term = 0;
+            raft->prev_index++;
+        }
         return true;
     }
     if (raft->type == DE_RAFT_MSG_APPEND && raft->entry_count == 0) {

@@ -575,6 +575,7 @@ bool de_world_disk_write(struct de_world *world, struct de_world_server *server)
     free(write.entries);
     if (write.is_synced) {
         disk->synced_index = disk->log.base_index + disk->log.count;
+        disk->synced_commit = disk->hard_state.commit;
     }
     server->written = write.ticket;
     return true;

@@ -76,6 +76,7 @@ struct de_world_disk {
     /* Entries beyond this are in the page cache only: an owner that reports writes early may lose
      * them (struct de_raft_boot, recovering). */
     uint64_t synced_index;
+    uint64_t synced_commit; /* the hint of that time: a later one may be lost with them */
     bool unclean;          /* the next server to run on it is recovering */
     uint64_t forgotten_to; /* where its log ended before it lost some; 0 = it has lost nothing */
 };
@@ -150,6 +151,7 @@ struct de_world {
     uint8_t weights[DE_WORLD_CHAOS_KINDS]; /* chaos: how often what happens; drawn first */
     bool lazy;                             /* appends are filled in when delivered, not when sent */
     uint32_t forgets; /* chaos: what a crash may take away that was reported as durable */
+    bool removed_stay_away; /* peace: whose removal is committed does not come back */
 
     /* What is committed, for ever. */
     struct de_world_entry *committed; /* [committed_count], of index 1.. */
@@ -238,9 +240,12 @@ void de_world_stream(struct de_world *world, struct de_world_server *server, uin
 bool de_world_ship(struct de_world *world, struct de_world_server *server, uint64_t to);
 void de_world_unpack(struct de_world *world, size_t i, bool keep);
 
-/* Everything works from now on: all servers up, messages and writes in order, timers when due.
- * Until the cluster has a leader whose log everybody has applied; false when that takes longer than
- * limit_ns of virtual time. */
+/* Any of the servers that it was asked to stream a snapshot to; there is one. */
+uint64_t de_world_first_stream(const struct de_world_server *server);
+
+/* Everything works from now on: all servers up that may be (removed_stay_away), messages and writes
+ * in order, timers when due. Until the cluster has a leader whose log everybody has applied; false
+ * when that takes longer than limit_ns of virtual time. */
 bool de_world_heal(struct de_world *world, uint64_t limit_ns);
 
 /* Draws a number below bound, bound > 0. */

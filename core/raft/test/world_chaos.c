@@ -1,4 +1,4 @@
-/* core/raft/test/world_chaos.c - one random thing after the other, and then peace. */
+/* core/raft/test/world_chaos.c - one random thing after the other. */
 #include <string.h>
 
 #include "core/base/assert.h"
@@ -152,6 +152,9 @@ static void crash(struct de_world *world, struct de_world_server *server, const 
         count = most;
     }
     de_world_forget(world, server, count);
+    if (count > 0) {
+        server->disk.hard_state.commit = server->disk.synced_commit;
+    }
     /* What it has forgotten matters when those who have it are away. */
     struct de_world_server *leader = find_leader(world, server);
     if (leader->up && below(dice, 2) == 0) {
@@ -161,16 +164,6 @@ static void crash(struct de_world *world, struct de_world_server *server, const 
         de_world_start(world, server);
         world->now_ns += 2 * server->options.election_timeout_max_ns;
     }
-}
-
-static uint64_t first_stream(const struct de_world_server *server)
-{
-    uint64_t to = 0;
-
-    while ((server->streams >> to & 1) == 0) {
-        to++;
-    }
-    return to;
 }
 
 /* The network falls into two parts, often with the leader alone, or is whole again. */
@@ -276,7 +269,7 @@ static void stream(struct de_world *world, struct de_world_server *server, const
 
     server = find_leader(world, server);
     if (server->up && server->streams != 0 && kind < 6) {
-        uint64_t to = first_stream(server);
+        uint64_t to = de_world_first_stream(server);
         if (kind < 3 || !de_world_ship(world, server, to)) {
             de_world_stream(world, server, to, kind != 0);
         }
@@ -328,86 +321,4 @@ void de_world_chaos(struct de_world *world, de_world_draw *draw, void *context)
         cut(world, server, &dice);
         break;
     }
-}
-
-/* All that is due at this moment. Whether anything was. */
-static bool do_what_is_due(struct de_world *world)
-{
-    bool any = world->message_count > 0;
-
-    if (any) {
-        de_world_deliver(world, 0, false);
-    }
-    for (uint32_t i = 0; i < world->server_count; i++) {
-        struct de_world_server *server = &world->servers[i];
-        while (de_world_disk_write(world, server)) {
-            any = true;
-        }
-        de_world_disk_tell(world, server, 0);
-        struct de_raft_view view;
-        de_raft_get_view(server->raft, &view);
-        if (view.term_runs_free < 2 && server->commit > view.base_index) {
-            de_world_snapshot(world, server); /* an owner's duty: make room for new terms */
-        }
-        if (server->streams != 0) {
-            de_world_stream(world, server, first_stream(server), true);
-            any = true;
-        }
-    }
-    return any;
-}
-
-/* A leader, and all that it leads have applied its log and remember everything. */
-static bool is_at_peace(struct de_world *world)
-{
-    struct de_raft_view view;
-    uint64_t last = 0;
-
-    for (uint32_t i = 0; i < world->server_count; i++) {
-        de_raft_get_view(world->servers[i].raft, &view);
-        if (view.role == DE_RAFT_LEADER && view.ready &&
-            !de_configuration_is_joint(view.configuration)) {
-            last = view.last_index;
-            for (uint32_t j = 0; j < view.configuration->count; j++) {
-                const struct de_world_server *member =
-                    de_world_find(world, view.configuration->members[j].id);
-                if (member == NULL || member->commit != last || member->disk.unclean) {
-                    return false;
-                }
-            }
-            return true;
-        }
-    }
-    return false;
-}
-
-bool de_world_heal(struct de_world *world, uint64_t limit_ns)
-{
-    uint64_t end_ns = world->now_ns + limit_ns;
-
-    world->cut = 0;
-    while (world->parcel_count > 0) {
-        de_world_unpack(world, 0, false);
-    }
-    for (uint32_t i = 0; i < world->server_count; i++) {
-        if (!world->servers[i].up) {
-            de_world_start(world, &world->servers[i]);
-        }
-    }
-    while (world->now_ns < end_ns) {
-        for (int i = 0; i < 100000 && do_what_is_due(world); i++) {
-            DE_WORLD_CHECK(world, i < 99999, "messages never end");
-        }
-        if (is_at_peace(world)) {
-            return true;
-        }
-        world->now_ns += 1 * MS;
-        for (uint32_t i = 0; i < world->server_count; i++) {
-            struct de_world_server *server = &world->servers[i];
-            if (de_world_clock(world, server) >= server->deadline_ns) {
-                de_world_deadline(world, server);
-            }
-        }
-    }
-    return false;
 }

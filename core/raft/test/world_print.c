@@ -68,10 +68,15 @@ static void print_message(FILE *out, const struct de_world *world,
     case DE_RAFT_MSG_VOTE_REQUEST:
         fprintf(out, " last %" PRIu64 "/%" PRIu64 "%s", message->prev_index, message->prev_term,
                 message->transfer ? " for the leader" : "");
+        if (message->config_index != 0) {
+            fprintf(out, ", config %" PRIu64 "/%" PRIu64, message->config_index,
+                    message->config_term);
+        }
         break;
     case DE_RAFT_MSG_VOTE_REPLY:
         fprintf(out, message->granted ? " granted" : " refused");
         fprintf(out, message->recovering ? ", recovering" : "");
+        fprintf(out, message->has_config ? ", has its config" : "");
         if (message->commit != 0) {
             fprintf(out, ", commit %" PRIu64 "/%" PRIu64, message->commit, message->last_term);
         }
