@@ -13,9 +13,11 @@
 #include "engine/config.h"
 #include "engine/engine.h"
 #include "engine/engine_parts.h"
+#include "runtime/libev/clock.h"
 #include "server/flags.h"
 #include "server/log.h"
 #include "server/monitor.h"
+#include "server/peer_log.h"
 #include "server/service.h"
 #include "server/settings.h"
 
@@ -49,6 +51,7 @@ struct server {
     sigset_t signals;
     int stopped_by; /* a signal that came during the start; 0: none */
     struct dengine_status logged; /* what the log knows */
+    struct de_peer_log peers;     /* and of the other members */
 };
 
 static int status_of(int err)
@@ -265,6 +268,15 @@ static const char *role_name(enum dengine_role role)
     return "none";
 }
 
+static void look_at_peers(struct server *server)
+{
+    struct de_peer_look looks[DE_RAFT_MEMBERS_MAX];
+    const uint32_t count = de_replica_look_at_peers(de_engine_replica(server->engine), looks,
+                                                    DE_ARRAY_SIZE(looks));
+
+    de_peer_log_look(&server->peers, looks, count, de_clock_now_ns(), server->log_format);
+}
+
 /* Logs what has changed since the last look; false when the node has halted. */
 static bool look(struct server *server)
 {
@@ -295,6 +307,7 @@ static bool look(struct server *server)
                now.no_space ? "no_space" : "space", &field, 1);
     }
     *logged = now;
+    look_at_peers(server);
     return !now.halted;
 }
 

@@ -51,6 +51,9 @@ extern "C" {
 /* What a stream of a removed member ends with; for nothing else. */
 #define DE_PEER_REMOVED_STATUS GRPC_STATUS_PERMISSION_DENIED
 
+/* Longest text that a stream is refused with, with its terminator. */
+#define DE_PEER_REFUSAL_BYTES 200
+
 #define DE_PEER_HELLO_BYTES_MAX (47 + DE_ADDRESS_BYTES)
 
 struct de_peer_hello {

@@ -23,7 +23,7 @@ struct de_peer_inbound {
     struct de_peer_decoded **messages; /* of the frame that the loop is to see */
     uint32_t count;
     uint32_t capacity;
-    char refusal[160]; /* why the stream is to end */
+    char refusal[DE_PEER_REFUSAL_BYTES]; /* why the stream is to end */
 };
 
 static void drop_messages(struct de_peer_inbound *in)
@@ -102,14 +102,17 @@ static int on_hello(void *context, const struct de_peer_hello *hello)
     }
     if (hello->cluster_id != self->cluster_id) {
         (void)snprintf(in->refusal, sizeof(in->refusal),
-                       "node %" PRIu64 " belongs to cluster %016" PRIx64 ", not %016" PRIx64,
+                       "node %" PRIu64 " belongs to cluster %016" PRIx64 ", not %016" PRIx64
+                       ": one of the two was started with other initial members or another "
+                       "cluster name",
                        self->to, self->cluster_id, hello->cluster_id);
         return DENGINE_E_FOREIGN;
     }
     if (hello->to != self->to || hello->from == self->to || hello->from == 0) {
         (void)snprintf(in->refusal, sizeof(in->refusal),
-                       "this is node %" PRIu64 ", called by %" PRIu64 " as %" PRIu64, self->to,
-                       hello->from, hello->to);
+                       "this is node %" PRIu64 ", called by %" PRIu64 " as %" PRIu64
+                       ": addresses of the members are mixed up",
+                       self->to, hello->from, hello->to);
         return DENGINE_E_FOREIGN;
     }
     if (hello->address.size >= sizeof(in->address)) {

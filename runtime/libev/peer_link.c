@@ -19,6 +19,9 @@
 #define BACKOFF_MIN_NS (100u * MS_NS)
 #define BACKOFF_MAX_NS (2000u * MS_NS)
 
+/* A stream that has been open for so long is not going to be refused. */
+#define SETTLED_NS (1000u * MS_NS)
+
 /* Messages kept for a peer that is not connected: what an election needs, nothing stale. */
 #define UNCONNECTED_ITEMS_MAX 16
 
@@ -58,6 +61,8 @@ struct de_peer_link {
     bool sending;
     bool broken; /* the stream's status has come: no more batches */
     bool was_up; /* this stream */
+    uint64_t up_ns;                 /* since when it is */
+    struct de_peer_trouble trouble; /* as it was before this stream */
     bool lost_posted;
     grpc_byte_buffer *frame; /* being sent */
     struct de_peer_outbox outbox;
@@ -135,6 +140,7 @@ static void on_greeted(struct de_rpc_tag *tag, bool ok)
     if (ok && !link->broken) {
         link->state = LINK_UP;
         link->was_up = true;
+        link->up_ns = de_clock_now_ns();
         send_locked(link);
     }
     batch_over_locked(link);
@@ -229,6 +235,35 @@ static void finish_close(struct de_peer_link *link)
     link->options.closed(link->options.context);
 }
 
+/* A peer takes a stream before it knows whose it is, so that one which it refuses was open, too.
+ * Under the lock. */
+static void note_trouble_locked(struct de_peer_link *link)
+{
+    struct de_peer_trouble *trouble = &link->trouble;
+    const bool refused = link->code == GRPC_STATUS_FAILED_PRECONDITION;
+    const bool was_refused = trouble->refusal[0] != '\0';
+    size_t size = GRPC_SLICE_LENGTH(link->details);
+
+    if (trouble->since_ns == 0 || refused != was_refused || (link->was_up && !refused)) {
+        trouble->since_ns = de_clock_now_ns();
+    }
+    size = size < sizeof trouble->refusal ? size : sizeof trouble->refusal - 1;
+    size = refused ? size : 0;
+    memcpy(trouble->refusal, GRPC_SLICE_START_PTR(link->details), size);
+    trouble->refusal[size] = '\0';
+}
+
+void de_peer_link_trouble(struct de_peer_link *link, struct de_peer_trouble *trouble)
+{
+    (void)pthread_mutex_lock(&link->mutex);
+    if (link->state == LINK_UP && (link->trouble.refusal[0] == '\0' ||
+                                   de_clock_now_ns() - link->up_ns >= SETTLED_NS)) {
+        link->trouble = (struct de_peer_trouble){0};
+    }
+    *trouble = link->trouble;
+    (void)pthread_mutex_unlock(&link->mutex);
+}
+
 /* On the loop: a stream is over; opens the next after a while. */
 static void stream_over(struct de_post *post)
 {
@@ -238,6 +273,7 @@ static void stream_over(struct de_post *post)
     (void)pthread_mutex_lock(&link->mutex);
     DE_ASSERT(link->pending == 0 && link->frame == NULL);
     was_up = link->was_up;
+    note_trouble_locked(link);
     link->state = LINK_IDLE;
     /* What waited is stale by the time the next stream is open. */
     de_peer_outbox_clear(&link->outbox);
@@ -350,6 +386,9 @@ int de_peer_link_new(const struct de_peer_link_options *options, struct de_peer_
 
 void de_peer_link_start(struct de_peer_link *link)
 {
+    (void)pthread_mutex_lock(&link->mutex);
+    link->trouble.since_ns = de_clock_now_ns();
+    (void)pthread_mutex_unlock(&link->mutex);
     dial(link);
 }
 

@@ -5,7 +5,8 @@
  * When the queue is full the oldest append goes first: Raft sends it again, and a newer one is
  * worth more. Losing anything is reported, so that the core stops counting on what it has sent.
  *
- * Threads: send, start and close on the loop; new and free by the thread that owns the loop. */
+ * Threads: send, start and close on the loop; new and free by the thread that owns the loop;
+ * trouble any. */
 #ifndef DE_RUNTIME_LIBEV_PEER_LINK_H
 #define DE_RUNTIME_LIBEV_PEER_LINK_H
 
@@ -19,6 +20,12 @@ extern "C" {
 #endif
 
 struct de_peer_link;
+
+/* What keeps messages from a peer. */
+struct de_peer_trouble {
+    uint64_t since_ns;                   /* as de_clock_now_ns; 0: nothing does */
+    char refusal[DE_PEER_REFUSAL_BYTES]; /* what it answers this node; "": nothing */
+};
 
 /* What a node says of itself when it opens a stream. Its owner changes it, on the loop. */
 struct de_peer_self {
@@ -51,6 +58,9 @@ void de_peer_link_start(struct de_peer_link *link);
 
 /* Encodes message and sends it or drops it. Borrows it for the call. */
 void de_peer_link_send(struct de_peer_link *link, const struct de_peer_message *message);
+
+/* How it stands with the peer since the link was started. */
+void de_peer_link_trouble(struct de_peer_link *link, struct de_peer_trouble *trouble);
 
 /* Ends the stream, or the waiting for one; closed() follows, maybe before this returns. */
 void de_peer_link_close(struct de_peer_link *link);

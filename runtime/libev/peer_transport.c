@@ -10,7 +10,8 @@
 #include "runtime/libev/peer_inbox.h"
 #include "runtime/libev/peer_link.h"
 
-/* One peer at one address. The loop's. */
+/* One peer at one address. The loop's; whoever else looks has the transport's mutex, and so has the
+ * loop when it writes what is looked at. */
 struct peer {
     struct de_peer_transport *transport;
     struct peer *next;
@@ -169,7 +170,9 @@ static void reap(struct de_post *post)
         struct peer *peer = *at;
 
         if (peer->settled) {
+            (void)pthread_mutex_lock(&transport->mutex);
             *at = peer->next;
+            (void)pthread_mutex_unlock(&transport->mutex);
             free_peer(peer);
             continue;
         }
@@ -204,9 +207,9 @@ static void dial(struct peer *peer, struct de_peer_link *link, bool *dialled)
     struct de_peer_transport *transport = peer->transport;
 
     DE_ASSERT(!*dialled && !peer->retired);
-    *dialled = true;
     peer->open++;
     (void)pthread_mutex_lock(&transport->mutex);
+    *dialled = true;
     transport->links_open++;
     (void)pthread_mutex_unlock(&transport->mutex);
     de_peer_link_start(link);
@@ -225,7 +228,9 @@ static void close_links(struct peer *peer)
 static void retire(struct peer *peer)
 {
     DE_ASSERT(!peer->retired);
+    (void)pthread_mutex_lock(&peer->transport->mutex);
     peer->retired = true;
+    (void)pthread_mutex_unlock(&peer->transport->mutex);
     close_links(peer);
     if (peer->open == 0) {
         post_reap(peer->transport);
@@ -279,7 +284,9 @@ static bool add_peer(struct de_peer_transport *transport, const struct de_peer_a
         return false;
     }
     peer->next = transport->peers;
+    (void)pthread_mutex_lock(&transport->mutex);
     transport->peers = peer;
+    (void)pthread_mutex_unlock(&transport->mutex);
     if (transport->dialling) {
         dial(peer, peer->link, &peer->dialled);
     }
@@ -325,6 +332,25 @@ bool de_peer_transport_set_peers(struct de_peer_transport *transport,
         }
     }
     return all;
+}
+
+uint32_t de_peer_transport_look(struct de_peer_transport *transport, struct de_peer_look *looks,
+                                uint32_t room)
+{
+    uint32_t count = 0;
+
+    DE_ASSERT(looks != NULL || room == 0);
+    (void)pthread_mutex_lock(&transport->mutex);
+    for (struct peer *peer = transport->peers; peer != NULL && count < room; peer = peer->next) {
+        if (peer->dialled && !peer->retired) {
+            looks[count].id = peer->id;
+            memcpy(looks[count].address, peer->address, sizeof peer->address);
+            de_peer_link_trouble(peer->link, &looks[count].trouble);
+            count++;
+        }
+    }
+    (void)pthread_mutex_unlock(&transport->mutex);
+    return count;
 }
 
 struct de_peer_self *de_peer_transport_self(struct de_peer_transport *transport)

@@ -3,7 +3,8 @@
  *
  * Life: new, (services are added to the server), start, close, stop, free.
  *
- * Threads: send, close and what says so on the loop; the rest by the thread that owns the loop. */
+ * Threads: send, close and what says so on the loop; look any; the rest by the thread that owns the
+ * loop. */
 #ifndef DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
 #define DE_RUNTIME_LIBEV_PEER_TRANSPORT_H
 
@@ -66,6 +67,17 @@ struct de_peer_self *de_peer_transport_self(struct de_peer_transport *transport)
  * the loop. */
 void de_peer_transport_committed(struct de_peer_transport *transport,
                                  const struct de_membership *membership);
+
+/* One peer, and what keeps messages from it. */
+struct de_peer_look {
+    uint64_t id;
+    char address[DE_ADDRESS_BYTES];
+    struct de_peer_trouble trouble;
+};
+
+/* Writes all peers that have been dialled, room at most; how many they are. Any thread. */
+uint32_t de_peer_transport_look(struct de_peer_transport *transport, struct de_peer_look *looks,
+                                uint32_t room);
 
 /* Closes the port for new calls and ends the streams to the peers. On the loop, once, after a
  * successful start. */

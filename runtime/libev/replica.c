@@ -593,6 +593,12 @@ uint16_t de_replica_port(const struct de_replica *replica)
     return replica->transport == NULL ? 0 : de_peer_transport_port(replica->transport);
 }
 
+uint32_t de_replica_look_at_peers(struct de_replica *replica, struct de_peer_look *looks,
+                                  uint32_t room)
+{
+    return replica->transport == NULL ? 0 : de_peer_transport_look(replica->transport, looks, room);
+}
+
 int de_replica_stop(struct de_replica *replica, uint32_t grace_ms)
 {
     de_publisher_stopped(&replica->publisher);

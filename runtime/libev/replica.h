@@ -80,6 +80,10 @@ void de_replica_unlisten(struct de_replica *replica, struct de_publisher_listene
 /* The port that is bound; 0 when there is none. */
 uint16_t de_replica_port(const struct de_replica *replica);
 
+/* As de_peer_transport_look; a node that is alone has no peers. Any thread, until stop. */
+uint32_t de_replica_look_at_peers(struct de_replica *replica, struct de_peer_look *looks,
+                                  uint32_t room);
+
 /* Takes no more requests, answers those under way, ends gRPC (calls under way get grace_ms) and the
  * threads. The stores are idle when it returns. Returns the error that halted the node, or 0. */
 int de_replica_stop(struct de_replica *replica, uint32_t grace_ms);
