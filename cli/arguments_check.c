@@ -227,7 +227,8 @@ int de_cli_check(struct de_cli_arguments *arguments)
     if (arguments->command == DE_CLI_CAS &&
         arguments->absent + (arguments->expect != NULL) + (arguments->mod_revision != 0) != 1) {
         return de_cli_refuse(arguments,
-                             "cas needs one of --expect, --absent and --mod-revision; usage: %s",
+                             "cas needs exactly one of --expect, --absent and --mod-revision; "
+                             "usage: %s",
                              command->usage);
     }
     if (arguments->command == DE_CLI_CAS && arguments->expect != NULL &&

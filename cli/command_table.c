@@ -7,7 +7,7 @@ const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS] = {
      "Sets KEY to VALUE. A VALUE of - is read from standard input. The key is removed again\n"
      "after SECONDS, or when the lease ID ends, unless it is put anew before.\n"
      "Exit status 1 when there is no such lease.\n"},
-    {"get", DE_CLI_GET, 1, 1, "get KEY [--revision]",
+    {"get", DE_CLI_GET, 1, 1, "get KEY [--revision] [--consistency LEVEL]",
      "Prints the value of KEY: exactly its bytes, and a newline only on a terminal.\n"
      "--revision prints before it the revision of the key's last change, and a tabulator.\n"
      "Exit status 1 when there is no such key.\n"},
@@ -19,7 +19,9 @@ const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS] = {
      "with --mod-revision if N is the revision of its last change, as get --revision prints\n"
      "it. One of VALUE and NEW may be -, which is read from standard input.\n"
      "Exit status 1 when the comparison is false.\n"},
-    {"scan", DE_CLI_SCAN, 1, 1, "scan PREFIX [--limit N] [--reverse] [--keys-only | --count]",
+    {"scan", DE_CLI_SCAN, 1, 1,
+     "scan PREFIX [--limit N] [--reverse] [--keys-only | --count]\n"
+     "       [--consistency LEVEL]",
      "Prints the keys that begin with PREFIX (\"\": all) in order of their bytes: key,\n"
      "tabulator, value, newline; with --output json an object on each line. --count prints\n"
      "how many there are. It reads page by page: a key that is there all the time is printed\n"
@@ -103,7 +105,7 @@ const struct de_cli_usage de_cli_commands[DE_CLI_COMMANDS] = {
     {"transfer", DE_CLI_TRANSFER, 1, 1, "transfer ID",
      "Hands leadership over to the voter ID, or with 0 to the one with the longest log, and\n"
      "returns when it leads. Writes under way are not lost.\n"},
-    {"check", DE_CLI_CHECK, 1, 1, "check perf",
+    {"check", DE_CLI_CHECK, 1, 1, "check perf [--consistency LEVEL]",
      "Puts a load on the cluster for about four seconds, and prints how it takes it: writes,\n"
      "then reads (as --consistency says), one at a time and 32 at a time; rates, and the\n"
      "times within which half of the calls, 99 of 100, and all were done. Its keys,\n"
@@ -136,7 +138,8 @@ const struct de_cli_option de_cli_options[DE_CLI_OPTIONS] = {
     {"--endpoints", OPTION_ENDPOINTS, "HOST:PORT,...", DE_CLI_ALL,
      "the cluster (default: $DENGINE_ENDPOINTS, else 127.0.0.1:9081)"},
     {"--timeout", OPTION_TIMEOUT, "MS", DE_CLI_ALL,
-     "give up after this long (default: 5000); of watch: when no server is found by then"},
+     "give up after this long (default: 5000); of watch and\n"
+     "                                     elect: when no server is found by then"},
     {"--output", OPTION_OUTPUT, "text|json", DE_CLI_ALL, "what to print (default: text)"},
     {"--help", OPTION_HELP, NULL, DE_CLI_ALL, "this text; behind a command that of the command"},
     {"--version", OPTION_VERSION, NULL, DE_CLI_ALL, "the version"},
@@ -221,8 +224,12 @@ void de_cli_help(enum de_cli_command command, FILE *file)
     help_options("\nOptions of all commands, anywhere before --:\n", DE_CLI_ALL, file);
     (void)fputs("\nJSON output is one object on one line. A byte string is a member \"value\" when "
                 "it is UTF-8,\nelse \"value_base64\"; likewise \"key\". Errors have members "
-                "\"error\" and \"message\".\n"
-                "\nExit status: 0 ok; 1 false (comparison false, key absent); 2 usage; 3 "
+                "\"error\" and \"message\".\n",
+                file);
+    if (command == DE_CLI_LOCK) {
+        return; /* its status is that of the program which it runs */
+    }
+    (void)fputs("\nExit status: 0 ok; 1 false (comparison false, key absent); 2 usage; 3 "
                 "unavailable, nothing was\ndone; 4 the outcome of a write is unknown.\n",
                 file);
 }

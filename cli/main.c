@@ -21,6 +21,9 @@
 
 #define ENDPOINTS_DEFAULT "127.0.0.1:9081"
 
+/* For asking why no server was found. */
+#define WHY_MS 200
+
 /* ---- the commands ---- */
 
 static int run_delete(const struct de_cli_arguments *arguments, struct dengine_client *client)
@@ -84,6 +87,12 @@ static int run_watch(const struct de_cli_arguments *arguments, struct dengine_cl
 
     if (err == 0) {
         return STATUS_OK;
+    }
+    if (err == DENGINE_E_UNAVAILABLE) {
+        const struct dengine_call_options soon = {.timeout_ms = WHY_MS};
+        struct dengine_cluster_status status;
+
+        (void)dengine_cluster_status(client, &soon, &status); /* says why in dengine_last_error */
     }
     if (revision == 0) {
         return de_cli_report_error(arguments, client, err, false);

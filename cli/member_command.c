@@ -68,8 +68,21 @@ static void print_json(const struct dengine_cluster_status *status)
     (void)fputs("]}\n", stdout);
 }
 
+/* Only the leader knows how far the others are; then 0 is what has not been heard of since. */
+static bool is_of_leader(const struct dengine_cluster_status *status)
+{
+    for (uint32_t i = 0; i < status->member_count; i++) {
+        if (status->members[i].leader && status->members[i].match_index != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_text(const struct dengine_cluster_status *status)
 {
+    const bool known = is_of_leader(status);
+
     for (uint32_t i = 0; i < status->member_count; i++) {
         const struct dengine_member *member = &status->members[i];
 
@@ -78,7 +91,7 @@ static void print_text(const struct dengine_cluster_status *status)
                      member->address[0] != '\0' ? member->address : "-");
         if (member->leader) {
             (void)fputs(" leader", stdout);
-        } else if (member->match_index != 0 && member->match_index < status->commit_index) {
+        } else if (known && member->match_index < status->commit_index) {
             (void)printf(" behind by %llu",
                          (unsigned long long)(status->commit_index - member->match_index));
         }
@@ -105,6 +118,27 @@ static int list(const struct de_cli_arguments *arguments, struct dengine_client 
     return err;
 }
 
+/* Two members with one address are right for a while, when the one takes the place of the other on
+ * the same machine. Else one of them was mistyped. */
+static void warn_of_twins(struct dengine_client *client, uint64_t id, const char *address)
+{
+    struct dengine_cluster_status status;
+
+    if (dengine_cluster_status(client, NULL, &status) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < status.member_count; i++) {
+        const struct dengine_member *member = &status.members[i];
+
+        if (member->id != id && strcmp(member->peer_address, address) == 0) {
+            (void)fprintf(stderr,
+                          "dengine-cli: note: member %llu is recorded at %s, too; only one of them "
+                          "can live there\n",
+                          (unsigned long long)member->id, address);
+        }
+    }
+}
+
 int de_cli_member(const struct de_cli_arguments *arguments, struct dengine_client *client)
 {
     const char *verb = arguments->operand[0];
@@ -128,6 +162,9 @@ int de_cli_member(const struct de_cli_arguments *arguments, struct dengine_clien
     } else {
         DE_ASSERT(strcmp(verb, "voters") == 0);
         err = dengine_member_set_voters(client, arguments->ids, arguments->id_count, NULL);
+    }
+    if (err == 0 && (strcmp(verb, "add") == 0 || strcmp(verb, "move") == 0)) {
+        warn_of_twins(client, id, addresses.peer);
     }
     if (err == 0) {
         (void)puts(arguments->json ? "{\"ok\":true}" : "ok");

@@ -94,8 +94,14 @@ int de_cli_report_failure(const struct de_cli_arguments *arguments, int err, con
         }
         (void)fputs("}\n", stdout);
     } else {
-        (void)fprintf(stderr, "dengine-cli: %s%s%s%s\n", dengine_strerror(err),
-                      detail[0] != '\0' ? " (" : "", detail, detail[0] != '\0' ? ")" : "");
+        /* A server that has nothing to add gives the same text, behind its address. */
+        const size_t size = strlen(detail);
+        const size_t known = strlen(dengine_strerror(err));
+        const bool more =
+            size > 0 && (size < known || strcmp(detail + size - known, dengine_strerror(err)) != 0);
+
+        (void)fprintf(stderr, "dengine-cli: %s%s%s%s\n", dengine_strerror(err), more ? " (" : "",
+                      more ? detail : "", more ? ")" : "");
     }
     return status_of(err, write);
 }

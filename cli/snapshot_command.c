@@ -96,7 +96,9 @@ static int save_from(const struct de_cli_arguments *arguments, const char *addre
     }
     de_whole_file_abort(&target->file);
     if (target->message[0] == '\0') {
-        memcpy(target->message, message, sizeof message);
+        (void)snprintf(target->message, sizeof target->message, "%s: %.*s", address,
+                       MESSAGE_BYTES - ADDRESS_BYTES - 3,
+                       message[0] != '\0' ? message : dengine_strerror(err));
     }
     return err;
 }

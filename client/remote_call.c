@@ -160,6 +160,19 @@ static void conclude(struct de_remote_call *call, const struct de_remote_reply *
     de_remote_call_finish(call, err);
 }
 
+/* What there is to say of an answer that is an error. A read may wait at any server, until a leader
+ * is there or its time is over: then the lack of a leader is what it died of. Under the lock. */
+static void explain(struct de_remote_call *call, int err, const char *message)
+{
+    const bool leaderless =
+        err == DENGINE_E_TIMEOUT && !call->write && call->remote->route.leader == DE_ROUTE_NOBODY;
+    const char *what = message[0] != '\0' ? message : dengine_strerror(err);
+
+    DE_ASSERT(err != 0);
+    (void)snprintf(call->text, sizeof call->text, "%.100s: %.140s", call->endpoint->address,
+                   leaderless ? "knows no leader" : what);
+}
+
 static void answered(struct de_tag *tag, bool ok)
 {
     struct de_exchange *exchange = DE_CONTAINER_OF(tag, struct de_exchange, tag);
@@ -175,8 +188,7 @@ static void answered(struct de_tag *tag, bool ok)
     de_remote_enter(remote);
     call->text[0] = '\0'; /* that of an earlier attempt */
     if (verdict.err != 0) {
-        (void)snprintf(call->text, sizeof call->text, "%.100s: %.140s", call->endpoint->address,
-                       reply.message[0] != '\0' ? reply.message : dengine_strerror(verdict.err));
+        explain(call, verdict.err, reply.message);
     }
     if (verdict.leader_doubtful) {
         de_remote_doubt(remote, call->endpoint);

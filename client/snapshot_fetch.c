@@ -179,6 +179,10 @@ int de_snapshot_fetch(const char *address, uint32_t timeout_ms, const struct de_
     for (int attempt = 0; attempt < ATTEMPTS_MAX && err == DENGINE_E_NOT_FOUND; attempt++) {
         err = copy(&node, sink);
     }
+    if (err == DENGINE_E_UNAVAILABLE && grpc_channel_check_connectivity_state(node.channel, 0) ==
+                                            GRPC_CHANNEL_TRANSIENT_FAILURE) {
+        (void)snprintf(message, message_size, "cannot connect");
+    }
     grpc_completion_queue_shutdown(node.queue);
     while (grpc_completion_queue_next(node.queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
            GRPC_QUEUE_SHUTDOWN) {

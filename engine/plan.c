@@ -183,7 +183,8 @@ static int take_address(const struct dengine_config *config, enum de_config_id i
         char name[DE_CONFIG_NAME_BYTES];
 
         de_config_name((uint32_t)id, name);
-        return refuse(text, "%s = \"%.80s\" is not of the form host:port", name, address);
+        return refuse(text, "%s = \"%.80s\" is not of the form host:port, with a port up to 65535",
+                      name, address);
     }
     return 0;
 }

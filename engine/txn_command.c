@@ -48,7 +48,10 @@ struct adding {
 /* Says what is wrong with item i, which is counted from 1. */
 static int refuse(const struct adding *adding, size_t i, int err, size_t value_size)
 {
-    const char *wrong = err == DENGINE_E_TOO_LARGE ? "is too large" : "makes no sense";
+    const char *wrong = err == DENGINE_E_TOO_LARGE
+                            ? "is too large"
+                            : "makes no sense: an unknown kind, an empty key, a range that ends "
+                              "before it begins, or something set that its kind has no use for";
 
     DE_ASSERT(err != 0 && err != DENGINE_E_NO_SPACE); /* room was made for all */
     if (err == DENGINE_E_TOO_LARGE && value_size > adding->value_max) {

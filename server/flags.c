@@ -27,14 +27,15 @@ struct flag {
 static const struct flag table[] = {
     {"--config", FLAG_CONFIG, NULL, "FILE", "read this TOML file (default: $CONFIG_PATH)"},
     {"--set", FLAG_SET, NULL, "SECTION.KEY=VALUE", "make any setting of the file"},
-    {"--node-id", FLAG_SETTING, "cluster.node_id", "N", "this node's id in the cluster"},
+    {"--node-id", FLAG_SETTING, "cluster.node_id", "N",
+     "this node's id in the cluster (default: 1, if it is alone)"},
     {"--data-dir", FLAG_SETTING, "cluster.db_root_dir", "DIR", "where the data is kept; required"},
     {"--listen", FLAG_SETTING, "cluster.listen_address", "HOST:PORT",
-     "serve clients and peers here; port 0: any free one"},
+     "serve clients and peers here; required; port 0: any free one"},
     {"--advertise", FLAG_SETTING, "cluster.advertise_address", "HOST:PORT",
-     "what clients are told to dial"},
+     "what clients dial, and peers whom --initial-cluster does not tell"},
     {"--initial-cluster", FLAG_SETTING, "cluster.initial_cluster", "ID=HOST:PORT,...",
-     "all members, this one too"},
+     "all members, this one too (default: a cluster of one)"},
     {"--join", FLAG_SETTING, "cluster.join", "HOST:PORT,...",
      "join the cluster of these servers, as a learner"},
     {"--cluster-name", FLAG_SETTING, "cluster.name", "NAME", "the same on all members"},
@@ -64,6 +65,22 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct de_flags *flags, 
     (void)vsnprintf(flags->message, sizeof flags->message, format, arguments);
     va_end(arguments);
     return DENGINE_E_CONFIG;
+}
+
+void de_flags_explain(const char *reason, char *text, size_t size)
+{
+    const size_t key_size = strcspn(reason, " :");
+    size_t i;
+
+    DE_ASSERT(size > 0);
+    for (i = 0; i < FLAG_COUNT; i++) {
+        if (table[i].key != NULL && strlen(table[i].key) == key_size &&
+            memcmp(table[i].key, reason, key_size) == 0) {
+            (void)snprintf(text, size, "%s (%s)", reason, table[i].name);
+            return;
+        }
+    }
+    (void)snprintf(text, size, "%s", reason);
 }
 
 /* The flag called name, of size bytes. */
@@ -210,7 +227,7 @@ void de_flags_help(FILE *file)
 {
     size_t i;
 
-    (void)fputs("usage: dengine-server --data-dir DIR [FLAG...]\n\n"
+    (void)fputs("usage: dengine-server --data-dir DIR --listen HOST:PORT [FLAG...]\n\n"
                 "Runs one node of a cluster, until it is sent SIGTERM or SIGINT.\n\n",
                 file);
     for (i = 0; i < FLAG_COUNT; i++) {

@@ -44,6 +44,10 @@ struct de_flags {
  * argv for the life of flags. */
 int de_flags_parse(struct de_flags *flags, int argc, char *const *argv);
 
+/* Copies reason, what is wrong with the configuration; when it begins with a setting that has a
+ * flag, that comes behind it, for who gave the flag may not know the setting. */
+void de_flags_explain(const char *reason, char *text, size_t size);
+
 /* The text of --help. */
 void de_flags_help(FILE *file);
 

@@ -178,6 +178,7 @@ static int start(struct server *server)
                                           .waiting_context = server,
                                           .grace_ms = GRACE_MS};
     struct de_service_parts parts = {0};
+    char message[1200];
     int err = make_service(server);
 
     if (err != 0) {
@@ -192,7 +193,8 @@ static int start(struct server *server)
         return err;
     }
     if (err != 0) {
-        log_failure(server, "cannot_start", err, dengine_open_message());
+        de_flags_explain(dengine_open_message(), message, sizeof message);
+        log_failure(server, "cannot_start", err, message);
         return err;
     }
     if (dengine_open_message()[0] != '\0') {

@@ -192,7 +192,10 @@ static void taken(struct de_replica_request *request, int status,
 
     DE_ASSERT((status == 0) == (result != NULL));
     if (status != 0) {
-        refuse(call->call, status, NULL);
+        refuse(call->call, status,
+               status == DENGINE_E_NOT_FOUND ? "there is no state yet to take a snapshot of: no "
+                                               "write has been committed"
+                                             : NULL);
         drop(call);
         return;
     }

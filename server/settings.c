@@ -52,7 +52,7 @@ int de_settings_make(const struct de_flags *flags, struct dengine_config **resul
     }
     err = dengine_config_check(config);
     if (err != 0) {
-        (void)snprintf(message, message_size, "%s", dengine_config_message(config));
+        de_flags_explain(dengine_config_message(config), message, message_size);
         goto out;
     }
     *result = config;

@@ -206,9 +206,10 @@ DENGINE_EXPORT int dengine_scan_in_place(struct dengine_client *client,
 #define DENGINE_GET_MULTI_MAX 10000
 
 /* Reads several keys as they were at one revision, in one page: those that are there, in the order
- * of keys. Consistency and errors as dengine_get, but keys that are not there are no error; INVALID
- * for more than DENGINE_GET_MULTI_MAX, TOO_LARGE when the answer of a server is longer than a
- * message may be. The caller frees *page. */
+ * in which they stand in keys (one that stands there twice comes twice). Consistency and errors as
+ * dengine_get, but keys that are not there are no error; INVALID for more than
+ * DENGINE_GET_MULTI_MAX, TOO_LARGE when the answer of a server is longer than a message may be. The
+ * caller frees *page. */
 DENGINE_EXPORT int dengine_get_multi(struct dengine_client *client,
                                      const struct dengine_slice *keys, size_t count,
                                      enum dengine_consistency consistency,
@@ -305,8 +306,8 @@ struct dengine_txn_result {
 /* Compares and acts in one step: nothing happens between the comparisons and the operations, nobody
  * sees some of the operations without the others, and after an error none was carried out. Each
  * operation sees those before it. A list of puts without comparisons is a batch. With TOO_LARGE
- * an operation or the whole breaks a limit. Errors as dengine_put, and
- * NO_LEASE. The caller frees *result. */
+ * an operation or the whole breaks a limit of bytes or keys; more than DENGINE_TXN_ITEMS_MAX items
+ * in a list are INVALID. Errors as dengine_put, and NO_LEASE. The caller frees *result. */
 DENGINE_EXPORT int dengine_txn(struct dengine_client *client, const struct dengine_txn *txn,
                                const struct dengine_call_options *options,
                                struct dengine_txn_result *result);

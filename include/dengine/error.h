@@ -17,7 +17,7 @@ extern "C" {
     X(NO_MEMORY, -2, "out of memory")                                                              \
     X(NOT_FOUND, -3, "key not found")                                                              \
     X(TOO_LARGE, -4, "key, value or request exceeds its limit")                                    \
-    X(BUSY, -5, "a limit on pending work is reached; retry later")                                 \
+    X(BUSY, -5, "not possible just now, nothing was done; retry later")                            \
     X(TIMEOUT, -6, "deadline passed; nothing was done")                                            \
     X(UNKNOWN, -7, "outcome unknown: the write may or may not take effect")                        \
     X(NOT_LEADER, -8, "this node is not the leader")                                               \

@@ -90,7 +90,8 @@ int de_address_probe(const char *address, char *message, size_t message_size)
     int err;
 
     if (de_address_split(address, host, sizeof(host), &port) != 0) {
-        (void)snprintf(message, message_size, "\"%s\" is not of the form host:port", address);
+        (void)snprintf(message, message_size,
+                       "\"%s\" is not of the form host:port, with a port up to 65535", address);
         return DENGINE_E_CONFIG;
     }
     (void)snprintf(service, sizeof(service), "%u", (unsigned)port);

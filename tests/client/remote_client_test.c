@@ -124,6 +124,18 @@ static void test_eventual_reads_need_no_leader(void **state)
     stop(3);
 }
 
+static void test_says_that_a_read_waited_for_a_leader(void **state)
+{
+    const struct dengine_call_options options = {.timeout_ms = 500};
+
+    (void)state;
+    start(1, 0, 0);
+    script(&nodes[0], DE_FAKE_HOLD, 0, 0);
+    assert_int_equal(get_status(DENGINE_LINEARIZABLE, &options), DENGINE_E_TIMEOUT);
+    assert_non_null(strstr(dengine_last_error(client), "knows no leader"));
+    stop(1);
+}
+
 static void test_follows_a_hint(void **state)
 {
     (void)state;
@@ -488,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_learns_of_a_leader_it_was_not_given),
         cmocka_unit_test(test_a_missing_key),
         cmocka_unit_test(test_eventual_reads_need_no_leader),
+        cmocka_unit_test(test_says_that_a_read_waited_for_a_leader),
         cmocka_unit_test(test_follows_a_hint),
         cmocka_unit_test(test_hints_that_go_round_are_followed_with_pauses),
         cmocka_unit_test(test_without_a_hint_it_asks_again),
