@@ -38,6 +38,7 @@ struct reader {
     MDB_txn *txn;
     uint64_t seed;
     uint64_t bytes; /* seen, so that nothing is left out */
+    uint64_t ends;  /* the sum of their first and last bytes */
     uint64_t cpu_ns;
     int err;
 };
@@ -55,11 +56,17 @@ static uint32_t gets_of(const struct read_bench *b)
     return b->bench->keys / 2 + 1;
 }
 
+/* Whoever reads a value looks at it: at both ends. */
+static void look(struct reader *reader, const uint8_t *value, size_t size)
+{
+    DE_ASSERT(size > 0);
+    reader->bytes += size;
+    reader->ends += value[0] + value[size - 1];
+}
+
 static void see(void *context, const struct dengine_value *value)
 {
-    struct reader *reader = context;
-
-    reader->bytes += value->size;
+    look(context, value->data, value->size);
 }
 
 static void *get_in_place(void *context)
@@ -93,7 +100,9 @@ static void *get_copy(void *context)
         de_load_key((uint32_t)de_random_below(&random, b->bench->keys), key);
         reader->err = dengine_get(b->client, dengine_bytes(key, DE_LOAD_KEY_BYTES), b->consistency,
                                   NULL, &value);
-        reader->bytes += value.size;
+        if (reader->err == 0) {
+            look(reader, value.data, value.size);
+        }
         dengine_value_free(&value);
     }
     return NULL;
@@ -132,7 +141,10 @@ static void read_bare(struct reader *reader, bool copied)
             keep(copy);
             free(copy);
         }
-        reader->bytes += data.mv_size - DE_KV_RECORD_HEADER_BYTES;
+        if (code == 0) {
+            look(reader, (const uint8_t *)data.mv_data + DE_KV_RECORD_HEADER_BYTES,
+                 data.mv_size - DE_KV_RECORD_HEADER_BYTES);
+        }
     }
     mdb_txn_abort(reader->txn);
     reader->err = code == 0 ? 0 : DENGINE_E_IO;
@@ -217,7 +229,7 @@ struct sum {
     uint64_t bytes;
 };
 
-/* Whoever reads a value looks at it: at both ends. */
+/* As look. */
 static void add(struct sum *sum, const uint8_t *value, size_t size)
 {
     DE_ASSERT(size > 0);

@@ -46,8 +46,14 @@ uint64_t de_bench_now_ns(void)
 
 void de_load_key(uint32_t number, char key[DE_LOAD_KEY_BYTES + 1])
 {
-    int written = snprintf(key, DE_LOAD_KEY_BYTES + 1, "%08x", number);
-    DE_ASSERT(written == DE_LOAD_KEY_BYTES);
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = DE_LOAD_KEY_BYTES; i > 0; i--) {
+        key[i - 1] = digits[number & 15];
+        number >>= 4;
+    }
+    key[DE_LOAD_KEY_BYTES] = '\0';
+    DE_ASSERT(number == 0);
 }
 
 static void record(struct slot *slot, int status)

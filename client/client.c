@@ -100,19 +100,37 @@ static bool has_key(const struct de_client_call *call)
            call->type == DE_CLIENT_DELETE || call->type == DE_CLIENT_CAS;
 }
 
+/* empty: whether that is a key, too. */
+static int check_key(struct dengine_slice key, bool empty)
+{
+    if (check_bytes("key", key) != 0) {
+        return DENGINE_E_INVALID;
+    }
+    if (key.size == 0 && !empty) {
+        de_client_set_last_error("the key is empty");
+        return DENGINE_E_INVALID;
+    }
+    if (key.size > DE_CLIENT_KEY_BYTES_MAX) {
+        de_client_set_last_error("the key has %zu bytes, at most %d are allowed", key.size,
+                                 DE_CLIENT_KEY_BYTES_MAX);
+        return DENGINE_E_TOO_LARGE;
+    }
+    return 0;
+}
+
+static int check_consistency(enum dengine_consistency consistency)
+{
+    if ((unsigned)consistency > (unsigned)DENGINE_EVENTUAL) {
+        de_client_set_last_error("there is no consistency %d", (int)consistency);
+        return DENGINE_E_INVALID;
+    }
+    return 0;
+}
+
 static int check_call(const struct de_client_call *call)
 {
-    int err = check_bytes("key", call->key);
+    int err = check_key(call->key, !has_key(call));
 
-    if (err == 0 && call->key.size == 0 && has_key(call)) {
-        de_client_set_last_error("the key is empty");
-        err = DENGINE_E_INVALID;
-    }
-    if (err == 0 && call->key.size > DE_CLIENT_KEY_BYTES_MAX) {
-        de_client_set_last_error("the key has %zu bytes, at most %d are allowed", call->key.size,
-                                 DE_CLIENT_KEY_BYTES_MAX);
-        err = DENGINE_E_TOO_LARGE;
-    }
     if (err == 0) {
         err = check_range(call);
     }
@@ -125,19 +143,24 @@ static int check_call(const struct de_client_call *call)
     if (err == 0) {
         err = check_bytes("expected value", call->expected);
     }
-    if (err == 0 && (unsigned)call->consistency > (unsigned)DENGINE_EVENTUAL) {
-        de_client_set_last_error("there is no consistency %d", (int)call->consistency);
-        err = DENGINE_E_INVALID;
+    return err != 0 ? err : check_consistency(call->consistency);
+}
+
+/* What every call begins with. */
+static int check_client(const struct dengine_client *client)
+{
+    de_client_clear_last_error();
+    if (client == NULL) {
+        de_client_set_last_error("there is no client");
+        return DENGINE_E_INVALID;
     }
-    return err;
+    return 0;
 }
 
 int de_client_prepare(const struct dengine_client *client,
                       const struct dengine_call_options *options, struct de_client_call *call)
 {
-    de_client_clear_last_error();
-    if (client == NULL) {
-        de_client_set_last_error("there is no client");
+    if (check_client(client) != 0) {
         return DENGINE_E_INVALID;
     }
     call->timeout_ms = options != NULL ? options->timeout_ms : 0;
@@ -250,11 +273,13 @@ int dengine_put_async(struct dengine_client *client, struct dengine_slice key,
 }
 
 /* From a client without a state of its own. */
-static int get_elsewhere(struct dengine_client *client, struct de_client_call *call,
-                         dengine_value_visitor *visit, void *context)
+static int get_elsewhere(struct dengine_client *client, const struct de_client_look *look,
+                         const struct dengine_call_options *options, dengine_value_visitor *visit,
+                         void *context)
 {
-    struct dengine_reply reply = {0};
-    const int err = wait_for(client, call, &reply);
+    struct de_client_call call = get_call(look->key, look->consistency);
+    struct dengine_reply reply;
+    const int err = de_client_run(client, options, &call, &reply);
 
     if (err == 0) {
         visit(context, &reply.value);
@@ -263,28 +288,48 @@ static int get_elsewhere(struct dengine_client *client, struct de_client_call *c
     return err;
 }
 
+static int check_look(const struct dengine_client *client, const struct de_client_look *look,
+                      dengine_value_visitor *visit)
+{
+    int err = check_client(client);
+
+    err = err != 0 ? err : check_key(look->key, false);
+    err = err != 0 ? err : check_consistency(look->consistency);
+    if (err == 0 && visit == NULL) {
+        de_client_set_last_error("there is nobody to show the value to");
+        err = DENGINE_E_INVALID;
+    }
+    DE_ASSERT(!look->passed);
+    return err;
+}
+
+static int pass_barrier(struct dengine_client *client, const struct dengine_call_options *options)
+{
+    struct de_client_call call = {.type = DE_CLIENT_BARRIER};
+    struct dengine_reply reply;
+
+    return de_client_run(client, options, &call, &reply);
+}
+
 int dengine_get_in_place(struct dengine_client *client, struct dengine_slice key,
                          enum dengine_consistency consistency,
                          const struct dengine_call_options *options, dengine_value_visitor *visit,
                          void *context)
 {
-    struct de_client_call call = get_call(key, consistency);
-    int err = de_client_prepare(client, options, &call);
+    struct de_client_look look = {.key = key, .consistency = consistency};
+    int err = check_look(client, &look, visit);
 
-    if (err == 0 && visit == NULL) {
-        de_client_set_last_error("there is nobody to show the value to");
-        err = DENGINE_E_INVALID;
+    if (err != 0) {
+        return err;
     }
-    if (err != 0 || client->ops->get_here == NULL) {
-        return err != 0 ? err : get_elsewhere(client, &call, visit, context);
+    if (client->ops->get_here == NULL) {
+        return get_elsewhere(client, &look, options, visit, context);
     }
-    err = client->ops->get_here(client, &call, visit, context);
+    err = client->ops->get_here(client, &look, visit, context);
     if (err == DENGINE_E_INVALID) {
-        struct dengine_reply reply;
-
-        call.type = DE_CLIENT_BARRIER;
-        err = wait_for(client, &call, &reply);
-        err = err != 0 ? err : client->ops->get_here(client, &call, visit, context);
+        err = pass_barrier(client, options);
+        look.passed = true;
+        err = err != 0 ? err : client->ops->get_here(client, &look, visit, context);
     }
     return err;
 }

@@ -107,17 +107,26 @@ struct de_watch_feed_ops {
 
 struct de_helper;
 
+/* A read of one key in the calling thread. Not a de_client_call: to clear one of those costs a
+ * tenth of such a read. */
+struct de_client_look {
+    struct dengine_slice key;
+    enum dengine_consistency consistency;
+    bool passed; /* a BARRIER that was started after the read came is done */
+};
+
 struct de_client_ops {
     /* Borrows the slices for the call only. 0: callback will be called exactly once, by the
      * deadline at the latest (an implementation enforces deadlines itself). */
     int (*start)(struct dengine_client *client, const struct de_client_call *call);
-    /* Reads call->key in the calling thread and shows it to visit, which may be given bytes of the
+    /* Reads look->key in the calling thread and shows it to visit, which may be given bytes of the
      * state itself. INVALID: the state of this node is not known to be fresh enough; then the
-     * caller starts a BARRIER, waits for it, and asks again with a call of that type. NULL: there
-     * is no state here. */
-    int (*get_here)(struct dengine_client *client, const struct de_client_call *call,
+     * caller starts a BARRIER, waits for it, and looks again with passed. NULL: there is no state
+     * here. */
+    int (*get_here)(struct dengine_client *client, const struct de_client_look *look,
                     dengine_value_visitor *visit, void *context);
-    /* The same of the pairs of call->scan, up to its limit. NULL when get_here is. */
+    /* The same of the pairs of call->scan, up to its limit; after the barrier the call has its
+     * type. NULL when get_here is. */
     int (*scan_here)(struct dengine_client *client, const struct de_client_call *call,
                      dengine_pair_visitor *visit, void *context);
     /* options->ready and context are the caller's to be told through; ready may be called before

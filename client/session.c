@@ -250,12 +250,12 @@ static int session_start(struct dengine_client *client, const struct de_client_c
     return err;
 }
 
-static int session_get_here(struct dengine_client *client, const struct de_client_call *call,
+static int session_get_here(struct dengine_client *client, const struct de_client_look *look,
                             dengine_value_visitor *visit, void *context)
 {
     struct dengine_client *below = session_of(client)->below;
 
-    return below->ops->get_here(below, call, visit, context);
+    return below->ops->get_here(below, look, visit, context);
 }
 
 static int session_scan_here(struct dengine_client *client, const struct de_client_call *call,

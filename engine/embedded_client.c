@@ -232,10 +232,10 @@ static int embedded_start(struct dengine_client *client, const struct de_client_
     return call->type == DE_CLIENT_TXN ? start_txn(engine, call) : start_write(engine, call);
 }
 
-static int embedded_get_here(struct dengine_client *client, const struct de_client_call *call,
+static int embedded_get_here(struct dengine_client *client, const struct de_client_look *look,
                              dengine_value_visitor *visit, void *context)
 {
-    return de_embedded_get_here(engine_of(client), call, visit, context);
+    return de_embedded_get_here(engine_of(client), look, visit, context);
 }
 
 static int embedded_scan_here(struct dengine_client *client, const struct de_client_call *call,

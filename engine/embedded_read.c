@@ -6,6 +6,7 @@
 #include "client/calling_back.h"
 #include "core/base/assert.h"
 #include "core/kv/kv.h"
+#include "core/kv/record.h"
 #include "engine/embedded_page.h"
 #include "engine/engine_parts.h"
 #include "engine/lease_page.h"
@@ -47,21 +48,46 @@ static int check_alive(struct dengine *engine)
     return DENGINE_E_HALTED;
 }
 
-/* Opens a view that may answer. INVALID: not before the quorum was asked. */
-static int open_view(struct dengine *engine, enum dengine_consistency asked,
-                     int (*open)(struct de_kv *kv, struct de_kv_view *view),
-                     struct de_kv_view *view)
+/* Whether a view that is opened from now on may answer. INVALID: not before the quorum was asked.
+ * *until_ns: until when what it has may be shown; 0: whenever that is. */
+static int check_fresh(struct dengine *engine, enum dengine_consistency asked, uint64_t *until_ns)
 {
     const enum dengine_consistency consistency = effective(engine, asked);
-    int err = check_alive(engine);
+    const int err = check_alive(engine);
 
     DE_ASSERT(consistency != DENGINE_DEFAULT);
+    *until_ns = 0;
     if (err != 0) {
         return err;
     }
     if (consistency == DENGINE_LINEARIZABLE ||
         (consistency == DENGINE_LEASE &&
-         !de_lease_read_covered(engine->replica, engine->stores.kv))) {
+         !de_lease_read_begin(engine->replica, engine->stores.kv, until_ns))) {
+        return DENGINE_E_INVALID;
+    }
+    DE_ASSERT((*until_ns != 0) == (consistency == DENGINE_LEASE));
+    return 0;
+}
+
+/* Whether what a view has may be shown; until_ns is check_fresh's. */
+static bool may_show(uint64_t until_ns)
+{
+    return until_ns == 0 || de_lease_read_end(until_ns);
+}
+
+/* Opens a view that may answer. INVALID: not before the quorum was asked. */
+static int open_view(struct dengine *engine, enum dengine_consistency asked,
+                     int (*open)(struct de_kv *kv, struct de_kv_view *view),
+                     struct de_kv_view *view)
+{
+    uint64_t until_ns;
+    int err = check_fresh(engine, asked, &until_ns);
+
+    DE_ASSERT(view != NULL);
+    if (err != 0) {
+        return err;
+    }
+    if (!may_show(until_ns)) {
         return DENGINE_E_INVALID;
     }
     err = open(engine->stores.kv, view);
@@ -143,8 +169,52 @@ static void read_view(struct de_kv_view *view, const struct de_client_call *what
     reply->succeeded = reply->status == 0;
 }
 
-/* A view for a call that shows what it reads; see de_client_ops.get_here. */
-static int open_here(struct dengine *engine, const struct de_client_call *call,
+/* Looks a key up in view, and shows it while that may be shown. The clock is asked while the record
+ * comes from memory. */
+static int show_value(struct de_kv_view *view, struct dengine_slice key, uint64_t until_ns,
+                      dengine_value_visitor *visit, void *context)
+{
+    struct dengine_slice bytes;
+    struct de_kv_record record;
+    int err = de_kv_view_find(view, key, &bytes);
+
+    DE_ASSERT(visit != NULL);
+    if (!may_show(until_ns)) {
+        return DENGINE_E_INVALID;
+    }
+    err = err != 0 ? err : de_kv_record_decode(bytes, &record);
+    if (err == 0) {
+        const struct dengine_value value = {
+            .data = record.value.data, .size = record.value.size, .revision = record.mod_revision};
+
+        visit(context, &value);
+    }
+    return err;
+}
+
+int de_embedded_get_here(struct dengine *engine, const struct de_client_look *look,
+                         dengine_value_visitor *visit, void *context)
+{
+    struct de_kv_view view;
+    uint64_t until_ns = 0;
+    int err = look->passed ? 0 : check_fresh(engine, look->consistency, &until_ns);
+
+    DE_ASSERT(engine != NULL);
+    if (err != 0) {
+        return err;
+    }
+    err = de_kv_view_open_plain(engine->stores.kv, &view);
+    if (err != 0) {
+        de_admission_note_read(&engine->admission, err);
+        return err;
+    }
+    err = show_value(&view, look->key, until_ns, visit, context);
+    de_kv_view_close(&view);
+    return err;
+}
+
+/* A view for a scan that shows what it reads; see de_client_ops.scan_here. */
+static int open_scan(struct dengine *engine, const struct de_client_call *call,
                      struct de_kv_view *view)
 {
     DE_ASSERT(engine != NULL);
@@ -152,28 +222,6 @@ static int open_here(struct dengine *engine, const struct de_client_call *call,
         return de_kv_view_open_plain(engine->stores.kv, view);
     }
     return open_view(engine, call->consistency, de_kv_view_open_plain, view);
-}
-
-int de_embedded_get_here(struct dengine *engine, const struct de_client_call *call,
-                         dengine_value_visitor *visit, void *context)
-{
-    struct de_kv_record record;
-    struct de_kv_view view;
-    int err = open_here(engine, call, &view);
-
-    DE_ASSERT(call->type == DE_CLIENT_GET || call->type == DE_CLIENT_BARRIER);
-    if (err != 0) {
-        return err;
-    }
-    err = de_kv_view_get(&view, call->key, &record);
-    if (err == 0) {
-        const struct dengine_value value = {
-            .data = record.value.data, .size = record.value.size, .revision = record.mod_revision};
-
-        visit(context, &value);
-    }
-    de_kv_view_close(&view);
-    return err;
 }
 
 struct showing {
@@ -214,7 +262,7 @@ int de_embedded_scan_here(struct dengine *engine, const struct de_client_call *c
     struct de_kv_view view;
     uint64_t count;
     bool more;
-    int err = open_here(engine, call, &view);
+    int err = open_scan(engine, call, &view);
 
     DE_ASSERT(call->type == DE_CLIENT_SCAN || call->type == DE_CLIENT_BARRIER);
     if (err != 0) {

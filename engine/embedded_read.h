@@ -19,7 +19,7 @@ extern "C" {
 int de_embedded_start_read(struct dengine *engine, const struct de_client_call *call);
 
 /* As de_client_ops.get_here. */
-int de_embedded_get_here(struct dengine *engine, const struct de_client_call *call,
+int de_embedded_get_here(struct dengine *engine, const struct de_client_look *look,
                          dengine_value_visitor *visit, void *context);
 
 /* As de_client_ops.scan_here. */

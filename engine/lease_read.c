@@ -2,7 +2,6 @@
 
 #include "core/base/assert.h"
 #include "core/node/lease.h"
-#include "runtime/libev/clock.h"
 
 /* What the state says of itself: 0 when it cannot be looked at now. */
 static uint64_t applied_by_state(struct de_kv *kv)
@@ -18,7 +17,7 @@ static uint64_t applied_by_state(struct de_kv *kv)
     return applied;
 }
 
-bool de_lease_read_covered(const struct de_replica *replica, struct de_kv *kv)
+bool de_lease_read_begin(const struct de_replica *replica, struct de_kv *kv, uint64_t *until_ns)
 {
     struct de_node_lease lease;
     uint64_t applied;
@@ -31,5 +30,13 @@ bool de_lease_read_covered(const struct de_replica *replica, struct de_kv *kv)
     if (applied < lease.index && lease.until_ns > 0) {
         applied = applied_by_state(kv);
     }
-    return de_node_lease_covers(&lease, applied, de_clock_now_ns());
+    *until_ns = lease.until_ns;
+    return de_node_lease_covers(&lease, applied, 0);
+}
+
+bool de_lease_read_covered(const struct de_replica *replica, struct de_kv *kv)
+{
+    uint64_t until_ns;
+
+    return de_lease_read_begin(replica, kv, &until_ns) && de_lease_read_end(until_ns);
 }

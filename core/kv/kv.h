@@ -100,6 +100,9 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view);
 int de_kv_view_open_plain(struct de_kv *kv, struct de_kv_view *view);
 /* NOT_FOUND when there is no such key. record borrows until the view is closed. */
 int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record);
+/* The first half of it, for who has something to do while the record comes from memory: its bytes,
+ * of which none has been looked at. The second half is de_kv_record_decode (record.h). */
+int de_kv_view_find(struct de_kv_view *view, struct dengine_slice key, struct dengine_slice *bytes);
 /* Visits the user keys >= from in ascending order; a non-zero return stops and is returned. */
 int de_kv_view_iterate(struct de_kv_view *view, struct dengine_slice from,
                        int (*visit)(void *context, struct dengine_slice key,

@@ -40,19 +40,25 @@ int de_kv_view_open(struct de_kv *kv, struct de_kv_view *view)
     return rc;
 }
 
-int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record)
+int de_kv_view_find(struct de_kv_view *view, struct dengine_slice key, struct dengine_slice *bytes)
 {
-    const struct dengine_kv_store store = view->kv->store;
+    const struct dengine_kv_store *store = &view->kv->store;
     uint8_t buffer[DENGINE_KV_KEY_MAX];
-    struct dengine_slice bytes = {NULL, 0};
-    int rc;
 
     DE_ASSERT(view->view != NULL);
-    DE_ASSERT(record != NULL);
+    DE_ASSERT(bytes != NULL);
     if (key.size == 0 || key.size > DE_KV_USER_KEY_MAX) {
         return DENGINE_E_NOT_FOUND;
     }
-    rc = store.ops->view_get(store.object, view->view, de_kv_user_key(key, buffer), &bytes);
+    return store->ops->view_get(store->object, view->view, de_kv_user_key(key, buffer), bytes);
+}
+
+int de_kv_view_get(struct de_kv_view *view, struct dengine_slice key, struct de_kv_record *record)
+{
+    struct dengine_slice bytes = {NULL, 0};
+    const int rc = de_kv_view_find(view, key, &bytes);
+
+    DE_ASSERT(record != NULL);
     return rc == 0 ? de_kv_record_decode(bytes, record) : rc;
 }
 

@@ -6,6 +6,9 @@
  *   2. then look at how far the state machine has applied, and at the clock (the loop's own)
  *   3. if de_node_lease_covers(), open a view and answer from it; else take a quorum round
  *
+ * The clock of step 2 may also be looked at later, as late as when the view has been read, but
+ * before anything of it is shown: more of the lease has passed then, never less.
+ *
  * Claim: the view holds every write that was acknowledged, and all that any linearizable read has
  * shown, before this read began. At the moment of step 1 nobody else was leader, for a quorum had
  * promised so until after the clock of step 2 (core/raft/lease.c); and whoever knew then that an

@@ -3,7 +3,8 @@
  *
  * The order is core/node/lease.h's: look at the lease, at what is applied and at the clock, then
  * open the view, then answer. Between any two the thread may be held up for long, while the loop
- * goes on. An eventual read looks at nothing. */
+ * goes on. An eventual read looks at nothing. Production may look at the clock after the view is
+ * read, where fewer reads are covered; before it is the harder case. */
 #include "core/base/assert.h"
 #include "runtime/sim/dice.h"
 #include "runtime/sim/host_request.h"

@@ -67,6 +67,8 @@ int de_lmdb_view_get(void *store, struct dengine_kv_view *view, struct dengine_s
     if (code != 0) {
         return de_lmdb_error(code);
     }
+    /* Its line is rarely the one of the key, which has just been compared. */
+    __builtin_prefetch(data.mv_data);
     *value = dengine_bytes(data.mv_data, data.mv_size);
     return 0;
 }
