@@ -50,8 +50,8 @@ static int refuse(const struct adding *adding, size_t i, int err, size_t value_s
 {
     const char *wrong = err == DENGINE_E_TOO_LARGE
                             ? "is too large"
-                            : "makes no sense: an unknown kind, an empty key, a range that ends "
-                              "before it begins, or something set that its kind has no use for";
+                            : "makes no sense: unknown kind, empty key, range that ends before "
+                              "it begins, or more set than the kind uses";
 
     DE_ASSERT(err != 0 && err != DENGINE_E_NO_SPACE); /* room was made for all */
     if (err == DENGINE_E_TOO_LARGE && value_size > adding->value_max) {
