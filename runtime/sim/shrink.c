@@ -17,13 +17,22 @@ struct shrink {
     uint64_t seed; /* the last one that was tried */
 };
 
+static bool may_run(const struct shrink *shrink)
+{
+    const struct de_shrink_options *options = shrink->options;
+
+    DE_ASSERT(shrink->runs <= options->runs_max);
+    return shrink->runs < options->runs_max &&
+           (options->over == NULL || !options->over(options->context));
+}
+
 /* Runs the candidate, which is used up: as it is, then with other seeds, since what is left to
  * chance may be all that it lacks. It becomes the best when it fails. */
 static bool try_plan(struct shrink *shrink, struct de_plan *candidate, uint32_t seeds)
 {
     bool fails = false;
 
-    for (uint32_t i = 0; i < seeds && !fails && shrink->runs < shrink->options->runs_max; i++) {
+    for (uint32_t i = 0; i < seeds && !fails && may_run(shrink); i++) {
         candidate->seed = i == 0 ? candidate->seed : ++shrink->seed;
         shrink->runs++;
         fails = shrink->options->fails(shrink->options->context, candidate);

@@ -17,8 +17,10 @@ struct de_shrink_options {
     bool (*fails)(void *context, const struct de_plan *plan);
     /* Called after each step with what it was about, such as "faults"; NULL = nobody asks. */
     void (*progress)(void *context, const char *step, const struct de_plan *plan, uint32_t runs);
+    /* Whether what there is has to do; asked before each run. NULL = it never has. */
+    bool (*over)(void *context);
     void *context;
-    uint32_t runs_max; /* then what there is has to do */
+    uint32_t runs_max; /* the same after so many */
 };
 
 /* Makes *plan, which fails, as small as it gets, and returns how many runs that took. What it

@@ -183,6 +183,27 @@ static void with_few_runs_it_stops_at_what_it_has(void **state)
     }
 }
 
+static bool over_after_some(void *context)
+{
+    const struct failure *failure = context;
+
+    return failure->runs >= 7;
+}
+
+static void when_it_is_over_it_stops_at_what_it_has(void **state)
+{
+    struct failure failure;
+    struct de_plan plan;
+    const struct de_shrink_options options = {
+        .fails = fails, .over = over_after_some, .context = &failure, .runs_max = RUNS_MAX};
+
+    (void)state;
+    draw(&plan, &failure);
+    assert_int_equal(de_shrink(&plan, &options), 7);
+    assert_true(fails(&failure, &plan));
+    de_plan_deinit(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +212,7 @@ int main(void)
         cmocka_unit_test(what_few_seeds_show_is_found_again_with_another_seed),
         cmocka_unit_test(each_fault_that_is_left_out_may_take_another_seed),
         cmocka_unit_test(with_few_runs_it_stops_at_what_it_has),
+        cmocka_unit_test(when_it_is_over_it_stops_at_what_it_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/assert.h"
 #include "runtime/sim/shrink.h"
@@ -18,7 +19,8 @@ struct minimizer {
     struct de_tool_options options;
     struct de_run_result first; /* how it failed */
     struct de_run_result last;  /* how the smallest plan so far fails */
-    bool broken;                /* no process could be made */
+    uint64_t until_ns;          /* of real time; 0: as long as it takes */
+    bool broken;                /* no process could be made, or the file cannot be written */
 };
 
 static void ignore(void *context, const struct de_run_result *result)
@@ -42,6 +44,21 @@ static bool run_plan(struct minimizer *minimizer, const struct de_plan *plan,
     return totals.failed;
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * DE_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static bool over(void *context)
+{
+    const struct minimizer *minimizer = context;
+
+    return minimizer->broken || (minimizer->until_ns != 0 && now_ns() >= minimizer->until_ns);
+}
+
 /* By the same oracle; an assertion, by the same one. */
 static bool same_failure(const struct de_verdict *a, const struct de_verdict *b)
 {
@@ -58,6 +75,8 @@ static bool fails(void *context, const struct de_plan *plan)
 
     if (same) {
         minimizer->last = result;
+        /* Whoever has seen enough may end this at any time and has the smallest so far. */
+        minimizer->broken = !de_save_plan(minimizer->options.save, plan);
     }
     return same;
 }
@@ -98,7 +117,8 @@ static void report(const struct minimizer *minimizer, const struct de_plan *befo
 
 static int minimize_plan(struct minimizer *minimizer, const struct de_plan *before)
 {
-    const struct de_shrink_options shrink = {fails, told, minimizer, RUNS_MAX};
+    const struct de_shrink_options shrink = {
+        .fails = fails, .progress = told, .over = over, .context = minimizer, .runs_max = RUNS_MAX};
     struct de_plan plan;
     uint32_t runs;
     int status = DE_VERDICT_OK;
@@ -109,6 +129,9 @@ static int minimize_plan(struct minimizer *minimizer, const struct de_plan *befo
         return DE_VERDICT_USAGE;
     }
     minimizer->last = minimizer->first;
+    if (!de_save_plan(minimizer->options.save, before)) { /* told before it has taken its time */
+        return DE_VERDICT_USAGE;
+    }
     de_plan_copy(before, &plan);
     runs = de_shrink(&plan, &shrink);
     if (minimizer->broken || !de_save_plan(minimizer->options.save, &plan)) {
@@ -127,6 +150,10 @@ int de_minimize(const struct de_tool_options *options)
     int status;
 
     DE_ASSERT(options->first_seed == options->last_seed && options->save != NULL);
+    if (options->budget_ns != 0) {
+        minimizer.until_ns = now_ns() + options->budget_ns;
+        minimizer.options.budget_ns = 0; /* which a single run is not to end by */
+    }
     minimizer.options.jobs = 1;
     minimizer.options.keep_going = false;
     de_seed_plan(options, options->first_seed, &plan);

@@ -287,8 +287,9 @@ static bool parse_run(int argc, char **argv, struct de_tool_options *options)
 /* Those that say which run it is, and how it is seen to fail. */
 static bool parse_minimize(int argc, char **argv, struct de_tool_options *options)
 {
-    static const char *const taken[] = {"--seed", "--scenario",          "--schedule",  "--save",
-                                        "--help", "--check-determinism", "--raw-memory"};
+    static const char *const taken[] = {"--seed", "--scenario", "--schedule",
+                                        "--save", "--budget-s", "--check-determinism",
+                                        "--help", "--raw-memory"};
 
     for (int i = 2; i < argc; i++) {
         bool known = false;
