@@ -229,13 +229,20 @@ static uint64_t *range_think_of(struct de_plan *plan)
 }
 
 /* A run that ends before the healing has nothing in it that came later. What fails only after it,
- * such as not to recover, stays as it is. */
+ * such as not to recover, stays as it is. What fails early is not worth to be waited for much
+ * longer: most runs are of plans that do not fail, and those last until the end. */
 static void end_before_healing(struct shrink *shrink)
 {
     static const struct number until = {until_of, FINE_NS};
+    const uint64_t heal_ns = shrink->best->warm_ns + shrink->best->chaos_ns;
+    const uint64_t failed_ns = shrink->options->failed_ns;
+    const uint64_t soon_ns = failed_ns + failed_ns / 4 + DE_NS_PER_S / 2;
 
-    if (shrink->best->until_ns == 0) {
-        (void)try_number(shrink, &until, shrink->best->warm_ns + shrink->best->chaos_ns);
+    if (shrink->best->until_ns != 0) {
+        return;
+    }
+    if (failed_ns == 0 || soon_ns >= heal_ns || !try_number(shrink, &until, soon_ns)) {
+        (void)try_number(shrink, &until, heal_ns);
     }
 }
 

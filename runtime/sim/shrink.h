@@ -20,7 +20,8 @@ struct de_shrink_options {
     /* Whether what there is has to do; asked before each run. NULL = it never has. */
     bool (*over)(void *context);
     void *context;
-    uint32_t runs_max; /* the same after so many */
+    uint32_t runs_max;  /* the same after so many */
+    uint64_t failed_ns; /* virtual time at which the plan fails; 0: that is not known */
 };
 
 /* Makes *plan, which fails, as small as it gets, and returns how many runs that took. What it

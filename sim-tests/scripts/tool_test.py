@@ -330,6 +330,16 @@ class Minimizing(unittest.TestCase):
                                "transfer", "--seed", "121", most_faults=5, most_operations=20)
         self.assertEqual((result["status"], result["oracle"]), (129, "linearizability"))
 
+    def test_it_ends_in_time_with_what_it_has(self):
+        program = "dengine-sim-mutant-51-cas-blind-to-its-batch"
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "small.schedule"
+            status, out, err = run("minimize", "--scenario", "transfer", "--seed", "121",
+                                   "--budget-s", "1", "--save", str(path), program=program)
+            self.assertEqual((status, "written to" in out), (0, True), err)
+            again, second, _ = run("run", "--schedule", str(path), "--json", program=program)
+        self.assertEqual((again, json.loads(second)["oracle"]), (129, "linearizability"))
+
     def test_a_crash_stays_the_same_crash(self):
         result = self.minimize("dengine-sim-control-crash", "--seed", "1", most_faults=0)
         self.assertEqual(result["status"], 127)

@@ -117,7 +117,7 @@ static void report(const struct minimizer *minimizer, const struct de_plan *befo
 
 static int minimize_plan(struct minimizer *minimizer, const struct de_plan *before)
 {
-    const struct de_shrink_options shrink = {
+    struct de_shrink_options shrink = {
         .fails = fails, .progress = told, .over = over, .context = minimizer, .runs_max = RUNS_MAX};
     struct de_plan plan;
     uint32_t runs;
@@ -129,6 +129,7 @@ static int minimize_plan(struct minimizer *minimizer, const struct de_plan *befo
         return DE_VERDICT_USAGE;
     }
     minimizer->last = minimizer->first;
+    shrink.failed_ns = minimizer->first.verdict.time_ns;
     if (!de_save_plan(minimizer->options.save, before)) { /* told before it has taken its time */
         return DE_VERDICT_USAGE;
     }
