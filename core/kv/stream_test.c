@@ -24,22 +24,29 @@ enum {
     CAPACITY = 65536,
 };
 
-static void put(struct test_machine *f, uint64_t index, const char *key, struct dengine_slice value)
+static void run(struct test_machine *f, uint64_t index, uint64_t time_ns,
+                const struct de_kv_command *command)
 {
-    const struct de_kv_command command = de_kv_put(dengine_str(key), value);
-    const size_t capacity = de_kv_command_size(&command);
+    const size_t capacity = de_kv_command_size(command);
     uint8_t *bytes = malloc(capacity);
-    const struct dengine_position at = {index, 2, 10 * index};
+    const struct dengine_position at = {index, 2, time_ns};
     struct dengine_result result;
     size_t size;
 
     assert_non_null(bytes);
-    size = de_kv_command_encode(&command, bytes, capacity);
+    size = de_kv_command_encode(command, bytes, capacity);
     assert_int_equal(f->machine.ops->begin(f->machine.object), 0);
     assert_int_equal(
         f->machine.ops->apply(f->machine.object, &at, dengine_bytes(bytes, size), &result), 0);
     assert_int_equal(f->machine.ops->commit(f->machine.object, index, 2), 0);
     free(bytes);
+}
+
+static void put(struct test_machine *f, uint64_t index, const char *key, struct dengine_slice value)
+{
+    const struct de_kv_command command = de_kv_put(dengine_str(key), value);
+
+    run(f, index, 10 * index, &command);
 }
 
 /* A few keys, one of them with a value that is larger than any buffer. The last index is 4. */
@@ -484,6 +491,69 @@ static void test_leases_and_sessions_are_counted(void **state)
     test_machine_teardown(&g);
 }
 
+static void put_for(struct test_machine *f, uint64_t index, const char *key, uint64_t ttl_ns)
+{
+    struct de_kv_command command = de_kv_put(dengine_str(key), dengine_str(""));
+
+    command.op.ttl_ns = ttl_ns;
+    run(f, index, 10 * index, &command);
+}
+
+static uint64_t wake_ns(struct test_machine *f)
+{
+    struct dengine_machine_clock clock;
+
+    f->machine.ops->clock(f->machine.object, &clock);
+    return clock.wake_ns;
+}
+
+static uint64_t leases_of(struct test_machine *f)
+{
+    struct de_kv_view view;
+    uint64_t leases;
+
+    assert_int_equal(de_kv_view_open(f->kv, &view), 0);
+    leases = view.leases;
+    de_kv_view_close(&view);
+    return leases;
+}
+
+/* Whoever leads with a restored state has to be woken for the first lease that ends, also when
+ * nothing has changed a deadline since, and also when the state before had others. */
+static void test_leases_end_in_a_restored_state_when_they_would_have(void **state)
+{
+    static const struct de_kv_command expire = {.type = DE_KV_EXPIRE};
+    const uint64_t first_ns = 20 + DE_KV_TTL_MIN_NS;
+    struct test_machine f;
+    struct test_machine g;
+    uint8_t *stream;
+    size_t size;
+
+    (void)state;
+    test_machine_setup(&f);
+    put_for(&f, 1, "a", 3 * DE_KV_TTL_MIN_NS);
+    put_for(&f, 2, "b", DE_KV_TTL_MIN_NS);
+    put_for(&f, 3, "c", 2 * DE_KV_TTL_MIN_NS);
+    assert_int_equal(wake_ns(&f), first_ns);
+    stream = save(&f, CAPACITY, &size);
+    for (int before = 0; before < 3; before++) {
+        test_machine_setup(&g);
+        if (before > 0) {
+            put_for(&g, 1, "d", before == 1 ? DE_KV_TTL_MIN_NS : 9 * DE_KV_TTL_MIN_NS);
+        }
+        assert_int_equal(restore(&g, stream, size, 7, 3, 2), 0);
+        assert_int_equal(wake_ns(&g), first_ns);
+        run(&g, 4, first_ns - 1, &expire);
+        assert_int_equal(leases_of(&g), 3);
+        run(&g, 5, first_ns, &expire);
+        assert_int_equal(leases_of(&g), 2);
+        assert_int_equal(wake_ns(&g), 30 + 2 * DE_KV_TTL_MIN_NS);
+        test_machine_teardown(&g);
+    }
+    free(stream);
+    test_machine_teardown(&f);
+}
+
 /* A length alone must not make us allocate what it says. */
 static void test_lengths_out_of_bounds_are_refused(void **state)
 {
@@ -673,6 +743,7 @@ int main(void)
         cmocka_unit_test(test_a_stream_of_another_index_is_refused),
         cmocka_unit_test(test_bad_records_are_refused),
         cmocka_unit_test(test_leases_and_sessions_are_counted),
+        cmocka_unit_test(test_leases_end_in_a_restored_state_when_they_would_have),
         cmocka_unit_test(test_lengths_out_of_bounds_are_refused),
         cmocka_unit_test(test_damage_never_crashes),
         cmocka_unit_test(test_a_failing_store_leaves_the_old_state),
