@@ -407,6 +407,33 @@ static void test_leases_that_live_cost_a_write_nothing(void **state)
     teardown(&f);
 }
 
+/* How often a step that ends leases asks the store for something when so many are due. */
+static size_t calls_of_a_step(size_t due)
+{
+    static const struct de_kv_command expire = {.type = DE_KV_EXPIRE};
+    struct fixture f;
+    size_t calls;
+
+    setup(&f);
+    put_many(&f, due, SECOND, 0);
+    f.at.time_ns = 2 * SECOND;
+    f.store.calls = 0;
+    (void)run(&f, &expire);
+    calls = f.store.calls;
+    assert_int_equal(user_keys(&f), due - DE_KV_EXPIRE_LEASES_MAX);
+    teardown(&f);
+    return calls;
+}
+
+/* So many that end together do not stall the writes between the steps. */
+static void test_a_step_costs_the_same_however_many_leases_are_due(void **state)
+{
+    const size_t few = calls_of_a_step(DE_KV_EXPIRE_LEASES_MAX + 1);
+
+    (void)state;
+    assert_int_equal(calls_of_a_step(3000), few);
+}
+
 /* Whatever call of the store fails, nothing of the entry is left. */
 static void test_a_failing_store_leaves_no_half_of_a_transaction(void **state)
 {
@@ -563,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_a_session_answers_again_and_forgets),
         cmocka_unit_test(test_the_answers_of_a_session_take_bounded_memory),
         cmocka_unit_test(test_leases_that_live_cost_a_write_nothing),
+        cmocka_unit_test(test_a_step_costs_the_same_however_many_leases_are_due),
         cmocka_unit_test(test_a_failing_store_leaves_no_half_of_a_transaction),
         cmocka_unit_test(test_any_command_that_fails_stops_the_machine_without_effect),
     };
