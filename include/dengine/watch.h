@@ -95,7 +95,8 @@ DENGINE_EXPORT uint64_t dengine_watch_revision(const struct dengine_watch *watch
 
 /* Asks for the newest: soon after it, dengine_watch_revision is not below what the node that is
  * watched had applied when it was asked. Without this a remote client hears of it every two seconds
- * when nothing changes; an engine in the process tells with each TIMEOUT. */
+ * when nothing changes; an engine in the process tells with each TIMEOUT. It comes behind the
+ * changes that were told before, so these have to be read first, until a TIMEOUT. */
 DENGINE_EXPORT void dengine_watch_progress(struct dengine_watch *watch);
 
 /* A file descriptor that can be read from (poll, epoll, an event loop) while there may be something

@@ -206,6 +206,11 @@ seeds. *Found by* names the oracles that failed first, `assert` an assertion of 
 The 90th percentile of five is their worst. *Left* is what `dengine-sim minimize` makes of the first
 base's failure: faults of the schedule, and operations that clients begin.
 
+After a build with the tests a single one is run by hand as any simulator, and those that have WORD
+in their name by the script with `--only WORD`:
+
+    build/release/sim-tests/dengine-sim-mutant-01-* run --scenario all --seeds 1..500
+
 """
 
 
